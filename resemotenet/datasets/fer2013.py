@@ -1,0 +1,282 @@
+"""FER2013 (Goodfellow et al. 2013) with the FER+ crowd votes (Barsoum et al. 2016).
+
+35,887 grey 48x48 faces. Usage Training 28,709 = train, PublicTest 3,589 = validation, PrivateTest 3,589 = test.
+Layouts read:
+
+    fer2013.csv             emotion,pixels,Usage
+    icml_face_data.csv      emotion, Usage, pixels (spaces in the header)
+    train.csv               emotion,pixels (Training only)
+    folders                 train/<emotion>/Training_*.jpg, test/<emotion>/{PublicTest,PrivateTest}_*.jpg, perhaps with
+                            validation/ or val/ for PublicTest
+    *.parquet               row, usage, emotion, image (encoded bytes), ferplus_*, ferplus_named
+    fer2013new.csv          FER+ votes in the row order of fer2013.csv; found beside the csv, or given
+
+A folder that holds one of these files stands for it. The images may not be redistributed; the FER+ votes are MIT.
+"""
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..emotions import EMOTIONS
+from ..errors import DatasetFormatError, DatasetNotFoundError
+from .base import FaceSet
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+SIDE = 48
+CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+SPLITS = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
+LABELS = ("fer2013", "ferplus-strict", "ferplus-usual", "ferplus-soft")
+
+# Columns of fer2013new.csv, and the canonical emotion each of the first seven votes for.
+VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+_VOTE_OF = {"neutral": 0, "happy": 1, "surprise": 2, "sad": 3, "angry": 4, "disgust": 5, "fear": 6}
+_CANONICAL_VOTES = [_VOTE_OF[emotion] for emotion in EMOTIONS]
+# Below five votes on the seven emotions the crowd mostly said contempt, unknown or not a face.
+MIN_SOFT_VOTES = 5
+_FOLDER_NAMES = {"anger": "angry", "happiness": "happy", "sadness": "sad", "surprised": "surprise"}
+
+
+@dataclass(frozen=True)
+class FER2013:
+    """The whole data set in memory; ``split`` takes a part of it under one label definition.
+
+    Attributes:
+        images: (N, 48, 48) uint8.
+        emotion: (N,) int64, the original label as canonical index.
+        usage: (N,) str, "Training", "PublicTest" or "PrivateTest".
+        ids: (N,) str: the row number of fer2013.csv, or the path inside the folder.
+        votes: (N, 10) int64 in the order of ``VOTES``, or None where there are none; rows of -1 have no votes.
+    """
+
+    images: "NDArray[np.uint8]"
+    emotion: "NDArray[np.int64]"
+    usage: "NDArray[np.str_]"
+    ids: "NDArray[np.str_]"
+    votes: "NDArray[np.int64] | None" = None
+
+    def split(self, split: str, labels: str = "fer2013") -> FaceSet:
+        """One split under one label definition.
+
+        Args:
+            split: "train", "validation" or "test".
+            labels: "fer2013": the original label. "ferplus-strict": an emotion with more than half of the ten votes;
+                other rows are left out. "ferplus-usual": single votes dropped, then more than half of what is left.
+                "ferplus-soft": rows with at least five votes on the seven emotions, their shares as distribution.
+
+        Raises:
+            ValueError: no such split or label definition.
+            DatasetFormatError: the split is empty, or there are no FER+ votes.
+        """
+        if split not in SPLITS or labels not in LABELS:
+            raise ValueError(
+                f"no split {split!r} with labels {labels!r}; splits: {', '.join(SPLITS)}; labels: {', '.join(LABELS)}"
+            )
+        rows = self.usage == SPLITS[split]
+        if not rows.any():
+            raise DatasetFormatError(f"this copy of FER2013 has no {SPLITS[split]} images, so no {split} split")
+        if labels == "fer2013":
+            targets, distribution = self.emotion, np.eye(len(EMOTIONS), dtype=np.float32)[self.emotion]
+        else:
+            keep, targets, distribution = _crowd(self._need_votes(), labels)
+            rows &= keep
+        return FaceSet(
+            name=labels,
+            split=split,
+            images=self.images[rows][:, None],
+            targets=targets[rows],
+            distribution=distribution[rows],
+            ids=self.ids[rows],
+        )
+
+    def _need_votes(self) -> "NDArray[np.int64]":
+        if self.votes is None:
+            raise DatasetFormatError(
+                "this copy of FER2013 has no FER+ votes; put fer2013new.csv beside fer2013.csv, or use labels 'fer2013'"
+            )
+        return self.votes
+
+
+def _crowd(
+    votes: "NDArray[np.int64]", labels: str
+) -> "tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float32]]":
+    """Rows that a FER+ definition keeps, their majority emotion, and the distribution to aim at."""
+    named = votes.min(axis=1) >= 0
+    votes = np.maximum(votes, 0)
+    if labels == "ferplus-usual":
+        votes = np.where(votes == 1, 0, votes)
+    seven = votes[:, _CANONICAL_VOTES]
+    targets = seven.argmax(axis=1).astype(np.int64)
+    if labels == "ferplus-soft":
+        keep = named & (seven.sum(axis=1) >= MIN_SOFT_VOTES)
+        shares = seven / np.maximum(seven.sum(axis=1, keepdims=True), 1)
+        return keep, targets, shares.astype(np.float32)
+    keep = named & (2 * seven.max(axis=1) > votes.sum(axis=1))
+    return keep, targets, np.eye(len(EMOTIONS), dtype=np.float32)[targets]
+
+
+def read_fer2013(path: str | Path, *, ferplus: str | Path | None = None) -> FER2013:
+    """Read FER2013 from any of the layouts above.
+
+    Args:
+        path: a .csv or .parquet file, or a folder.
+        ferplus: fer2013new.csv, if it does not lie beside the csv.
+
+    Raises:
+        DatasetNotFoundError: nothing is there, or nothing that looks like FER2013.
+        DatasetFormatError: a column is missing, a label is out of range, an image is broken; names row or file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DatasetNotFoundError(
+            f"there is no FER2013 at {path}; expected fer2013.csv, icml_face_data.csv, a .parquet file, or a folder "
+            "with train/ and test/. The data comes from Kaggle's 2013 facial expression recognition challenge"
+        )
+    if path.is_dir():
+        for name in ("fer2013.parquet", "fer2013.csv", "icml_face_data.csv", "train.csv"):
+            if (path / name).is_file():
+                return read_fer2013(path / name, ferplus=ferplus)
+        return _read_folders(path)
+    if path.suffix == ".parquet":
+        return _read_parquet(path)
+    if path.suffix == ".csv":
+        return _read_csv(path, Path(ferplus) if ferplus else path.with_name("fer2013new.csv"), bool(ferplus))
+    raise DatasetNotFoundError(f"{path} is neither a .csv, a .parquet file nor a folder")
+
+
+def _read_csv(path: Path, ferplus: Path, ferplus_required: bool) -> FER2013:
+    import pandas as pd
+
+    table = pd.read_csv(path, skipinitialspace=True)
+    table.columns = [str(name).strip() for name in table.columns]
+    _need_columns(table, ("emotion", "pixels"), path)
+    usage = table["Usage"] if "Usage" in table else pd.Series(["Training"] * len(table))
+    images = np.empty((len(table), SIDE, SIDE), np.uint8)
+    for row, pixels in enumerate(table["pixels"]):
+        images[row] = _parse_pixels(pixels, f"{path}, row {row}")
+    votes = None
+    if ferplus.is_file():
+        votes = _read_votes(ferplus, len(table))
+    elif ferplus_required:
+        raise DatasetNotFoundError(f"there are no FER+ votes at {ferplus}")
+    return _checked(images, table["emotion"], usage, [f"{row:05d}" for row in range(len(table))], votes, path)
+
+
+def _parse_pixels(pixels: Any, place: str) -> "NDArray[np.uint8]":
+    try:
+        values = np.array(str(pixels).split(), dtype=np.int64)
+    except ValueError as error:
+        raise DatasetFormatError(f"{place}: a pixel is no whole number ({error})") from None
+    if values.size != SIDE * SIDE:
+        raise DatasetFormatError(f"{place}: {values.size} pixels, expected {SIDE * SIDE}")
+    if values.min() < 0 or values.max() > 255:
+        raise DatasetFormatError(f"{place}: pixels from {values.min()} to {values.max()}, expected 0 to 255")
+    return values.astype(np.uint8).reshape(SIDE, SIDE)
+
+
+def _read_votes(path: Path, rows: int) -> "NDArray[np.int64]":
+    import pandas as pd
+
+    table = pd.read_csv(path)
+    _need_columns(table, ("Image name", *VOTES), path)
+    if len(table) != rows:
+        raise DatasetFormatError(f"{path} has {len(table)} rows, fer2013.csv {rows}; they must match row by row")
+    votes = table[list(VOTES)].to_numpy(np.int64, copy=True)
+    # FER+ gives no name to rows that are blank or no face.
+    votes[table["Image name"].isna().to_numpy()] = -1
+    return votes
+
+
+def _read_parquet(path: Path) -> FER2013:
+    import pandas as pd
+    from PIL import Image
+
+    table = pd.read_parquet(path)
+    _need_columns(table, ("row", "usage", "emotion", "image"), path)
+    images = np.empty((len(table), SIDE, SIDE), np.uint8)
+    for row, encoded in enumerate(table["image"]):
+        images[row] = _decode(Image, io.BytesIO(encoded), f"{path}, row {row}")
+    votes = None
+    columns = [f"ferplus_{name.lower()}" for name in VOTES]
+    if columns[0] in table:
+        _need_columns(table, (*columns, "ferplus_named"), path)
+        votes = table[columns].to_numpy(np.int64, copy=True)
+        votes[~table["ferplus_named"].to_numpy(bool)] = -1
+    return _checked(images, table["emotion"], table["usage"], [f"{row:05d}" for row in table["row"]], votes, path)
+
+
+def _read_folders(path: Path) -> FER2013:
+    from PIL import Image
+
+    files = sorted(
+        file
+        for split in ("train", "validation", "val", "test")
+        for file in path.glob(f"{split}/*/*")
+        if file.suffix.lower() in (".jpg", ".jpeg", ".png")
+    )
+    if not files:
+        raise DatasetNotFoundError(
+            f"{path} holds none of fer2013.csv, icml_face_data.csv, train.csv, fer2013.parquet, and no images as "
+            "train/<emotion>/*.jpg"
+        )
+    images = np.empty((len(files), SIDE, SIDE), np.uint8)
+    emotion, usage = [], []
+    for row, file in enumerate(files):
+        images[row] = _decode(Image, file, str(file))
+        name = file.parent.name.lower()
+        name = _FOLDER_NAMES.get(name, name)
+        if name not in CODES:
+            raise DatasetFormatError(f"{file.parent} is no emotion; expected one of {', '.join(CODES)}")
+        emotion.append(CODES.index(name))
+        usage.append(_usage_of(file))
+    ids = [file.relative_to(path).as_posix() for file in files]
+    return _checked(images, emotion, usage, ids, None, path)
+
+
+def _usage_of(file: Path) -> str:
+    """The file name's own word first: test/ holds PublicTest_ and PrivateTest_ images side by side."""
+    named = file.name.split("_")[0]
+    if named in SPLITS.values():
+        return named
+    return {"train": "Training", "test": "PrivateTest"}.get(file.parent.parent.name, "PublicTest")
+
+
+def _decode(image_module: Any, source: Any, place: str) -> "NDArray[np.uint8]":
+    try:
+        with image_module.open(source) as picture:
+            pixels = np.asarray(picture.convert("L"))
+    except (OSError, ValueError) as error:
+        raise DatasetFormatError(f"{place}: the image cannot be decoded ({error})") from None
+    if pixels.shape != (SIDE, SIDE):
+        raise DatasetFormatError(f"{place}: the image is {pixels.shape[1]}x{pixels.shape[0]}, expected {SIDE}x{SIDE}")
+    return pixels
+
+
+def _need_columns(table: "pd.DataFrame", expected: Iterable[str], path: Path) -> None:
+    missing = [name for name in expected if name not in table]
+    if missing:
+        raise DatasetFormatError(f"{path} lacks the columns {missing}; it has {list(table.columns)}")
+
+
+def _checked(
+    images: "NDArray[np.uint8]", emotion: Any, usage: Any, ids: list[str], votes: "NDArray[np.int64] | None", path: Path
+) -> FER2013:
+    codes = np.asarray(emotion)
+    if codes.dtype.kind not in "iu":
+        raise DatasetFormatError(f"{path}: emotions must be whole numbers from 0 to 6, got {codes.dtype}")
+    wrong = np.flatnonzero((codes < 0) | (codes >= len(CODES)))
+    if wrong.size:
+        raise DatasetFormatError(f"{path}, row {wrong[0]}: emotion {codes[wrong[0]]}, expected 0 to 6")
+    usages = np.asarray(usage, dtype=str)
+    unknown = sorted(set(usages) - set(SPLITS.values()))
+    if unknown:
+        raise DatasetFormatError(f"{path}: Usage {unknown[0]!r}, expected one of {', '.join(SPLITS.values())}")
+    canonical = np.array([EMOTIONS.index(name) for name in CODES], np.int64)[codes]
+    return FER2013(images, canonical, usages, np.asarray(ids, dtype=str), votes)

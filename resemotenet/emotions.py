@@ -1,0 +1,22 @@
+"""The vocabulary: seven emotions, their canonical order, their colours.
+
+Everything inside the project speaks of emotions in lower case and in this order; pages capitalise.
+A model may have another order of outputs (upstream checkpoints do): its own labels always decide.
+"""
+
+EMOTIONS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+
+# Okabe & Ito's palette (https://jfly.uni-koeln.de/color/), told apart by people with any common colour blindness.
+# Neutral is the grey that the palette lacks. For bars, boxes and lines: as text on white, the lighter ones are too pale.
+COLORS: dict[str, str] = {
+    "angry": "#D55E00",
+    "disgust": "#009E73",
+    "fear": "#CC79A7",
+    "happy": "#E69F00",
+    "neutral": "#8C8C8C",
+    "sad": "#0072B2",
+    "surprise": "#56B4E9",
+}
+
+# The order of outputs in the checkpoints that upstream released.
+UPSTREAM_ORDER: tuple[str, ...] = ("happy", "surprise", "sad", "angry", "disgust", "fear", "neutral")

@@ -1,0 +1,205 @@
+"""How good a classifier is: NumPy arrays in, plain floats out, so that results can be written as JSON.
+
+Everywhere here ``targets`` and ``predictions`` are (N,) integer class numbers, ``probabilities`` is (N, K) with rows
+that sum to 1, and column k belongs to class k. All results are fractions in [0, 1], except ``nll`` (nats).
+
+Averages over classes leave out a class that has no say in them, and no undefined value is called 0: the recall of a
+class that never occurs, or the precision of one that is never predicted, is None.
+"""
+
+from collections.abc import Sequence
+from math import sqrt
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .emotions import EMOTIONS
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+# A float32 softmax rounds a probability below this to 0, where the logarithm would be infinite (and no JSON).
+_SMALLEST = float(np.finfo(np.float32).tiny)
+# Rows of float16 probabilities miss 1 by up to about this much.
+_SUM_TOLERANCE = 2e-3
+
+
+def summary(probabilities: ArrayLike, targets: ArrayLike) -> dict[str, Any]:
+    """The figures of one split as they stand in ``result.json``.
+
+    Returns:
+        n, accuracy, interval (Wilson, 95 %, of the accuracy: [low, high]), macro_recall, macro_f1, nll, ece.
+
+    Raises:
+        ValueError: as ``check_probabilities`` and ``confusion``.
+    """
+    checked, truth = check_probabilities(probabilities, targets)
+    predictions = checked.argmax(axis=1)
+    correct = int((predictions == truth).sum())
+    table = confusion(predictions, truth, num_classes=checked.shape[1])
+    return {
+        "n": len(truth),
+        "accuracy": correct / len(truth),
+        "interval": list(wilson_interval(correct, len(truth))),
+        "macro_recall": _mean_defined(_recalls(table)),
+        "macro_f1": _mean_defined(_f1s(table)),
+        "nll": nll(checked, truth),
+        "ece": ece(checked, truth),
+    }
+
+
+def accuracy(predictions: ArrayLike, targets: ArrayLike) -> float:
+    """The share of predictions that equal their target."""
+    guesses, truth = _class_numbers("predictions", predictions), _class_numbers("targets", targets)
+    _check_lengths(guesses, truth)
+    return float((guesses == truth).mean())
+
+
+def confusion(predictions: ArrayLike, targets: ArrayLike, *, num_classes: int = len(EMOTIONS)) -> Integers:
+    """Count (target, prediction) pairs: (K, K) int64, rows are the truth, columns the prediction.
+
+    Raises:
+        ValueError: the arrays are empty, differ in length, are not whole numbers, or leave [0, num_classes).
+    """
+    guesses = _class_numbers("predictions", predictions, num_classes)
+    truth = _class_numbers("targets", targets, num_classes)
+    _check_lengths(guesses, truth)
+    pairs = np.bincount(truth * num_classes + guesses, minlength=num_classes**2)
+    return pairs.reshape(num_classes, num_classes).astype(np.int64)
+
+
+def macro_recall(predictions: ArrayLike, targets: ArrayLike, *, num_classes: int = len(EMOTIONS)) -> float:
+    """Mean recall of the classes that occur in ``targets``; also called balanced accuracy."""
+    return _mean_defined(_recalls(confusion(predictions, targets, num_classes=num_classes)))
+
+
+def macro_f1(predictions: ArrayLike, targets: ArrayLike, *, num_classes: int = len(EMOTIONS)) -> float:
+    """Mean F1 of the classes that occur in ``targets`` or ``predictions``."""
+    return _mean_defined(_f1s(confusion(predictions, targets, num_classes=num_classes)))
+
+
+def per_class(
+    predictions: ArrayLike, targets: ArrayLike, *, labels: Sequence[str] = EMOTIONS
+) -> dict[str, dict[str, float | int | None]]:
+    """Precision, recall, F1 and support (how often it is the target) of every class, in the order of ``labels``."""
+    table = confusion(predictions, targets, num_classes=len(labels))
+    rows = zip(labels, _precisions(table), _recalls(table), _f1s(table), table.sum(axis=1), strict=True)
+    return {
+        label: {"precision": precision, "recall": recall, "f1": f1, "support": int(support)}
+        for label, precision, recall, f1, support in rows
+    }
+
+
+def nll(probabilities: ArrayLike, targets: ArrayLike) -> float:
+    """Mean negative log likelihood of the targets, in nats: the cross entropy, ln K for a uniform guess.
+
+    A probability counts as at least the smallest normal float32, so one target called impossible costs 87.3.
+    """
+    checked, truth = check_probabilities(probabilities, targets)
+    of_target = checked[np.arange(len(truth)), truth]
+    return float(-np.log(np.maximum(of_target, _SMALLEST)).mean())
+
+
+def ece(probabilities: ArrayLike, targets: ArrayLike, *, bins: int = 15) -> float:
+    """Expected calibration error (Naeini et al. 2015; Guo et al. 2017, who use 15 bins).
+
+    The confidence of a sample is its largest probability. Cut (0, 1] into ``bins`` intervals of equal width, each open
+    on the left and closed on the right; in each, take |accuracy - mean confidence|; average, weighted by the number of
+    samples in it. The figure depends on the number of bins and is biased upwards in small samples.
+    """
+    if bins < 1:
+        raise ValueError(f"the calibration error needs at least one bin, got {bins}")
+    checked, truth = check_probabilities(probabilities, targets)
+    confidence = checked.max(axis=1)
+    gap = (checked.argmax(axis=1) == truth) - confidence
+    inner_edges = np.arange(1, bins) / bins
+    index = np.searchsorted(inner_edges, confidence, side="left")
+    # n_b / N * |mean gap in b| = |sum of gaps in b| / N, which needs no division by an empty bin.
+    return float(np.abs(np.bincount(index, weights=gap, minlength=bins)).sum() / len(truth))
+
+
+def wilson_interval(correct: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Score interval of a proportion (Wilson 1927), without continuity correction: (low, high) inside [0, 1].
+
+    It speaks of the sampling of n independent cases only, not of seeds, and not of a choice made on the same cases.
+
+    Raises:
+        ValueError: n is not positive, ``correct`` leaves [0, n], or ``confidence`` leaves (0, 1).
+    """
+    if n < 1 or not 0 <= correct <= n:
+        raise ValueError(f"expected 0 <= correct <= n and n >= 1, got correct = {correct} and n = {n}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}; 95 % is 0.95")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share = correct / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    # At 0 and n one end is exactly the share; rounding must not carry it past.
+    low = 0.0 if correct == 0 else centre - half
+    high = 1.0 if correct == n else centre + half
+    return low, high
+
+
+def check_probabilities(probabilities: ArrayLike, targets: ArrayLike) -> tuple[Floats, Integers]:
+    """Both as arrays, (N, K) float64 and (N,) int64, once they are what this module works on.
+
+    Raises:
+        ValueError: wrong shapes, no samples, a value that is not finite or leaves [0, 1], a row that does not sum to
+            1 (logits, say), or targets that are no class numbers below K.
+    """
+    checked = np.asarray(probabilities, dtype=np.float64)
+    if checked.ndim != 2 or checked.shape[1] < 2:
+        raise ValueError(f"probabilities must be (N, K) with K >= 2, got the shape {checked.shape}")
+    truth = _class_numbers("targets", targets, checked.shape[1])
+    _check_lengths(checked, truth)
+    if not np.isfinite(checked).all():
+        row = int(np.argwhere(~np.isfinite(checked).all(axis=1))[0, 0])
+        raise ValueError(f"probabilities must be finite; row {row} is {checked[row].tolist()}")
+    off = np.abs(checked.sum(axis=1) - 1)
+    if checked.min() < 0 or off.max() > _SUM_TOLERANCE:
+        row = int(np.argmax(np.maximum(off, -checked.min(axis=1))))
+        raise ValueError(
+            f"probabilities must be >= 0 and sum to 1; row {row} is {checked[row].tolist()}; logits need a softmax"
+        )
+    return checked, truth
+
+
+def _class_numbers(name: str, values: ArrayLike, num_classes: int | None = None) -> Integers:
+    array = np.asarray(values)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name} must be (N,) with N >= 1, got the shape {array.shape}")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"{name} must be whole class numbers, got {array.dtype}")
+    if array.min() < 0 or (num_classes is not None and array.max() >= num_classes):
+        upper = "" if num_classes is None else f" and below {num_classes}"
+        raise ValueError(f"{name} must be at least 0{upper}, got values from {array.min()} to {array.max()}")
+    return array.astype(np.int64)
+
+
+def _check_lengths(outputs: NDArray[Any], truth: Integers) -> None:
+    if len(outputs) != len(truth):
+        raise ValueError(f"there are {len(outputs)} predictions for {len(truth)} targets; each needs one")
+
+
+def _precisions(table: Integers) -> list[float | None]:
+    return _ratios(table.diagonal(), table.sum(axis=0))
+
+
+def _recalls(table: Integers) -> list[float | None]:
+    return _ratios(table.diagonal(), table.sum(axis=1))
+
+
+def _f1s(table: Integers) -> list[float | None]:
+    # 2 TP / (2 TP + FP + FN) is the harmonic mean, and defined as soon as the class occurs on either side.
+    return _ratios(2 * table.diagonal(), table.sum(axis=0) + table.sum(axis=1))
+
+
+def _ratios(numerators: Integers, denominators: Integers) -> list[float | None]:
+    return [int(a) / int(b) if b else None for a, b in zip(numerators, denominators, strict=True)]
+
+
+def _mean_defined(values: list[float | None]) -> float:
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined)

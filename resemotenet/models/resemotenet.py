@@ -1,0 +1,144 @@
+"""ResEmoteNet and its ablations C1 to C6.
+
+Paper: Roy et al., 2024, https://doi.org/10.1109/LSP.2024.3521321 (Table IV has the ablations).
+Origin of the layout: https://github.com/ArnabKumarRoy02/ResEmoteNet. Parameter names are the same, so released
+checkpoints load strictly. Changed: the number of input channels, the width and the dropout rates are arguments; the
+compact layout (models.compact) exists.
+
+The paper gives no code for C2 to C6. The reading used here: a removed stage goes with its pooling or its stride, and
+the next stage takes the channels that arrive. Removing a stage therefore makes the later maps larger and the network
+dearer, not cheaper.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from ._registry import register_model
+from .layers import ResidualBlock, SqueezeExcitation
+
+# Stage number -> channels at width 1. The numbers are those in the upstream parameter names.
+CONV_CHANNELS = {1: 64, 2: 128, 3: 256}
+BLOCK_CHANNELS = {1: 512, 2: 1024, 3: 2048}
+HEAD_FEATURES = (1024, 512, 256)
+
+
+class ResEmoteNet(nn.Module):
+    """Convolutions, squeeze-and-excitation, residual blocks, a four-layer head.
+
+    Input (N, in_channels, S, S) float, normalised as the model's ``Preprocess`` says; S = 64 upstream. Output: logits
+    (N, num_classes). At S = 64 the SE output is (N, 256, 8, 8) and the last map 1x1.
+
+    Args:
+        convs: which of the three convolution stages exist.
+        blocks: which of the three residual blocks exist.
+        squeeze_excitation: whether the SE block exists.
+        conv_dropout: dropout after the first two convolution stages; 0.2 upstream.
+        head_dropout: dropout between the layers of the head; 0.5 upstream.
+
+    Raises:
+        ValueError: ``width`` is not positive.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int = 7,
+        in_channels: int = 3,
+        width: float = 1.0,
+        conv_dropout: float = 0.2,
+        head_dropout: float = 0.5,
+        convs: tuple[int, ...] = (1, 2, 3),
+        blocks: tuple[int, ...] = (1, 2, 3),
+        squeeze_excitation: bool = True,
+    ) -> None:
+        super().__init__()
+        if not width > 0:
+            raise ValueError(f"width must be positive, got {width}; 1.0 is the published network")
+        self.convs, self.blocks = convs, blocks
+
+        def scaled(channels: int) -> int:
+            return max(1, round(channels * width))
+
+        arriving = in_channels
+        for stage in convs:
+            channels = scaled(CONV_CHANNELS[stage])
+            self.add_module(f"conv{stage}", nn.Conv2d(arriving, channels, kernel_size=3, padding=1))
+            self.add_module(f"bn{stage}", nn.BatchNorm2d(channels))
+            arriving = channels
+        self.relu = nn.ReLU()
+        self.max_pool = nn.MaxPool2d(2)
+        self.dropout1 = nn.Dropout(conv_dropout)
+        # The layer that explanations look at is named "se" in every ablation, so without SE it is an identity.
+        self.se = SqueezeExcitation(arriving) if squeeze_excitation else nn.Identity()
+        for stage in blocks:
+            channels = scaled(BLOCK_CHANNELS[stage])
+            self.add_module(f"res_block{stage}", ResidualBlock(arriving, channels))
+            arriving = channels
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        features = [arriving, *(scaled(f) for f in HEAD_FEATURES)]
+        self.fc1 = nn.Linear(features[0], features[1])
+        self.fc2 = nn.Linear(features[1], features[2])
+        self.fc3 = nn.Linear(features[2], features[3])
+        self.fc4 = nn.Linear(features[3], num_classes)
+        self.dropout2 = nn.Dropout(head_dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for stage in self.convs:
+            conv, bn = self.get_submodule(f"conv{stage}"), self.get_submodule(f"bn{stage}")
+            x = self.max_pool(self.relu(bn(conv(x))))
+            if stage < 3:
+                x = self.dropout1(x)
+        x = self.se(x)
+        for stage in self.blocks:
+            x = self.get_submodule(f"res_block{stage}")(x)
+        x = self.pool(x).flatten(1)
+        for layer in (self.fc1, self.fc2, self.fc3):
+            x = self.dropout2(self.relu(layer(x)))
+        logits: Tensor = self.fc4(x)
+        return logits
+
+
+def _build(*, compact: bool, **arguments: Any) -> ResEmoteNet:
+    from .compact import compact as to_compact  # here, because compact.py needs the class above
+
+    # The full layout is drawn first and compacted then: a fresh 2x2 or 1x1 kernel would be drawn with another variance
+    # than the live taps of a 3x3 one, and training compact would not start where training full starts.
+    model = ResEmoteNet(**arguments)
+    return to_compact(model) if compact else model
+
+
+@register_model
+def resemotenet(**arguments: Any) -> ResEmoteNet:
+    """C1, the published network: 80,238,599 parameters at width 1 with 3 input channels; compact 36,198,407."""
+    return _build(**arguments)
+
+
+@register_model
+def resemotenet_c2(**arguments: Any) -> ResEmoteNet:
+    """C2: without squeeze-and-excitation."""
+    return _build(squeeze_excitation=False, **arguments)
+
+
+@register_model
+def resemotenet_c3(**arguments: Any) -> ResEmoteNet:
+    """C3: without CNN 64; maps twice as large from there on."""
+    return _build(convs=(2, 3), **arguments)
+
+
+@register_model
+def resemotenet_c4(**arguments: Any) -> ResEmoteNet:
+    """C4: without CNN 64 and CNN 128; maps four times as large from there on."""
+    return _build(convs=(3,), **arguments)
+
+
+@register_model
+def resemotenet_c5(**arguments: Any) -> ResEmoteNet:
+    """C5: without residual block 256."""
+    return _build(blocks=(2, 3), **arguments)
+
+
+@register_model
+def resemotenet_c6(**arguments: Any) -> ResEmoteNet:
+    """C6: without residual blocks 256 and 512."""
+    return _build(blocks=(3,), **arguments)

@@ -1,0 +1,117 @@
+"""From a face crop to the numbers a model reads: the one evaluation transform that everything uses."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+Crop = Image.Image | NDArray[np.uint8]
+
+# ITU-R 601-2 luma, the weights of PIL's convert("L").
+_LUMA = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Grey, resize to a square (aspect not kept), scale to [0, 1], normalise.
+
+    Upstream resizes the colours and makes them grey then, rounding to whole levels after each step. Here grey comes
+    first and nothing is rounded: the same up to those roundings, and a third of the work.
+
+    Attributes:
+        size: side of the model's input in pixels.
+        channels: 1 (grey) or 3 (the same grey three times, as upstream).
+        mean, std: one value a channel, for pixels in [0, 1].
+        interpolation: "bilinear" with antialiasing, PIL's filter (pixel centres, support grown by the scale).
+
+    Raises:
+        ValueError: a setting is out of range or of the wrong type.
+    """
+
+    size: int = 64
+    channels: int = 3
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    interpolation: str = "bilinear"
+
+    def __post_init__(self) -> None:
+        if type(self.size) is not int or self.size < 1:
+            raise ValueError(f"size must be a whole number of pixels, at least 1, got {self.size!r}")
+        if type(self.channels) is not int or self.channels not in (1, 3):
+            raise ValueError(f"channels must be 1 (grey) or 3 (the same grey three times), got {self.channels!r}")
+        if len(self.mean) != self.channels or len(self.std) != self.channels:
+            raise ValueError(f"mean {self.mean} and std {self.std} must have {self.channels} values each")
+        if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in (*self.mean, *self.std)):
+            raise ValueError(f"mean {self.mean} and std {self.std} must be finite numbers")
+        if min(self.std) <= 0:
+            raise ValueError(f"std must be positive, got {self.std}")
+        if self.interpolation != "bilinear":
+            raise ValueError(f"interpolation {self.interpolation!r} is not known; there is 'bilinear'")
+
+    def __call__(self, crops: Sequence[Crop]) -> Tensor:
+        """Face crops -> (N, channels, size, size) float32 on the CPU.
+
+        Args:
+            crops: PIL pictures of mode RGB or L, or uint8 arrays (H, W, 3) RGB or (H, W) grey; sizes may differ.
+
+        Raises:
+            ValueError: a crop is something else, or has no pixels.
+        """
+        if len(crops) == 0:
+            return torch.empty(0, self.channels, self.size, self.size)
+        return torch.cat([self.batch(_grey(crop)[None, None]) for crop in crops])
+
+    def batch(self, grey: Tensor) -> Tensor:
+        """Grey pixels (N, 1, H, W), uint8 or float in [0, 255] -> (N, channels, size, size) float32, same device."""
+        return self.normalize(self.resize(grey))
+
+    def resize(self, grey: Tensor) -> Tensor:
+        """(N, 1, H, W) in [0, 255] -> (N, 1, size, size) float32 in [0, 255]."""
+        grey = grey.float()
+        if grey.shape[-2:] == (self.size, self.size):
+            return grey
+        shape = (self.size, self.size)
+        return torch.nn.functional.interpolate(grey, shape, mode="bilinear", antialias=True, align_corners=False)
+
+    def normalize(self, grey: Tensor) -> Tensor:
+        """(N, 1, S, S) in [0, 255] -> (N, channels, S, S) float32."""
+        mean = torch.tensor(self.mean, device=grey.device)[:, None, None]
+        std = torch.tensor(self.std, device=grey.device)[:, None, None]
+        return (grey / 255 - mean) / std
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Preprocess":
+        """Read back ``to_dict``.
+
+        Raises:
+            ValueError: a key is missing or not known, or its value does not fit.
+        """
+        expected = set(cls.__dataclass_fields__)
+        if set(values) != expected:
+            raise ValueError(f"preprocess has the keys {sorted(values)}, expected {sorted(expected)}")
+        if not isinstance(values["mean"], list | tuple) or not isinstance(values["std"], list | tuple):
+            raise ValueError(f"mean and std must be lists, got {values['mean']!r} and {values['std']!r}")
+        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
+
+
+def _grey(crop: Crop) -> Tensor:
+    """One crop as a float (H, W) tensor in [0, 255]; not rounded, unlike PIL's convert("L")."""
+    if isinstance(crop, Image.Image) and crop.mode not in ("L", "RGB"):
+        raise ValueError(f"a crop must be of mode RGB or L, got {crop.mode}; read pictures with read_image")
+    # A copy, in C order: PIL's arrays are read-only and a caller's may be flipped views, which torch does not take.
+    pixels = torch.from_numpy(np.array(crop, order="C"))
+    if pixels.dtype != torch.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
+        raise ValueError(f"a crop must be (H, W) or (H, W, 3) uint8, got {tuple(pixels.shape)} {pixels.dtype}")
+    if pixels.numel() == 0:
+        raise ValueError(f"a crop must have pixels, got {tuple(pixels.shape)}")
+    pixels = pixels.float()
+    return pixels if pixels.ndim == 2 else pixels @ torch.tensor(_LUMA)

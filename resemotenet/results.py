@@ -1,0 +1,159 @@
+"""The results folder: what a training run leaves behind, and how to read it.
+
+    config.json         the whole config, defaults included
+    environment.json    commit and dirty flag, versions, device, seed, command
+    audit.json          identical images within and between the splits
+    epochs.jsonl        one line an epoch, appended while training runs; safe to read at any time
+    model/              the chosen epoch as a model folder
+    resume/             what going on needs; local, never published
+    predictions/        <labels>-<split>.npz
+    result.json         written last: its presence means finished
+
+Needs numpy only, so results can be read where there is no torch.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .emotions import EMOTIONS
+from .errors import ResultsError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model said of one split; every figure can be computed again from it.
+
+    Attributes:
+        probabilities: (N, 7) float32, columns in canonical order, rows sum to 1.
+        targets: (N,) int64 into the canonical emotions.
+        ids: (N,) str, the data set's sample ids.
+    """
+
+    probabilities: "NDArray[np.float32]"
+    targets: "NDArray[np.int64]"
+    ids: "NDArray[np.str_]"
+
+    def __post_init__(self) -> None:
+        n = len(self.targets)
+        if self.probabilities.shape != (n, len(EMOTIONS)) or self.ids.shape != (n,):
+            raise ResultsError(
+                f"predictions do not fit together: probabilities {self.probabilities.shape}, "
+                f"targets {self.targets.shape}, ids {self.ids.shape}; expected (N, {len(EMOTIONS)}), (N,), (N,)"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write one .npz, atomically; the same predictions give the same bytes."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as fresh, fresh.open("wb") as file:
+            np.savez_compressed(
+                file, probabilities=self.probabilities, targets=self.targets, ids=self.ids, labels=np.array(EMOTIONS)
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Predictions":
+        """Read what ``save`` wrote.
+
+        Raises:
+            ResultsError: the file is missing or damaged, or its columns are in another order.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                labels = tuple(str(label) for label in arrays["labels"])
+                predictions = cls(arrays["probabilities"], arrays["targets"], arrays["ids"])
+        except (OSError, ValueError, KeyError) as error:
+            raise ResultsError(f"{path} holds no predictions: {error}") from error
+        if labels != EMOTIONS:
+            raise ResultsError(f"{path} has the columns {labels}, expected {EMOTIONS}")
+        return predictions
+
+
+@dataclass(frozen=True)
+class ResultsFolder:
+    """The places in one run's folder."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def audit(self) -> Path:
+        return self.path / "audit.json"
+
+    @property
+    def epochs(self) -> Path:
+        return self.path / "epochs.jsonl"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def resume(self) -> Path:
+        return self.path / "resume"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    def predictions(self, labels: str, split: str) -> Path:
+        return self.path / "predictions" / f"{labels}-{split}.npz"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.result.is_file()
+
+    def read_epochs(self) -> list[dict[str, Any]]:
+        """All epochs written so far; a last line cut off by a crash is not one."""
+        if not self.epochs.is_file():
+            return []
+        lines = self.epochs.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a name beside ``path`` to write to; it takes the place of ``path`` only when the block ends well."""
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        yield fresh
+        with fresh.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON, atomically; numbers that are not finite are refused."""
+    with replacing(path) as fresh:
+        fresh.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        ResultsError: it is missing or damaged.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,1 @@
+"""The trainer: data in, results folders out (see the README, and ``python -m training --help``)."""

@@ -1,0 +1,76 @@
+"""Augmentation of a whole batch at once, as tensor code on the batch's device.
+
+Nothing is written to disk, and it runs after the split, so an augmented copy can never sit in two splits.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from .config import Augmentation
+
+
+def augment(images: Tensor, config: Augmentation, size: int) -> Tensor:
+    """Draw one variant of every face.
+
+    Args:
+        images: (N, 1, H, W) uint8.
+        size: side of the result; the resize is part of the one geometric sampling, so nothing is sampled twice.
+
+    Returns:
+        (N, 1, size, size) float32 in [0, 255].
+    """
+    faces = _warp(images.float(), config, size)
+    faces = _light(faces, config)
+    return _erase(faces, config.erase)
+
+
+def _symmetric(n: int, extent: float, device: torch.device) -> Tensor:
+    return (torch.rand(n, device=device) * 2 - 1) * extent
+
+
+def _warp(faces: Tensor, config: Augmentation, size: int) -> Tensor:
+    """Flip, rotate, scale and shift in one bilinear sampling; the border is continued outwards."""
+    n, device = len(faces), faces.device
+    angle = _symmetric(n, math.radians(config.rotation), device)
+    scale = 1 + _symmetric(n, config.scale, device)
+    mirror = (torch.rand(n, device=device) < 0.5).float() * -2 + 1 if config.flip else torch.ones(n, device=device)
+    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+    # affine_grid's coordinates run over [-1, 1], so a fraction of the side counts twice.
+    across, down = _symmetric(n, 2 * config.shift, device), _symmetric(n, 2 * config.shift, device)
+    matrix = torch.stack(
+        [torch.stack([cos * mirror, -sin, across], dim=1), torch.stack([sin * mirror, cos, down], dim=1)], dim=1
+    )
+    grid = torch.nn.functional.affine_grid(matrix, [n, 1, size, size], align_corners=False)
+    return torch.nn.functional.grid_sample(faces, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _light(faces: Tensor, config: Augmentation) -> Tensor:
+    """Contrast around each face's own mean, then brightness."""
+    n, device = len(faces), faces.device
+    contrast = 1 + _symmetric(n, config.contrast, device)[:, None, None, None]
+    brightness = _symmetric(n, 255 * config.brightness, device)[:, None, None, None]
+    mean = faces.mean(dim=(1, 2, 3), keepdim=True)
+    return ((faces - mean) * contrast + mean + brightness).clamp_(0, 255)
+
+
+def _erase(faces: Tensor, probability: float) -> Tensor:
+    """Random erasing (Zhong et al. 2020): one rectangle a face, of 2 % to 20 % of the area, filled with noise."""
+    if probability == 0:
+        return faces
+    n, _, height, width = faces.shape
+    device = faces.device
+    area = torch.empty(n, device=device).uniform_(0.02, 0.2)
+    aspect = torch.exp(_symmetric(n, math.log(3), device))
+    tall = (area * aspect).sqrt().clamp(max=1) * height
+    wide = (area / aspect).sqrt().clamp(max=1) * width
+    top = torch.rand(n, device=device) * (height - tall)
+    left = torch.rand(n, device=device) * (width - wide)
+    y = torch.arange(height, device=device)[None, :, None]
+    x = torch.arange(width, device=device)[None, None, :]
+    inside_y = (y >= top[:, None, None]) & (y < (top + tall)[:, None, None])
+    inside_x = (x >= left[:, None, None]) & (x < (left + wide)[:, None, None])
+    chosen = (torch.rand(n, device=device) < probability)[:, None, None]
+    hole = (inside_y & inside_x & chosen)[:, None]
+    return torch.where(hole, torch.rand_like(faces) * 255, faces)
