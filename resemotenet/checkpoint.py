@@ -6,14 +6,11 @@ many or too few, another shape or an unknown setting is an error that names it.
 """
 
 import json
-import math
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, cast
 
 import torch
 from safetensors import SafetensorError
@@ -27,122 +24,28 @@ from .errors import (
     CheckpointNotFoundError,
     DeviceError,
 )
+from .model_info import SCHEMA, ModelInfo
 from .models import create_model
 from .preprocessing import Preprocess
 
-SCHEMA = 1
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 
-_JSON_TYPES: dict[str, tuple[type, ...]] = {
-    "architecture": (str,),
-    "arguments": (dict,),
-    "labels": (list,),
-    "preprocess": (dict,),
-    "explain_layer": (str, NoneType),
-    "temperature": (int, float),
-    "logit_bias": (list, NoneType),
-    "views": (str,),
-    "measured": (list,),
-    "training": (dict,),
-    "license": (dict,),
-}
+__all__ = [
+    "CONFIG_FILE",
+    "SCHEMA",
+    "WEIGHTS_FILE",
+    "LoadedModel",
+    "ModelInfo",
+    "assign_weights",
+    "find_folder",
+    "load_model",
+    "read_info",
+    "save_model",
+]
 
 
-@dataclass(frozen=True)
-class ModelInfo:
-    """What config.json holds.
-
-    Attributes:
-        architecture: a name that ``create_model`` knows.
-        arguments: the keyword arguments for ``create_model``; what is left out has its default.
-        labels: name of each output, in the order of the outputs.
-        preprocess: how a face crop becomes the network's input.
-        explain_layer: the submodule whose map explanations look at, or None where there is none.
-        temperature, logit_bias: calibration and operating point; probabilities are
-            ``softmax(logits / temperature + logit_bias)``. The bias has one value a label, None is no bias.
-        views: "flip" averages the probabilities of a crop and its mirror image; "none" looks once.
-        measured: facts, each a dict that says data set, labels, split, n and the figures (fractions in [0, 1]).
-        training: where the weights come from: recipe, data, epochs, seed, commit; or what was converted.
-        license: name, link and text of the licence of the weights.
-
-    Raises:
-        ValueError: a value does not fit, or two of them do not fit each other.
-    """
-
-    architecture: str
-    arguments: dict[str, Any]
-    labels: tuple[str, ...]
-    preprocess: Preprocess
-    explain_layer: str | None = "se"
-    temperature: float = 1.0
-    logit_bias: tuple[float, ...] | None = None
-    views: Literal["none", "flip"] = "none"
-    measured: tuple[dict[str, Any], ...] = ()
-    training: dict[str, Any] = field(default_factory=dict)
-    license: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        labels, bias = self.labels, self.logit_bias
-        if not all(isinstance(label, str) and label for label in labels) or len(set(labels)) != len(labels):
-            raise ValueError(f"labels must be different, non-empty names, got {labels}")
-        outputs, channels = self.arguments.get("num_classes", 7), self.arguments.get("in_channels", 3)
-        if outputs != len(labels):
-            raise ValueError(f"the model has {outputs} outputs, but there are {len(labels)} labels: {labels}")
-        if channels != self.preprocess.channels:
-            raise ValueError(
-                f"the model takes {channels} channels, but preprocessing gives {self.preprocess.channels}"
-            )
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise ValueError(f"temperature must be a positive number, got {self.temperature}")
-        if bias is not None and (len(bias) != len(labels) or not all(_is_finite_number(value) for value in bias)):
-            raise ValueError(f"logit_bias must have one finite number for each of {len(labels)} labels, got {bias}")
-        if self.views not in ("none", "flip"):
-            raise ValueError(f"views must be 'none' or 'flip', got {self.views!r}")
-        if not all(isinstance(fact, dict) for fact in self.measured):
-            raise ValueError(f"every entry of measured must be a dict, got {self.measured}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The content of config.json, made of JSON types only."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        values["preprocess"] = self.preprocess.to_dict()
-        return cast(dict[str, Any], json.loads(json.dumps({"schema": SCHEMA, **values}, allow_nan=False)))
-
-    @classmethod
-    def from_dict(cls, values: Any) -> "ModelInfo":
-        """Read back ``to_dict``.
-
-        Raises:
-            CheckpointFormatError: a newer schema, a key that is missing or not known, or a value that does not fit.
-        """
-        if not isinstance(values, dict):
-            raise CheckpointFormatError(f"expected a JSON object, got {type(values).__name__}")
-        _check_schema(values.get("schema"))
-        expected = {"schema", *_JSON_TYPES}
-        if set(values) != expected:
-            raise CheckpointFormatError(
-                f"missing keys: {_listed(expected - set(values))}; keys that are not known: "
-                f"{_listed(set(values) - expected)}"
-            )
-        for key, types in _JSON_TYPES.items():
-            if not isinstance(values[key], types) or isinstance(values[key], bool):
-                allowed = " or ".join("null" if kind is NoneType else kind.__name__ for kind in types)
-                raise CheckpointFormatError(f"{key} must be {allowed}, got {values[key]!r}")
-        known = {key: values[key] for key in _JSON_TYPES}
-        bias = known["logit_bias"]
-        try:
-            known["preprocess"] = Preprocess.from_dict(known["preprocess"])
-            return cls(**{
-                **known,
-                "labels": tuple(known["labels"]),
-                "logit_bias": None if bias is None else tuple(bias),
-                "measured": tuple(known["measured"]),
-            })
-        except (ValueError, TypeError) as error:
-            raise CheckpointFormatError(str(error)) from error
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoadedModel:
     """A network in evaluation mode, with everything config.json says about it.
 
@@ -201,18 +104,15 @@ class LoadedModel:
         result = self._look(batch)
         if self.info.views == "flip":
             result = (result + self._look(batch.flip(-1))) / 2
+        if self.info.logit_bias is not None:
+            result = torch.softmax(result.log() + torch.tensor(self.info.logit_bias, device=result.device), dim=1)
         return result.cpu()
 
     def _look(self, batch: Tensor) -> Tensor:
-        logits = self.module(batch).float() / self.info.temperature
-        if self.info.logit_bias is not None:
-            logits = logits + torch.tensor(self.info.logit_bias, device=logits.device)
-        return torch.softmax(logits, dim=1)
+        return torch.softmax(self.module(batch).float() / self.info.temperature, dim=1)
 
 
-def save_model(
-    folder: str | Path, module: nn.Module, info: ModelInfo, *, dtype: torch.dtype = torch.float32
-) -> Path:
+def save_model(folder: str | Path, module: nn.Module, info: ModelInfo, *, dtype: torch.dtype = torch.float32) -> Path:
     """Write a model folder, or replace one; a crash leaves the old one or the new one, never a mix.
 
     Args:
@@ -229,16 +129,20 @@ def save_model(
     _check_replaceable(folder)
     state = {name: _stored(name, value, dtype) for name, value in module.state_dict().items()}
     _check_fit(state, _empty_network(info).state_dict(), "the module given")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    config = json.dumps(info.to_dict(), indent=2) + "\n"
     fresh = folder.with_name(f".{folder.name}.new")
     if fresh.exists():  # left behind by a crash
         shutil.rmtree(fresh)
-    fresh.mkdir()
-    (fresh / CONFIG_FILE).write_text(json.dumps(info.to_dict(), indent=2) + "\n", encoding="utf-8")
-    save_file(state, fresh / WEIGHTS_FILE, metadata={"format": "pt"})
-    for name in (CONFIG_FILE, WEIGHTS_FILE):
-        with (fresh / name).open("rb+") as file:
-            os.fsync(file.fileno())
+    fresh.mkdir(parents=True)
+    try:
+        (fresh / CONFIG_FILE).write_text(config, encoding="utf-8")
+        save_file(state, fresh / WEIGHTS_FILE, metadata={"format": "pt"})
+        for name in (CONFIG_FILE, WEIGHTS_FILE):
+            with (fresh / name).open("rb+") as file:
+                os.fsync(file.fileno())
+    except BaseException:
+        shutil.rmtree(fresh)
+        raise
     _swap_in(fresh, folder)
     return folder
 
@@ -327,13 +231,14 @@ def _check_fit(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], sour
     missing, surplus = set(expected) - set(state), set(state) - set(expected)
     problems = [f"missing keys: {_listed(missing)}"] if missing else []
     problems += [f"surplus keys: {_listed(surplus)}"] if surplus else []
-    others = len(problems)
+    wrong = []
     for name in sorted(set(expected) & set(state)):
         got, wanted = state[name], expected[name]
         if got.shape != wanted.shape:
-            problems.append(f"{name} has the shape {tuple(got.shape)}, expected {tuple(wanted.shape)}")
+            wrong.append(f"{name} has the shape {tuple(got.shape)}, expected {tuple(wanted.shape)}")
         elif got.is_floating_point() != wanted.is_floating_point():
-            problems.append(f"{name} holds {got.dtype}, expected {wanted.dtype}")
+            wrong.append(f"{name} holds {got.dtype}, expected {wanted.dtype}")
+    problems += [_listed(wrong)] if wrong else []
     if problems:
         raise CheckpointMismatchError(f"the weights of {source} do not fit the network: {'; '.join(problems)}")
 
@@ -374,18 +279,7 @@ def _kept_aside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.old")
 
 
-def _check_schema(schema: object) -> None:
-    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-        raise CheckpointFormatError(f"schema must be a whole number from 1 up, got {schema!r}")
-    if schema > SCHEMA:
-        raise CheckpointFormatError(
-            f"written in schema {schema} by a newer version of resemotenet; this one reads up to {SCHEMA}, update it"
-        )
-
-
-def _is_finite_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _listed(names: set[str]) -> str:
-    return ", ".join(sorted(names)) if names else "none"
+def _listed(names: Collection[str]) -> str:
+    """The first ten in order, and how many more; a whole network's names would hide what matters."""
+    shown, more = sorted(names)[:10], len(names) - 10
+    return (", ".join(shown) + (f" and {more} more" if more > 0 else "")) or "none"

@@ -7,7 +7,7 @@ A model may have another order of outputs (upstream checkpoints do): its own lab
 EMOTIONS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
 # Okabe & Ito's palette (https://jfly.uni-koeln.de/color/), told apart by people with any common colour blindness.
-# Neutral is the grey that the palette lacks. For bars, boxes and lines: as text on white, the lighter ones are too pale.
+# Neutral is the grey that the palette lacks. For bars, boxes and lines; too pale for text on white.
 COLORS: dict[str, str] = {
     "angry": "#D55E00",
     "disgust": "#009E73",

@@ -14,7 +14,7 @@
     │   ├── DatasetNotFoundError (FileNotFoundError)
     │   └── DatasetFormatError (ValueError)         wrong column, label out of range, broken picture, empty split
     ├── ResultsError                            a results folder that cannot be read or must not be overwritten
-    └── TrainingError                           a run that cannot start or must not go on (a loss that is not finite, say)
+    └── TrainingError                           a run that cannot start or must not go on (a loss not finite, say)
 
 Where a built-in type fits as well, the error is that too, so ``except ValueError`` keeps its usual meaning.
 """

@@ -108,10 +108,10 @@ def _grey(crop: Crop) -> Tensor:
     if isinstance(crop, Image.Image) and crop.mode not in ("L", "RGB"):
         raise ValueError(f"a crop must be of mode RGB or L, got {crop.mode}; read pictures with read_image")
     # A copy, in C order: PIL's arrays are read-only and a caller's may be flipped views, which torch does not take.
-    pixels = torch.from_numpy(np.array(crop, order="C"))
-    if pixels.dtype != torch.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
-        raise ValueError(f"a crop must be (H, W) or (H, W, 3) uint8, got {tuple(pixels.shape)} {pixels.dtype}")
-    if pixels.numel() == 0:
-        raise ValueError(f"a crop must have pixels, got {tuple(pixels.shape)}")
-    pixels = pixels.float()
-    return pixels if pixels.ndim == 2 else pixels @ torch.tensor(_LUMA)
+    pixels = np.array(crop, order="C")
+    if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
+        raise ValueError(f"a crop must be (H, W) or (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
+    if pixels.size == 0:
+        raise ValueError(f"a crop must have pixels, got {pixels.shape}")
+    levels = torch.from_numpy(pixels).float()
+    return levels if levels.ndim == 2 else levels @ torch.tensor(_LUMA)

@@ -5,7 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands: dict[str, Callable[..., int]] = {
         "resume": _resume,
         "evaluate": _evaluate,
+        "release": _release,
         "audit": _audit,
         "recipes": _recipes,
     }
@@ -89,14 +90,7 @@ def _evaluate(
             config = dataclasses.replace(config, data=data)
         loaded = load_data(config)
         result = evaluate_run(results, loaded.scored, split, loaded.leaked[split])
-        for name, entry in _entries(result, split):
-            low, high = entry["interval"]
-            clean = entry.get("without_leaks")
-            extra = f"; without leaked faces {100 * clean['accuracy']:.2f} % (n = {clean['n']})" if clean else ""
-            print(
-                f"{name} {split}: accuracy {100 * entry['accuracy']:.2f} % [{100 * low:.1f}, {100 * high:.1f}], "
-                f"n = {entry['n']}, macro recall {100 * entry['macro_recall']:.2f} %{extra}"
-            )
+        _print_figures(result, split)
         return 0
     if data is None:
         raise ResEmoteNetError("a model folder does not know where the data is; give --data")
@@ -111,6 +105,34 @@ def _evaluate(
     if not rows:
         print("config.json states no measured facts")
     return 0 if all(row["agrees"] for row in rows) else 1
+
+
+def _release(
+    run: Annotated[Path, tyro.conf.Positional],
+    out: Annotated[Path, tyro.conf.Positional],
+    /,
+    views: Literal["none", "flip"] = "flip",
+    half: bool = True,
+    accuracy_margin: float = 0.0,
+) -> int:
+    """Fix a finished run's model for use: choose its operating point on validation, measure it, write it to OUT.
+
+    Args:
+        run: the results folder.
+        out: the model folder to write.
+        views: flip averages each face with its mirror image.
+        half: store the weights as float16.
+        accuracy_margin: validation accuracy (a fraction) that a better macro recall may cost.
+    """
+    from .loading import load_data
+    from .release import release
+
+    results = ResultsFolder(run)
+    data = load_data(read_config(results))
+    result = release(results, out, data, views=views, half=half, accuracy_margin=accuracy_margin)
+    for split in ("validation", "test"):
+        _print_figures(result, split)
+    return 0
 
 
 def _audit(data: Path) -> int:
@@ -154,3 +176,14 @@ def _entries(result: dict, split: str) -> list[tuple[str, dict]]:
     primary = result["splits"][split]
     others = [(name, entry[split]) for name, entry in result["also"].items() if split in entry]
     return [(primary["labels"], primary), *others]
+
+
+def _print_figures(result: dict, split: str) -> None:
+    for name, entry in _entries(result, split):
+        low, high = entry["interval"]
+        clean = entry.get("without_leaks")
+        extra = f"; without leaked faces {100 * clean['accuracy']:.2f} % (n = {clean['n']})" if clean else ""
+        print(
+            f"{name} {split}: accuracy {100 * entry['accuracy']:.2f} % [{100 * low:.1f}, {100 * high:.1f}], "
+            f"n = {entry['n']}, macro recall {100 * entry['macro_recall']:.2f} %{extra}"
+        )

@@ -23,8 +23,8 @@ def bundled() -> RunConfig:
         data=_UNSET,
         network=Network(width=0.5, size=48, channels=1, conv_dropout=0.1, head_dropout=0.2),
         dataset=Dataset(labels="ferplus"),
-        augmentation=Augmentation(),
-        optimization=Optimization(epochs=45),
+        augmentation=Augmentation(shift=0.1, erase=0.33),
+        optimization=Optimization(epochs=40, warmup_epochs=1.0),
     )
 
 
