@@ -50,6 +50,4 @@ def create_model(
     """
     if name not in _BUILDERS:
         raise UnknownModelError(f"no model is called {name!r}; there are: {', '.join(list_models())}")
-    return _BUILDERS[name](
-        num_classes=num_classes, in_channels=in_channels, width=width, compact=compact, **arguments
-    )
+    return _BUILDERS[name](num_classes=num_classes, in_channels=in_channels, width=width, compact=compact, **arguments)

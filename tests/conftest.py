@@ -1,0 +1,44 @@
+"""Fixtures that several packages' tests share."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder with seeded random weights: the bundled architecture, a sixteenth of its width, grey 48 px.
+
+    Shared by the whole session: copy it before changing it.
+    """
+    import torch
+
+    from resemotenet import EMOTIONS, create_model
+    from resemotenet.checkpoint import save_model
+    from resemotenet.model_info import ModelInfo
+    from resemotenet.preprocessing import Preprocess
+
+    arguments: dict[str, Any] = {"num_classes": len(EMOTIONS), "in_channels": 1, "width": 0.0625, "compact": True}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = create_model("resemotenet", **arguments)
+    info = ModelInfo(
+        architecture="resemotenet",
+        arguments=arguments,
+        labels=EMOTIONS,
+        preprocess=Preprocess(size=48, channels=1, mean=(0.5077,), std=(0.2550,)),
+    )
+    return save_model(tmp_path_factory.mktemp("models") / "random", module, info)
+
+
+@pytest.fixture(scope="session")
+def fer2013_parquet() -> Path:
+    """FER2013 with the FER+ votes. It may not be redistributed, so a clone is without it; skips then."""
+    path = Path(os.environ.get("RESEMOTENET_DATA", ROOT.parent / "shared" / "data" / "fer2013.parquet"))
+    if not path.is_file():
+        pytest.skip(f"FER2013 is not at {path}; set RESEMOTENET_DATA to a fer2013.parquet")
+    return path

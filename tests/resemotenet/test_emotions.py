@@ -1,0 +1,19 @@
+import re
+
+from resemotenet.emotions import COLORS, EMOTIONS, UPSTREAM_ORDER
+
+
+def test_canonical_order() -> None:
+    assert EMOTIONS == ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+
+
+def test_upstream_order() -> None:
+    # 0 happy, 1 surprise, 2 sad, 3 anger, 4 disgust, 5 fear, 6 neutral, with "anger" under the project's name.
+    assert UPSTREAM_ORDER == ("happy", "surprise", "sad", "angry", "disgust", "fear", "neutral")
+    assert sorted(UPSTREAM_ORDER) == sorted(EMOTIONS)
+
+
+def test_each_emotion_has_its_own_color() -> None:
+    assert tuple(COLORS) == EMOTIONS
+    assert all(re.fullmatch(r"#[0-9A-F]{6}", color) for color in COLORS.values())
+    assert len(set(COLORS.values())) == len(EMOTIONS)
