@@ -1,0 +1,213 @@
+"""From pictures to faces with emotions: detection, crops, one model batch, in one place."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import pretrained
+from .checkpoint import LoadedModel, load_model
+from .emotions import EMOTIONS
+from .errors import DeviceError
+from .faces import Box, Face, FaceDetector, MTCNNDetector, clip, crop_box
+from .images import ImageSource, read_image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+REPORT_SCHEMA = 1
+
+# How many crops go through the network at once: bounds the memory of a long batch() and costs no speed.
+_MODEL_BATCH = 256
+
+
+@dataclass(frozen=True)
+class FaceEmotion:
+    """One face of a picture and what the model reads in it.
+
+    Attributes:
+        box: the detected face, (x1, y1, x2, y2) float pixels, clipped, in the upright (EXIF-turned) picture.
+        crop_box: the square that the model saw, same coordinates, whole pixels, inside the picture.
+        detection_score: how sure the detector is that this is a face, 0 to 1.
+        label: the emotion with the largest probability.
+        confidence: that probability.
+        probabilities: emotion -> probability, all of the model's labels, in canonical order (``EMOTIONS``); sums to 1.
+    """
+
+    box: Box
+    crop_box: Box
+    detection_score: float
+    label: str
+    confidence: float
+    probabilities: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON: boxes as lists rounded to 0.01 px, fractions rounded to six places."""
+        return {
+            "box": [round(value, 2) for value in self.box],
+            "crop_box": [round(value, 2) for value in self.crop_box],
+            "detection_score": round(self.detection_score, 6),
+            "label": self.label,
+            "confidence": round(self.confidence, 6),
+            "probabilities": {label: round(value, 6) for label, value in self.probabilities.items()},
+        }
+
+
+class EmotionPredictor:
+    """Find the faces of pictures and read their emotions.
+
+        predictor = EmotionPredictor.from_pretrained()
+        for face in predictor("photo.jpg"):
+            print(face.label, face.confidence, face.box)
+
+    A picture is a path, the bytes of a file, a PIL image, or a uint8 array (H, W, 3) RGB or (H, W) grey (see
+    ``images.read_image``). Safe to call from several threads.
+
+    Attributes:
+        model: the ``LoadedModel``; its module, preprocessing, labels and info.
+        labels: order of the columns of ``classify``.
+        device: the ``torch.device`` that was taken.
+        detector: what finds the faces.
+    """
+
+    def __init__(self, model: LoadedModel, *, device: str = "auto", detector: FaceDetector | None = None) -> None:
+        """``device``: "auto" (CUDA, else CPU), "cpu", "cuda", "cuda:1", "mps". ``detector``: MTCNN unless given.
+
+        Raises:
+            DeviceError: the device does not exist on this machine.
+        """
+        self.device = choose_device(device)
+        self.model = model.to(self.device)
+        self.labels = model.labels
+        # MTCNN runs dozens of tiny networks a picture, and not every accelerator has all of its operations.
+        self.detector = detector or MTCNNDetector(device=self.device if self.device.type == "cuda" else "cpu")
+        logger.info("EmotionPredictor: %s on %s", model.info.architecture, self.device)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | Path | None = None,
+        *,
+        revision: str | None = None,
+        device: str = "auto",
+        detector: FaceDetector | None = None,
+    ) -> "EmotionPredictor":
+        """Load a model: None = the bundled one, offline; a model folder; or "owner/name" on the Hub.
+
+        Raises:
+            CheckpointError: there is no model, or it is damaged.
+            DeviceError: the device does not exist on this machine.
+        """
+        return cls(load_model(pretrained.resolve(source, revision)), device=device, detector=detector)
+
+    def __call__(self, image: ImageSource) -> list[FaceEmotion]:
+        """Every face of one picture, largest first; [] where there is none.
+
+        Raises:
+            ImageError: the picture cannot be read.
+        """
+        return self.batch([image])[0]
+
+    def batch(self, images: Iterable[ImageSource]) -> list[list[FaceEmotion]]:
+        """One list of faces a picture, in the order of the pictures; all their faces in one model batch.
+
+        Pictures are taken one after the other and not kept, so a generator of many needs the memory of one.
+
+        Raises:
+            ImageError: a picture cannot be read.
+        """
+        found: list[list[tuple[Face, Box, Box]]] = []
+        inputs: list[Tensor] = []
+        for source in images:
+            image = read_image(source)
+            places = [
+                (face, box, crop_box(face.box, image.size))
+                for face in self.detector.detect(image)
+                if (box := clip(face.box, image.size)) is not None
+            ]
+            inputs.append(self.model.preprocess([image.crop(_whole(crop)) for _, _, crop in places]))
+            found.append(places)
+        rows = iter(self._probabilities(torch.cat(inputs)) if inputs else ())
+        return [[self._face(*place, next(rows)) for place in places] for places in found]
+
+    def classify(self, crops: Sequence[Any]) -> "NDArray[np.float32]":
+        """Face crops -> (N, K) float32 probabilities, columns in the order of ``labels``; no detection.
+
+        Args:
+            crops: PIL images, or uint8 arrays (H, W, 3) RGB or (H, W) grey; sizes may differ. [] gives (0, K).
+
+        Raises:
+            ValueError: a crop is of another type or layout.
+        """
+        return self._probabilities(self.model.preprocess(crops))
+
+    def report(self, image: dict[str, Any], faces: Sequence[FaceEmotion]) -> dict[str, Any]:
+        """The one JSON of command line, page and API: {"schema": 1, "model": {}, "image": {}, "faces": []}.
+
+        Args:
+            image: facts about the picture, for example {"name": "photo.jpg", "width": 640, "height": 480}; the size
+                is that of the upright picture.
+            faces: what the predictor gave for it.
+        """
+        info = self.model.info
+        model = {
+            "architecture": info.architecture,
+            "arguments": info.arguments,
+            "labels": list(info.labels),
+            "license": info.license.get("name"),
+        }
+        return {"schema": REPORT_SCHEMA, "model": model, "image": image, "faces": [face.to_dict() for face in faces]}
+
+    def _probabilities(self, batch: Tensor) -> "NDArray[np.float32]":
+        if len(batch) == 0:
+            return np.empty((0, len(self.labels)), np.float32)
+        return np.concatenate([self.model.probabilities(part).numpy() for part in torch.split(batch, _MODEL_BATCH)])
+
+    def _face(self, face: Face, box: Box, crop: Box, row: "NDArray[np.float32]") -> FaceEmotion:
+        probability = dict(zip(self.labels, row.tolist(), strict=True))
+        label = max(probability, key=probability.__getitem__)
+        canonical = [name for name in EMOTIONS if name in probability]
+        others = [name for name in self.labels if name not in EMOTIONS]
+        return FaceEmotion(
+            box=box,
+            crop_box=crop,
+            detection_score=face.score,
+            label=label,
+            confidence=probability[label],
+            probabilities={name: probability[name] for name in (*canonical, *others)},
+        )
+
+
+def choose_device(device: str | torch.device = "auto") -> torch.device:
+    """The device that a name stands for; "auto" is CUDA where there is one, else the CPU.
+
+    Raises:
+        DeviceError: no such device on this machine, or no such name.
+    """
+    # Apple's "mps" is taken only when asked for: networks of this size gain nothing from it.
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        raise DeviceError(f"no device is called {device!r}; expected auto, cpu, cuda, cuda:1 or mps") from None
+    if chosen.type == "cpu":
+        return chosen
+    present = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    number = torch.accelerator.device_count() if present is not None and present.type == chosen.type else 0
+    if (chosen.index or 0) >= number:
+        has = "no accelerator" if present is None else f"{torch.accelerator.device_count()} x {present.type}"
+        raise DeviceError(f"device {str(device)!r} was asked for, but torch sees {has} here; use 'cpu' or 'auto'")
+    return chosen
+
+
+def _whole(box: Box) -> tuple[int, int, int, int]:
+    x1, y1, x2, y2 = map(int, box)
+    return x1, y1, x2, y2

@@ -1,0 +1,194 @@
+import io
+import math
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from resemotenet.faces import (
+    CROP_DOWN,
+    CROP_SCALE,
+    Face,
+    MTCNNDetector,
+    area,
+    clip,
+    crop_box,
+    overlap,
+    suppress_overlaps,
+)
+
+# Drawn by hand: hairline to chin, cheek to cheek.
+ASTRONAUT = (180.0, 66.0, 268.0, 174.0)
+CAMERAMAN = (196.0, 118.0, 254.0, 196.0)
+
+
+@pytest.fixture(scope="module")
+def detector() -> MTCNNDetector:
+    return MTCNNDetector()
+
+
+@pytest.fixture(scope="module")
+def astronaut() -> Image.Image:
+    return Image.fromarray(data.astronaut())
+
+
+class TestMTCNN:
+    def test_finds_the_astronaut(self, detector, astronaut):
+        (face,) = detector.detect(astronaut)
+        assert overlap(face.box, ASTRONAUT) > 0.85
+        assert face.score > 0.99
+
+    def test_finds_a_face_in_profile_in_a_grey_picture(self, detector):
+        (face,) = detector.detect(Image.fromarray(data.camera()).convert("RGB"))
+        assert overlap(face.box, CAMERAMAN) > 0.75
+
+    def test_landmarks_lie_where_a_face_has_them(self, detector, astronaut):
+        (face,) = detector.detect(astronaut)
+        left_eye, right_eye, nose, left_mouth, right_mouth = face.landmarks
+        assert np.abs(np.subtract(left_eye, (203, 102))).max() < 6
+        assert np.abs(np.subtract(right_eye, (245, 103))).max() < 6
+        assert left_eye[0] < nose[0] < right_eye[0]
+        assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_mouth[1], right_mouth[1])
+        assert left_mouth[0] < right_mouth[0]
+
+    @pytest.mark.parametrize("name", ["coffee", "chelsea", "brick", "gravel", "text", "coins"])
+    def test_finds_none_where_there_is_none(self, detector, name):
+        assert detector.detect(Image.fromarray(getattr(data, name)()).convert("RGB")) == []
+
+    def test_the_same_picture_gives_the_same_faces(self, detector, astronaut):
+        assert detector.detect(astronaut) == detector.detect(astronaut.copy()) == MTCNNDetector().detect(astronaut)
+
+    def test_does_not_change_the_picture(self, detector, astronaut):
+        before = astronaut.tobytes()
+        detector.detect(astronaut)
+        assert astronaut.tobytes() == before
+
+    def test_boxes_of_a_large_picture_are_scaled_back(self, detector, astronaut):
+        large = astronaut.resize((3072, 4608), Image.Resampling.BICUBIC)
+        (face,) = detector.detect(large)
+        x1, y1, x2, y2 = face.box
+        # Not 0.85 as above: half as wide again, it is another face to the detector.
+        assert overlap((x1 / 6, y1 / 9, x2 / 6, y2 / 9), ASTRONAUT) > 0.75
+        assert large.width / 3 < face.landmarks[2][0] < large.width / 2
+
+    def test_a_face_that_fills_the_picture_is_found(self, detector, astronaut):
+        (face,) = detector.detect(astronaut.crop((172, 58, 276, 178)))
+        assert overlap(face.box, (8.0, 8.0, 96.0, 116.0)) > 0.75
+
+    def test_a_face_cut_by_the_border_reaches_outside(self, detector, astronaut):
+        (face,) = detector.detect(astronaut.crop((205, 0, 512, 512)))
+        assert face.box[0] < 0
+        assert clip(face.box, (307, 512)) == (0.0, *face.box[1:])
+
+    def test_several_faces_largest_first(self, detector, astronaut):
+        portrait = astronaut.crop((120, 0, 340, 260))
+        collage = Image.new("RGB", (1000, 400), (90, 110, 90))
+        places = {(10, 100): 0.6, (170, 20): 1.4, (520, 60): 1.0, (800, 90): 0.8}
+        for place, scale in places.items():
+            collage.paste(portrait.resize((round(220 * scale), round(260 * scale))), place)
+        faces = detector.detect(collage)
+        x1, y1, x2, y2 = np.subtract(ASTRONAUT, (120, 0, 120, 0))
+        by_size = sorted(places.items(), key=lambda item: -item[1])
+        assert len(faces) == 4
+        for face, ((x, y), scale) in zip(faces, by_size, strict=True):
+            expected = (x + scale * x1, y + scale * y1, x + scale * x2, y + scale * y2)
+            assert overlap(face.box, expected) > 0.75
+
+    def test_the_score_asked_for_is_kept(self, astronaut):
+        collage = Image.fromarray(np.hstack([data.astronaut(), np.repeat(data.camera()[..., None], 3, axis=2)]))
+        scores = sorted(face.score for face in MTCNNDetector(min_score=0.0).detect(collage))
+        assert len(scores) >= 2
+        threshold = (scores[-1] + scores[-2]) / 2
+        assert [face.score for face in MTCNNDetector(min_score=threshold).detect(collage)] == [scores[-1]]
+
+    @pytest.mark.parametrize("size", [(1, 1), (10, 10), (19, 19), (20, 16), (16, 20), (21, 1500), (3000, 24)])
+    def test_pictures_too_small_for_a_face(self, detector, size):
+        assert detector.detect(Image.new("RGB", size, "white")) == []
+
+    def test_noise_of_any_size_is_no_error(self, detector):
+        random = np.random.default_rng(0)
+        for _ in range(25):
+            width, height = random.integers(15, 120, 2)
+            detector.detect(Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8)))
+
+    def test_says_what_to_install(self, monkeypatch):
+        for name in [name for name in sys.modules if name.startswith("facenet_pytorch")]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setitem(sys.modules, "facenet_pytorch", None)
+        with pytest.raises(ImportError, match=r"pip install 'facenet-pytorch"):
+            MTCNNDetector()
+
+
+class TestBoxes:
+    def test_overlap(self):
+        assert overlap((0, 0, 10, 10), (0, 0, 10, 10)) == 1
+        assert overlap((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(1 / 3)
+        assert overlap((0, 0, 10, 10), (10, 0, 20, 10)) == 0
+        assert overlap((0, 0, 10, 10), (2, 2, 4, 4)) == pytest.approx(0.04)
+        assert overlap((0, 0, 0, 0), (0, 0, 0, 0)) == 0
+
+    def test_area_of_a_box_turned_inside_out(self):
+        assert area((5, 5, 3, 9)) == 0
+        assert area((5, 5, 3, 3)) == 0
+
+    def test_clip(self):
+        assert clip((-5.0, 2.0, 30.0, 50.0), (20, 40)) == (0.0, 2.0, 20.0, 40.0)
+        assert clip((1.5, 2.5, 3.5, 4.5), (20, 40)) == (1.5, 2.5, 3.5, 4.5)
+        assert clip((20.0, 0.0, 30.0, 10.0), (20, 40)) is None
+        assert clip((-9.0, 0.0, 0.0, 10.0), (20, 40)) is None
+
+    def test_of_overlapping_detections_the_best_stays_largest_first(self):
+        best = Face((0, 0, 10, 10), 0.99)
+        double = Face((1, 1, 11, 11), 0.95)
+        neighbour = Face((8, 0, 20, 12), 0.92)
+        large = Face((50, 50, 90, 90), 0.91)
+        assert suppress_overlaps([neighbour, double, large, best]) == [large, neighbour, best]
+
+
+class TestCropBox:
+    def test_inside_the_picture_it_is_centred_and_scaled(self):
+        # 80 x 125 has the geometric mean 100.
+        x1, y1, x2, y2 = crop_box((460.0, 400.0, 540.0, 525.0), (1000, 1000))
+        assert x2 - x1 == y2 - y1 == round(100 * CROP_SCALE)
+        assert (x1 + x2) / 2 == pytest.approx(500, abs=1)
+        assert (y1 + y2) / 2 == pytest.approx(462.5 + 100 * CROP_DOWN, abs=1)
+
+    def test_at_the_border_it_is_shifted_not_shrunk(self):
+        side = round(100 * CROP_SCALE)
+        assert crop_box((-30.0, 400.0, 70.0, 500.0), (1000, 1000))[::2] == (0.0, side)
+        assert crop_box((930.0, 940.0, 1030.0, 1040.0), (1000, 1000)) == (1000 - side, 1000 - side, 1000, 1000)
+
+    def test_larger_than_the_picture_it_is_the_shorter_side(self):
+        assert crop_box((10.0, -20.0, 90.0, 90.0), (100, 60)) == (20.0, 0.0, 80.0, 60.0)
+
+    def test_any_box_gives_a_whole_square_inside(self):
+        random = np.random.default_rng(0)
+        for _ in range(2000):
+            size = (int(random.integers(1, 200)), int(random.integers(1, 200)))
+            x1, y1 = random.uniform(-50, 200, 2)
+            width, height = random.uniform(0.01, 150, 2)
+            crop = crop_box((x1, y1, x1 + width, y1 + height), size)
+            assert all(value == int(value) for value in crop)
+            assert crop[2] - crop[0] == crop[3] - crop[1] >= 1
+            assert clip(crop, size) == crop
+            wanted = max(1, round(CROP_SCALE * math.sqrt(width * height)))
+            assert crop[2] - crop[0] == min(wanted, *size)
+
+
+def test_the_crop_restores_the_frame_of_fer2013(detector, fer2013_parquet):
+    """The whole study is tests/benchmarks/crop_study.py; this holds its result on a few faces."""
+    import pandas as pd
+
+    rows = pd.read_parquet(fer2013_parquet, columns=["image"], filters=[("usage", "==", "PublicTest")])["image"]
+    frame = (64.0, 64.0, 256.0, 256.0)
+    found = []
+    for encoded in rows.iloc[:: len(rows) // 30][:30]:
+        with Image.open(io.BytesIO(encoded)) as opened:
+            picture = Image.new("RGB", (320, 320), (128, 128, 128))
+            picture.paste(opened.convert("RGB").resize((192, 192), Image.Resampling.BICUBIC), (64, 64))
+        faces = detector.detect(picture)
+        found += [overlap(crop_box(face.box, picture.size), frame) for face in faces[:1]]
+    assert len(found) >= 24
+    assert np.median(found) > 0.75
