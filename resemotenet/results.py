@@ -14,6 +14,8 @@ Needs numpy only, so results can be read where there is no torch.
 
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA = 1
+
+# What numpy and zipfile raise for a file that is missing, cut off, altered, or no .npz at all.
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,18 @@ class Predictions:
     ids: "NDArray[np.str_]"
 
     def __post_init__(self) -> None:
-        n = len(self.targets)
-        if self.probabilities.shape != (n, len(EMOTIONS)) or self.ids.shape != (n,):
+        n = self.ids.size
+        shapes = (self.probabilities.shape, self.targets.shape, self.ids.shape)
+        if shapes != ((n, len(EMOTIONS)), (n,), (n,)):
             raise ResultsError(
-                f"predictions do not fit together: probabilities {self.probabilities.shape}, "
-                f"targets {self.targets.shape}, ids {self.ids.shape}; expected (N, {len(EMOTIONS)}), (N,), (N,)"
+                f"predictions do not fit together: probabilities {shapes[0]}, targets {shapes[1]}, ids {shapes[2]}; "
+                f"expected (N, {len(EMOTIONS)}), (N,), (N,)"
+            )
+        right = self.probabilities.dtype == np.float32 and self.targets.dtype == np.int64 and self.ids.dtype.kind == "U"
+        if not right:
+            raise ResultsError(
+                f"predictions hold probabilities {self.probabilities.dtype}, targets {self.targets.dtype}, ids "
+                f"{self.ids.dtype}; expected float32, int64, str"
             )
 
     def save(self, path: Path) -> None:
@@ -69,10 +81,11 @@ class Predictions:
             ResultsError: the file is missing or damaged, or its columns are in another order.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            # Opened here, because numpy leaves a damaged file open.
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 labels = tuple(str(label) for label in arrays["labels"])
                 predictions = cls(arrays["probabilities"], arrays["targets"], arrays["ids"])
-        except (OSError, ValueError, KeyError) as error:
+        except _DAMAGED as error:
             raise ResultsError(f"{path} holds no predictions: {error}") from error
         if labels != EMOTIONS:
             raise ResultsError(f"{path} has the columns {labels}, expected {EMOTIONS}")
@@ -120,12 +133,24 @@ class ResultsFolder:
     def is_finished(self) -> bool:
         return self.result.is_file()
 
+    def check_finished(self) -> None:
+        """Raise ResultsError unless the run is finished."""
+        if not self.is_finished:
+            raise ResultsError(f"{self.path} has no {self.result.name}, so the run is not finished; resume it first")
+
     def read_epochs(self) -> list[dict[str, Any]]:
-        """All epochs written so far; a last line cut off by a crash is not one."""
+        """All epochs written so far; a last line cut off by a crash is not one.
+
+        Raises:
+            ResultsError: another line is damaged.
+        """
         if not self.epochs.is_file():
             return []
         lines = self.epochs.read_text(encoding="utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        try:
+            return [json.loads(line) for line in lines if line.endswith("\n")]
+        except ValueError as error:
+            raise ResultsError(f"{self.epochs} is damaged: {error}") from error
 
 
 @contextmanager

@@ -1,18 +1,19 @@
-"""python -m training {train,resume,evaluate,audit,recipes}."""
+"""python -m training {train,resume,evaluate,release,audit,recipes}."""
 
 import dataclasses
 import inspect
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from resemotenet.errors import ResEmoteNetError
 from resemotenet.results import ResultsFolder, read_json
 
-from .config import Augmentation, Dataset, Network, Optimization, RunConfig
+from .config import RunConfig
 from .recipes import RECIPES
 
 
@@ -34,8 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ResEmoteNetError as error:
         print(f"training: {error}", file=sys.stderr)
         return 1
-    print(f"usage: python -m training {{train,{','.join(commands)}}} [--help]", file=sys.stderr)
-    return 0 if given[:1] in (["--help"], ["-h"]) else 2
+    except KeyboardInterrupt:
+        print("training: interrupted; 'resume' goes on from the last whole epoch", file=sys.stderr)
+        return 130
+    asked = given[:1] in (["--help"], ["-h"])
+    print(
+        f"usage: python -m training {{train,{','.join(commands)}}} [--help]", file=sys.stdout if asked else sys.stderr
+    )
+    return 0 if asked else 2
 
 
 def _train(arguments: list[str]) -> int:
@@ -48,19 +55,21 @@ def _train(arguments: list[str]) -> int:
     return 0
 
 
-def _resume(run: Annotated[Path, tyro.conf.Positional]) -> int:
+def _resume(run: Annotated[Path, tyro.conf.Positional], /, data: Path | None = None) -> int:
     """Go on with an unfinished run from its last whole epoch.
 
     Args:
         run: the results folder.
+        data: where the data set is now, if it was moved.
     """
     from .loop import resume
 
     folder = ResultsFolder(run)
+    config = read_config(folder, data)
     if folder.is_finished:
         print(f"{run} is finished already")
         return 0
-    resume(read_config(folder), run)
+    resume(config, run)
     print(f"finished: {run}")
     return 0
 
@@ -68,43 +77,50 @@ def _resume(run: Annotated[Path, tyro.conf.Positional]) -> int:
 def _evaluate(
     folder: Annotated[Path, tyro.conf.Positional],
     /,
-    split: str = "test",
+    split: Literal["validation", "test"] = "test",
     data: Path | None = None,
-    labels: str = "ferplus",
 ) -> int:
     """Score a finished run on a split; or measure the facts of a model folder again.
 
     Args:
-        folder: a results folder (its result.json is brought up to date) or a model folder (nothing is written).
-        split: validation or test; each touch of test is counted. Used with a results folder.
+        folder: a results folder (its result.json is brought up to date) or a model folder (nothing is written, and 1
+            is returned where a fact is not as stated).
+        split: each touch of test is counted. A model folder's facts name their own splits.
         data: where the data set is; a results folder knows.
-        labels: fer2013 or ferplus; used with a model folder.
     """
-    from .evaluation import check_facts, evaluate_run
+    from resemotenet.checkpoint import WEIGHTS_FILE
+
+    if (folder / WEIGHTS_FILE).is_file():
+        return _check_facts(folder, data)
+    from .evaluation import evaluate_run
     from .loading import load_data
 
     results = ResultsFolder(folder)
-    if results.config.is_file() and results.model.is_dir():
-        config = read_config(results)
-        if data is not None:
-            config = dataclasses.replace(config, data=data)
-        loaded = load_data(config)
-        result = evaluate_run(results, loaded.scored, split, loaded.leaked[split])
-        _print_figures(result, split)
-        return 0
+    config = read_config(results, data)
+    results.check_finished()
+    loaded = load_data(config)
+    result = evaluate_run(results, loaded.scored, split, loaded.leaked[split])
+    _print_figures(result, split)
+    return 0
+
+
+def _check_facts(folder: Path, data: Path | None) -> int:
+    from resemotenet.datasets import read_fer2013
+
+    from .evaluation import check_facts
+
     if data is None:
         raise ResEmoteNetError("a model folder does not know where the data is; give --data")
-    config = RunConfig(recipe="check", data=data, dataset=Dataset(labels="ferplus" if labels == "ferplus" else "fer2013"))
-    rows = check_facts(folder, load_data(config).scored)
-    for row in rows:
-        verdict = "as stated" if row["agrees"] else f"STATED {100 * row['claimed']:.2f} %"
+    facts = check_facts(folder, read_fer2013(data))
+    for fact in facts:
+        verdict = "as stated" if fact["agrees"] else f"STATED {100 * fact['claimed']:.2f} %"
         print(
-            f"{row['labels']} {row['split']}: accuracy {100 * row['found']:.2f} % (n = {row['n']}), "
-            f"macro recall {100 * row['macro_recall']:.2f} %: {verdict}"
+            f"{fact['labels']} {fact['split']}: accuracy {100 * fact['found']:.2f} % (n = {fact['n']}), "
+            f"macro recall {100 * fact['macro_recall']:.2f} %: {verdict}"
         )
-    if not rows:
+    if not facts:
         print("config.json states no measured facts")
-    return 0 if all(row["agrees"] for row in rows) else 1
+    return 0 if all(fact["agrees"] for fact in facts) else 1
 
 
 def _release(
@@ -147,38 +163,32 @@ def _audit(data: Path) -> int:
 
     whole = read_fer2013(data)
     found = audit({split: whole.split(split) for split in SPLITS})
-    for name, value in found.items():
-        if isinstance(value, dict):
-            for key, count in value.items():
-                print(f"{key if name == 'leaks' else f'{name} in {key}'}: {count:,}")
-        else:
-            print(f"{name.replace('_', ' ')}: {value:,}")
+    images, leaks = found.pop("images"), found.pop("leaks")
+    for name, count in {**{f"images in {split}": n for split, n in images.items()}, **found, **leaks}.items():
+        print(f"{name.replace('_', ' ')}: {count:,}")
     return 0
 
 
 def _recipes() -> int:
     """List the recipes."""
     for name, recipe in RECIPES.items():
-        print(f"{name}\n    {(inspect.getdoc(recipe) or '').replace(chr(10), chr(10) + '    ')}\n")
+        print(f"{name}\n{textwrap.indent(inspect.getdoc(recipe) or '', '    ')}\n")
     return 0
 
 
-def read_config(folder: ResultsFolder) -> RunConfig:
-    """A run's config as it was written."""
-    values = read_json(folder.config)
-    parts = {"network": Network, "dataset": Dataset, "augmentation": Augmentation, "optimization": Optimization}
-    nested = {name: kind(**values[name]) for name, kind in parts.items()}
-    paths = {name: Path(values[name]) for name in ("data", "results")}
-    return RunConfig(**{**values, **nested, **paths})
+def read_config(folder: ResultsFolder, data: Path | None = None) -> RunConfig:
+    """A run's config as it was written, or with the data elsewhere."""
+    config = RunConfig.from_dict(read_json(folder.config))
+    return config if data is None else dataclasses.replace(config, data=data)
 
 
-def _entries(result: dict, split: str) -> list[tuple[str, dict]]:
+def _entries(result: dict[str, Any], split: str) -> list[tuple[str, dict[str, Any]]]:
     primary = result["splits"][split]
     others = [(name, entry[split]) for name, entry in result["also"].items() if split in entry]
     return [(primary["labels"], primary), *others]
 
 
-def _print_figures(result: dict, split: str) -> None:
+def _print_figures(result: dict[str, Any], split: str) -> None:
     for name, entry in _entries(result, split):
         low, high = entry["interval"]
         clean = entry.get("without_leaks")

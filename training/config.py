@@ -3,9 +3,13 @@
 Every field can be overridden on the command line, for example ``--optimization.epochs 5``.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from math import inf
+from operator import attrgetter
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from resemotenet.errors import TrainingError
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Dataset:
     leave_out_leaked: bool = True
     """Leave out training images that have a pixel-identical copy in validation or test."""
     limit: int | None = None
-    """Only this many faces of each split, for a rehearsal; such a run is never a result."""
+    """Only the first this many faces of each split, for a rehearsal; such a run is never a result."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Augmentation:
     rotation: float = 15.0
     """Degrees."""
     scale: float = 0.15
-    """Fraction of the side."""
+    """Fraction of the side by which more or less of the picture is shown."""
     shift: float = 0.15
     """Fraction of the side."""
     brightness: float = 0.2
@@ -89,3 +93,48 @@ class RunConfig:
     optimization: Optimization = field(default_factory=Optimization)
     precision: Literal["no", "bf16", "fp16"] = "no"
     device: Literal["auto", "cpu"] = "auto"
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            value = attrgetter(name)(self)
+            if value is not None and not low <= value <= high:
+                raise TrainingError(f"{name} is {value}, expected {low} to {high}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """What config.json of a results folder holds."""
+        return {**asdict(self), "data": str(self.data), "results": str(self.results)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "RunConfig":
+        """Read back ``to_dict``.
+
+        Raises:
+            TrainingError: a setting is missing or not known to this version, or out of range.
+        """
+        parts = {"network": Network, "dataset": Dataset, "augmentation": Augmentation, "optimization": Optimization}
+        try:
+            nested = {name: part(**values[name]) for name, part in parts.items()}
+            return cls(**{**values, **nested, "data": Path(values["data"]), "results": Path(values["results"])})
+        except (KeyError, TypeError) as error:
+            raise TrainingError(f"this is no config of a run, or of another version: {error}") from error
+
+
+_RANGES: dict[str, tuple[float, float]] = {
+    "seed": (0, 2**31 - 1),
+    "dataset.limit": (1, inf),
+    "augmentation.rotation": (0, 180),
+    "augmentation.scale": (0, 0.99),
+    "augmentation.shift": (0, 1),
+    "augmentation.brightness": (0, 1),
+    "augmentation.contrast": (0, 1),
+    "augmentation.erase": (0, 1),
+    "optimization.epochs": (1, inf),
+    "optimization.batch_size": (1, inf),
+    "optimization.learning_rate": (0, inf),
+    "optimization.momentum": (0, 1),
+    "optimization.weight_decay": (0, inf),
+    "optimization.warmup_epochs": (0, inf),
+    "optimization.label_smoothing": (0, 1),
+    "optimization.clip_norm": (0, inf),
+    "optimization.ema_decay": (0, 1),
+}

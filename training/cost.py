@@ -1,6 +1,5 @@
 """What a network and a run cost."""
 
-import resource
 import sys
 
 import torch
@@ -20,5 +19,11 @@ def peak_memory() -> int:
     """Bytes: the most that this process held, on the GPU where there is one."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # not on Windows
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts KiB, macOS bytes

@@ -1,7 +1,11 @@
 """What a run's model folder says of itself."""
 
+import torch
+
 from resemotenet.checkpoint import ModelInfo
 from resemotenet.emotions import EMOTIONS
+from resemotenet.errors import ResEmoteNetError, TrainingError
+from resemotenet.models import create_model
 from resemotenet.preprocessing import Preprocess
 
 from .config import RunConfig
@@ -42,3 +46,22 @@ def describe(config: RunConfig) -> ModelInfo:
         },
         license=RESEARCH_LICENSE,
     )
+
+
+def check_network(config: RunConfig) -> None:
+    """Send one face without pixels through the network, so that one that cannot be trained is known before the start.
+
+    Raises:
+        UnknownModelError, CompactLayoutError: there is no such network, or not for this input.
+        TrainingError: its settings do not fit each other, or the input is too small for it.
+    """
+    network = config.network
+    try:
+        info = describe(config)
+        with torch.device("meta"):
+            model = create_model(info.architecture, **info.arguments).eval()
+            model(torch.empty(1, network.channels, network.size, network.size))
+    except ResEmoteNetError:
+        raise
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise TrainingError(f"{network} cannot be built and run: {error}") from error

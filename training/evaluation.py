@@ -12,7 +12,7 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 
 from resemotenet.checkpoint import LoadedModel, load_model
-from resemotenet.datasets import FaceSet
+from resemotenet.datasets import FER2013, LABELS, SPLITS, FaceSet
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError
 from resemotenet.metrics import summary
@@ -30,13 +30,12 @@ def predict(model: LoadedModel, faces: FaceSet) -> Predictions:
     if sorted(model.labels) != sorted(EMOTIONS):
         raise ResultsError(f"the model answers {model.labels}, the data set is labelled {EMOTIONS}")
     state = PartialState()
-    own = torch.from_numpy(faces.images[state.process_index :: state.num_processes])
+    mine = torch.from_numpy(faces.images[state.process_index :: state.num_processes])
     parts = [
-        model.probabilities(model.preprocess.batch(images.to(model.device))).numpy() for images in own.split(_BATCH)
+        model.probabilities(model.preprocess.batch(images.to(model.device))) for images in torch.split(mine, _BATCH)
     ]
-    shares = [np.concatenate(parts)] if state.num_processes == 1 else gather_object([np.concatenate(parts)])
-    probabilities = np.empty((len(faces), len(EMOTIONS)), np.float32)
-    for process, share in enumerate(shares):
+    probabilities = np.empty((len(faces), len(model.labels)), np.float32)
+    for process, share in enumerate(gather_object([torch.cat(parts).numpy()])):
         probabilities[process :: state.num_processes] = share
     canonical = [model.labels.index(emotion) for emotion in EMOTIONS]
     return Predictions(probabilities[:, canonical], faces.targets, faces.ids)
@@ -45,19 +44,16 @@ def predict(model: LoadedModel, faces: FaceSet) -> Predictions:
 def predict_all(model: LoadedModel, definitions: dict[str, FaceSet]) -> dict[str, Predictions]:
     """Predictions of one split under several label definitions; every face is read once.
 
-    Label definitions leave rows out but share ids, so the largest set holds all the others.
+    Args:
+        definitions: by label definition; the largest set holds the faces of all others, which leave some out.
     """
-    largest = max(definitions.values(), key=len)
-    whole = predict(model, largest)
-    row_of = {id_: row for row, id_ in enumerate(whole.ids)}
-    result = {}
-    for name, faces in definitions.items():
-        if all(id_ in row_of for id_ in faces.ids):
-            rows = [row_of[id_] for id_ in faces.ids]
-            result[name] = Predictions(whole.probabilities[rows], faces.targets, faces.ids)
-        else:  # under a limit the definitions keep different faces
-            result[name] = predict(model, faces)
-    return result
+    whole = predict(model, max(definitions.values(), key=len))
+    row_of = {face: row for row, face in enumerate(whole.ids)}
+    rows = {name: [row_of[face] for face in faces.ids] for name, faces in definitions.items()}
+    return {
+        name: Predictions(whole.probabilities[rows[name]], faces.targets, faces.ids)
+        for name, faces in definitions.items()
+    }
 
 
 def figures(predictions: dict[str, Predictions]) -> dict[str, dict[str, Any]]:
@@ -80,18 +76,18 @@ def evaluate_run(
     Raises:
         ResultsError: the run is not finished.
     """
-    if not folder.is_finished:
-        raise ResultsError(f"{folder.path} has no result.json, so the run is not finished; resume it first")
+    folder.check_finished()
     result: dict[str, Any] = read_json(folder.result)
     model = load_model(folder.model)
     predictions = predict_all(model, scored[split])
-    for name, each in predictions.items():
-        each.save(folder.predictions(name, split))
     touched = result["splits"].get(split, {}).get("touched", 0) + 1
     record(result, split, predictions, model.info.views, leaked)
     if split == "test":
         result["splits"][split]["touched"] = touched
-    write_json(folder.result, result)
+    if PartialState().is_main_process:
+        for name, each in predictions.items():
+            each.save(folder.predictions(name, split))
+        write_json(folder.result, result)
     return result
 
 
@@ -103,8 +99,8 @@ def record(
     for name in (primary, *others):
         each = predictions[name]
         entry = {**summary(each.probabilities, each.targets), "views": views}
-        if leaked:
-            clean = ~np.isin(each.ids, list(leaked))
+        clean = ~np.isin(each.ids, list(leaked or ()))
+        if leaked and clean.any():
             hits = each.probabilities[clean].argmax(axis=1) == each.targets[clean]
             entry["without_leaks"] = {"n": int(clean.sum()), "accuracy": float(hits.mean())}
         if name == primary:
@@ -113,25 +109,39 @@ def record(
             result["also"].setdefault(name, {})[split] = entry
 
 
-def check_facts(folder: Path, scored: dict[str, dict[str, FaceSet]]) -> list[dict[str, Any]]:
+def check_facts(folder: Path, data: FER2013) -> list[dict[str, Any]]:
     """Measure again what a model folder says was measured.
 
     Returns:
-        One dict a fact: labels, split, n, the accuracy claimed, the accuracy found, and whether they agree to the last
-        face.
+        One dict a fact: labels, split, n, the accuracy claimed, the accuracy and macro recall found, and whether
+        number and accuracy agree to the last face.
+
+    Raises:
+        ResultsError: a fact is not about a split of FER2013 under a label definition known here, or lacks a figure.
+        DatasetError: the data has no such split or no such labels.
     """
     model = load_model(folder)
+    sets = [_faces_of(fact, data) for fact in model.info.measured]
+    found_in: dict[str, dict[str, Predictions]] = {}
+    for split in {faces.split for faces in sets}:
+        every = {"fer2013": data.split(split), **{faces.name: faces for faces in sets if faces.split == split}}
+        found_in[split] = predict_all(model, every)
     rows = []
-    cache: dict[str, dict[str, Predictions]] = {}
-    for fact in model.info.measured:
-        split = fact["split"]
-        if split not in cache:
-            cache[split] = predict_all(model, scored[split])
-        each = cache[split][fact["labels"]]
+    for fact, faces in zip(model.info.measured, sets, strict=True):
+        each = found_in[faces.split][faces.name]
         found = summary(each.probabilities, each.targets)
         agrees = found["n"] == fact["n"] and round(found["accuracy"] * fact["n"]) == round(fact["accuracy"] * fact["n"])
-        rows.append({
-            "labels": fact["labels"], "split": split, "n": found["n"], "claimed": fact["accuracy"],
-            "found": found["accuracy"], "macro_recall": found["macro_recall"], "agrees": agrees,
-        })
+        row = {"labels": faces.name, "split": faces.split, "claimed": fact["accuracy"], "found": found["accuracy"]}
+        rows.append({**row, "n": found["n"], "macro_recall": found["macro_recall"], "agrees": agrees})
     return rows
+
+
+def _faces_of(fact: dict[str, Any], data: FER2013) -> FaceSet:
+    if missing := {"dataset", "labels", "split", "n", "accuracy"} - set(fact):
+        raise ResultsError(f"a measured fact in config.json does not say {sorted(missing)}: {fact}")
+    if fact["dataset"] != "fer2013" or fact["split"] not in SPLITS or fact["labels"] not in LABELS:
+        raise ResultsError(
+            f"a fact about {fact['dataset']}, {fact['labels']}, {fact['split']} cannot be measured here; "
+            f"there are fer2013 with {', '.join(LABELS)} and {', '.join(SPLITS)}"
+        )
+    return data.split(fact["split"], fact["labels"])

@@ -1,15 +1,15 @@
 """The whole data set as one uint8 tensor on the device, cut into batches; 48x48 faces take 82 MB in all."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from resemotenet.datasets import SPLITS, FaceSet, read_fer2013
-from resemotenet.errors import DatasetFormatError
+from resemotenet.datasets import FER2013, SPLITS, FaceSet, read_fer2013
+from resemotenet.errors import DatasetFormatError, TrainingError
 
 from .audit import audit, has_copy_in
 from .config import RunConfig
@@ -40,39 +40,53 @@ def load_data(config: RunConfig) -> Data:
     """Read the data set of a run and make sure that it can be trained on, before any hour is spent.
 
     Raises:
-        DatasetError: it is missing, broken or has an empty split.
+        DatasetError: it is missing, broken or has an empty split, or too few faces to train on.
     """
     whole = read_fer2013(config.data)
     original = {split: whole.split(split) for split in SPLITS}
-    learned = whole.split("train", _LEARNED[config.dataset.labels])
-    if config.dataset.leave_out_leaked:
-        others = np.concatenate([original["validation"].images, original["test"].images])
-        learned = learned.where(~has_copy_in(learned.images, others))
     leaked = {
         split: set(original[split].ids[has_copy_in(original[split].images, original["train"].images)])
         for split in ("validation", "test")
     }
-    limit = config.dataset.limit
+    kept = _first(whole, config.dataset.limit)
+    train = kept.split("train", _LEARNED[config.dataset.labels])
+    if config.dataset.leave_out_leaked:
+        others = np.concatenate([original["validation"].images, original["test"].images])
+        train = train.where(~has_copy_in(train.images, others))
+    if len(train) < config.optimization.batch_size:
+        batch = config.optimization.batch_size
+        raise DatasetFormatError(f"{len(train)} training faces are fewer than one batch of {batch}; make it smaller")
     scored = {
-        split: {name: _limited(whole.split(split, name), limit) for name in _SCORED[config.dataset.labels]}
+        split: {name: kept.split(split, name) for name in _SCORED[config.dataset.labels]}
         for split in ("validation", "test")
     }
-    train = _limited(learned, limit)
-    if len(train) < config.optimization.batch_size:
-        raise DatasetFormatError(f"{len(train)} training faces are fewer than one batch of {config.optimization.batch_size}")
     return Data(train, scored, leaked, audit(original))
 
 
-def _limited(faces: FaceSet, limit: int | None) -> FaceSet:
-    return faces if limit is None else faces.where(np.arange(len(faces)) < limit)
+def _first(whole: FER2013, limit: int | None) -> FER2013:
+    """Only the first faces of each split, counted before a label definition leaves any out."""
+    if limit is None:
+        return whole
+    rows = np.concatenate([np.flatnonzero(whole.usage == usage)[:limit] for usage in SPLITS.values()])
+    return replace(
+        whole,
+        images=whole.images[rows],
+        emotion=whole.emotion[rows],
+        usage=whole.usage[rows],
+        ids=whole.ids[rows],
+        votes=None if whole.votes is None else whole.votes[rows],
+    )
 
 
 @dataclass(frozen=True)
 class Batches:
-    """Batches of one process; all processes together see every face once an epoch.
+    """Batches of one process; all processes together see a face once an epoch.
 
     The order is a pure function of (seed, epoch), so a resumed run meets the same batches. The last batch of an epoch
     is left out if it is not whole: BN statistics of a handful of faces are noise.
+
+    Raises:
+        TrainingError: the processes cannot share a batch evenly.
     """
 
     images: Tensor
@@ -90,7 +104,10 @@ class Batches:
 
     def __post_init__(self) -> None:
         if self.batch_size % self.processes:
-            raise ValueError(f"a batch of {self.batch_size} faces cannot be shared by {self.processes} processes")
+            raise TrainingError(
+                f"a batch of {self.batch_size} faces cannot be shared evenly by {self.processes} processes; make it a "
+                "multiple of them"
+            )
 
     def __len__(self) -> int:
         return len(self.images) // self.batch_size
@@ -103,5 +120,3 @@ class Batches:
             batch = order[step * self.batch_size : (step + 1) * self.batch_size]
             rows = batch[self.process :: self.processes].to(self.images.device)
             yield self.images[rows], self.distribution[rows], rows
-
-

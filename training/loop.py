@@ -13,20 +13,20 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast, broadcast_object_list, gather_object
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from resemotenet.checkpoint import LoadedModel, ModelInfo, load_model, save_model
-from resemotenet.errors import TrainingError
+from resemotenet.errors import DeviceError, TrainingError
 from resemotenet.models import create_model
 from resemotenet.results import SCHEMA, ResultsFolder, write_json
 
 from .augmentation import augment
 from .config import RunConfig
 from .cost import count_macs, peak_memory
-from .description import describe
+from .description import check_network, describe
 from .evaluation import figures, predict_all, record
 from .loading import Batches, Data, load_data
 from .optimization import build_average, build_optimizer, learning_rate, loss_function
@@ -41,9 +41,12 @@ def train(config: RunConfig) -> ResultsFolder:
 
     Raises:
         DatasetError: the data cannot be used.
-        TrainingError: the loss is not finite.
+        UnknownModelError, CompactLayoutError: there is no such network, or not for this input.
+        DeviceError: the device does not have the precision.
+        TrainingError: a setting makes no sense, or the loss is not finite.
     """
     accelerator = _accelerator(config)
+    check_network(config)
     data = load_data(config)
     folder = ""
     if accelerator.is_main_process:
@@ -90,53 +93,69 @@ class _Progress:
 
 
 def _run(config: RunConfig, recorder: Recorder, data: Data, accelerator: Accelerator) -> ResultsFolder:
-    torch.manual_seed(config.seed)
     info = describe(config)
+    progress = _begin(config, info, accelerator)
+    if (state := recorder.load_state()) is not None:
+        progress.restore(state)
+    model, optimizer = accelerator.prepare(progress.model, progress.optimizer)
+    batches = Batches.of(
+        data.train,
+        accelerator.device,
+        batch_size=config.optimization.batch_size,
+        seed=config.seed,
+        process=accelerator.process_index,
+        processes=accelerator.num_processes,
+    )
+    if accelerator.is_main_process:
+        recorder.forget_epochs_from(progress.epoch)
+    with _progress_bar(recorder.run, config, progress, len(batches), accelerator) as bar:
+        while progress.epoch < config.optimization.epochs:
+            started = time.perf_counter()
+            loss = _train_epoch(model, optimizer, progress, batches, config, accelerator, bar)
+            measured = _validate(progress.judged, info, data, recorder.folder.path)
+            line = {
+                "epoch": progress.epoch,
+                "loss": loss,
+                "learning_rate": optimizer.param_groups[0]["lr"],
+                "seconds": round(time.perf_counter() - started, 2),
+                "validation": measured,
+            }
+            progress.epoch += 1
+            if accelerator.is_main_process:
+                _keep(recorder, progress, info, data.primary, measured)
+                recorder.epoch(line)
+                recorder.save_state(progress.state())
+                bar.write(_shown(line, progress, config, data.primary))
+    accelerator.wait_for_everyone()
+    finish(recorder, config, data, progress.chosen, accelerator)
+    accelerator.wait_for_everyone()
+    return recorder.folder
+
+
+def _begin(config: RunConfig, info: ModelInfo, accelerator: Accelerator) -> _Progress:
+    """Everything that changes, as it stands before the first step."""
+    torch.manual_seed(config.seed)
     model = create_model(info.architecture, **info.arguments).to(accelerator.device)
     model = model.to(memory_format=torch.channels_last)
     decay = config.optimization.ema_decay
-    progress = _Progress(
+    return _Progress(
         model=model,
         average=None if decay is None else build_average(model, decay),
         optimizer=build_optimizer(model, config.optimization),
         scaler=accelerator.scaler,
     )
-    if (state := recorder.load_state()) is not None:
-        progress.restore(state)
-    prepared, optimizer = accelerator.prepare(progress.model, progress.optimizer)
-    batches = Batches.of(
-        data.train, accelerator.device, batch_size=config.optimization.batch_size, seed=config.seed,
-        process=accelerator.process_index, processes=accelerator.num_processes,
-    )
-    if accelerator.is_main_process:
-        recorder.forget_epochs_from(progress.epoch)
-    total = config.optimization.epochs * len(batches)
-    with tqdm(total=total, initial=progress.epoch * len(batches), unit="step", desc=recorder.run,
-              disable=not accelerator.is_main_process, mininterval=2.0, dynamic_ncols=True) as bar:
-        while progress.epoch < config.optimization.epochs:
-            started = time.perf_counter()
-            loss = _train_epoch(prepared, optimizer, progress, batches, config, accelerator, bar)
-            measured = _validate(progress.judged, info, data, recorder.folder.path)
-            seconds = time.perf_counter() - started
-            progress.epoch += 1
-            if accelerator.is_main_process:
-                _keep(recorder, progress, info, data.primary, measured)
-                recorder.epoch({"epoch": progress.epoch - 1, "loss": loss, "learning_rate": optimizer.param_groups[0]["lr"],
-                                "seconds": round(seconds, 2), "validation": measured})
-                recorder.save_state(progress.state())
-                bar.write(_line(progress, config, loss, measured, data.primary, seconds))
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        finish(recorder, config, data, progress.chosen or {}, _device_name(accelerator.device))
-    accelerator.wait_for_everyone()
-    return recorder.folder
 
 
 def _train_epoch(
-    model: nn.Module, optimizer: Any, progress: _Progress, batches: Batches, config: RunConfig,
-    accelerator: Accelerator, bar: Any,
+    model: nn.Module,
+    optimizer: Any,
+    progress: _Progress,
+    batches: Batches,
+    config: RunConfig,
+    accelerator: Accelerator,
+    bar: Any,
 ) -> float:
-    """One pass over the training faces; the mean loss of this process."""
+    """One pass over the training faces; the mean loss of its batches."""
     epoch = progress.epoch
     # Everything random in this epoch follows from here, so an epoch that is run again is the same epoch.
     torch.manual_seed((config.seed * 1_000_003 + epoch) * 1_009 + accelerator.process_index)
@@ -176,8 +195,10 @@ class _LossWatch:
             self._look()
 
     def mean(self) -> float:
+        """Over all processes."""
         self._look()
-        return self.total / max(1, self.count)
+        totals, counts = zip(*gather_object([(self.total, self.count)]), strict=True)
+        return float(sum(totals) / sum(counts))
 
     def _look(self) -> None:
         if not self.pending:
@@ -196,6 +217,9 @@ class _LossWatch:
 
 def _validate(module: nn.Module, info: ModelInfo, data: Data, folder: Path) -> dict[str, Any]:
     """Figures of the validation split, under each label definition."""
+    # Each process keeps its own BN statistics; those of the main one are saved, so all judge by them.
+    for buffer in module.buffers():
+        broadcast(buffer)
     model = LoadedModel(module.eval(), info, folder)
     return figures(predict_all(model, data.scored["validation"]))
 
@@ -210,44 +234,73 @@ def _keep(recorder: Recorder, progress: _Progress, info: ModelInfo, primary: str
     save_model(recorder.folder.model, progress.judged, replace(info, training=source))
 
 
-def finish(recorder: Recorder, config: RunConfig, data: Data, chosen: dict[str, Any], device: str) -> None:
+def finish(
+    recorder: Recorder, config: RunConfig, data: Data, chosen: dict[str, Any] | None, accelerator: Accelerator
+) -> None:
     """Validation predictions of the chosen epoch, then result.json: from here on the run is finished."""
     folder = recorder.folder
     model = load_model(folder.model)
     predictions = predict_all(model, data.scored["validation"])
+    if not accelerator.is_main_process:
+        return
     for name, each in predictions.items():
         each.save(folder.predictions(name, "validation"))
-    size = model.preprocess.size
+    cost = {
+        "parameters": sum(p.numel() for p in model.module.parameters()),
+        "macs": count_macs(model.module, (1, model.preprocess.channels, model.preprocess.size, model.preprocess.size)),
+        "epochs": config.optimization.epochs,
+        "seconds": round(sum(line["seconds"] for line in folder.read_epochs()), 1),
+        "device": _device_name(accelerator.device),
+        "processes": accelerator.num_processes,
+        "peak_memory_bytes": peak_memory(),
+    }
     result: dict[str, Any] = {
-        "schema": SCHEMA, "run": recorder.run, "protocol": "validation-chosen, test once", "chosen": chosen,
-        "splits": {}, "also": {},
-        "cost": {
-            "parameters": sum(p.numel() for p in model.module.parameters()),
-            "macs": count_macs(model.module, (1, model.preprocess.channels, size, size)),
-            "epochs": config.optimization.epochs,
-            "seconds": round(sum(line["seconds"] for line in folder.read_epochs()), 1),
-            "device": device,
-            "peak_memory_bytes": peak_memory(),
-        },
+        "schema": SCHEMA,
+        "run": recorder.run,
+        "protocol": "validation-chosen, test once",
+        "chosen": chosen,
+        "splits": {},
+        "also": {},
+        "cost": cost,
     }
     record(result, "validation", predictions, model.info.views, data.leaked["validation"])
     write_json(folder.result, result)
 
 
-def _line(
-    progress: _Progress, config: RunConfig, loss: float, measured: dict[str, Any], primary: str, seconds: float
-) -> str:
+def _progress_bar(
+    run: str, config: RunConfig, progress: _Progress, steps_per_epoch: int, accelerator: Accelerator
+) -> Any:
+    return tqdm(
+        total=config.optimization.epochs * steps_per_epoch,
+        initial=progress.epoch * steps_per_epoch,
+        unit="step",
+        desc=run,
+        disable=not accelerator.is_main_process,
+        mininterval=2.0,
+        dynamic_ncols=True,
+    )
+
+
+def _shown(line: dict[str, Any], progress: _Progress, config: RunConfig, primary: str) -> str:
+    """One epoch in one printed line; a star marks the best so far."""
+    measured = line["validation"]
     parts = [f"{name} {100 * each['accuracy']:.2f}" for name, each in measured.items()]
-    best = "*" if progress.chosen and progress.chosen["epoch"] == progress.epoch - 1 else " "
+    best = "*" if progress.chosen and progress.chosen["epoch"] == line["epoch"] else " "
     recall = measured[primary]["macro_recall"]
     return (
-        f"epoch {progress.epoch:3d}/{config.optimization.epochs}{best} loss {loss:.4f}  validation % "
-        f"{', '.join(parts)}  macro recall {100 * recall:.2f}  {seconds:.0f} s"
+        f"epoch {progress.epoch:3d}/{config.optimization.epochs}{best} loss {line['loss']:.4f}  validation % "
+        f"{', '.join(parts)}  macro recall {100 * recall:.2f}  {line['seconds']:.0f} s"
     )
 
 
 def _accelerator(config: RunConfig) -> Accelerator:
-    return Accelerator(cpu=config.device == "cpu", mixed_precision=config.precision)
+    try:
+        accelerator = Accelerator(cpu=config.device == "cpu", mixed_precision=config.precision)
+    except ValueError as error:
+        raise DeviceError(f"precision {config.precision!r} cannot be had here: {error}") from error
+    if config.precision != "no" and not accelerator.native_amp:  # accelerate would go on in float32
+        raise DeviceError(f"precision {config.precision!r} cannot be had on {accelerator.device}; take 'no' or 'bf16'")
+    return accelerator
 
 
 def _device_name(device: torch.device) -> str:

@@ -8,6 +8,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from .config import Optimization
 
+_Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 def build_optimizer(model: nn.Module, config: Optimization) -> torch.optim.Optimizer:
     """SGD; weight decay on kernels and matrices only, since it would pull BN scales and biases to zero for nothing."""
@@ -20,7 +22,7 @@ def build_optimizer(model: nn.Module, config: Optimization) -> torch.optim.Optim
 
 
 def learning_rate(step: int, steps_per_epoch: int, config: Optimization) -> float:
-    """The rate of one step: linear warm-up from zero, then constant or a cosine to zero at the last step."""
+    """The rate of one step: linear warm-up from zero, then constant or a cosine that ends at zero."""
     warmup = config.warmup_epochs * steps_per_epoch
     if step < warmup:
         return config.learning_rate * (step + 1) / (warmup + 1)
@@ -34,7 +36,7 @@ def learning_rate(step: int, steps_per_epoch: int, config: Optimization) -> floa
 def build_average(model: nn.Module, decay: float) -> AveragedModel:
     """Moving average of weights and BN statistics, with a shorter memory while it is young."""
 
-    def update(averages: list[Tensor], currents: list[Tensor], count: Tensor | int) -> None:
+    def update(averages: _Tensors, currents: _Tensors, count: Tensor | int) -> None:
         young = (1 + float(count)) / (10 + float(count))
         keep = min(decay, young)
         # Tensors come grouped by type; the only whole numbers are BN's counts of batches.

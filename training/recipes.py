@@ -4,11 +4,10 @@ A recipe's docstring says what it is for, what it takes, what to expect, and the
 """
 
 from collections.abc import Callable
-from pathlib import Path
+
+import tyro
 
 from .config import Augmentation, Dataset, Network, Optimization, RunConfig
-
-_UNSET = Path("--data is required")
 
 
 def bundled() -> RunConfig:
@@ -20,7 +19,7 @@ def bundled() -> RunConfig:
     """
     return RunConfig(
         recipe="bundled",
-        data=_UNSET,
+        data=tyro.MISSING,
         network=Network(width=0.5, size=48, channels=1, conv_dropout=0.1, head_dropout=0.2),
         dataset=Dataset(labels="ferplus"),
         augmentation=Augmentation(shift=0.1, erase=0.33),
@@ -29,13 +28,15 @@ def bundled() -> RunConfig:
 
 
 def strong() -> RunConfig:
-    """The best known here on FER2013's own labels.
+    """FER2013's own labels, full width, long. Put together from what others measured; not run to its end here yet.
+
+    One small network trained from scratch is known to reach 72 to 73 % on PrivateTest.
 
         python -m training train strong --data fer2013.csv
     """
     return RunConfig(
         recipe="strong",
-        data=_UNSET,
+        data=tyro.MISSING,
         network=Network(size=48, channels=1, conv_dropout=0.1, head_dropout=0.2),
         optimization=Optimization(epochs=80, label_smoothing=0.1),
     )

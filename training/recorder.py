@@ -5,7 +5,6 @@ import platform
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ class Recorder:
         except FileExistsError:
             raise ResultsError(f"{recorder.folder.path} exists already; wait a second and start again") from None
         recorder.folder.resume.mkdir()
-        write_json(recorder.folder.config, _plain(asdict(config)))
+        write_json(recorder.folder.config, config.to_dict())
         write_json(recorder.folder.audit, audit)
         write_json(recorder.folder.environment, _environment(config.seed, device))
         return recorder
@@ -73,10 +72,6 @@ class Recorder:
             return None
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         return state
-
-
-def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value, default=str))
 
 
 def _environment(seed: int, device: str) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def release(
     Raises:
         ResultsError: the run is not finished.
     """
+    folder.check_finished()
     dtype = torch.float16 if half else torch.float32
     environment = read_json(folder.environment)
     model = load_model(folder.model)

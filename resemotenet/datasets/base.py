@@ -1,6 +1,6 @@
 """What every reader gives: faces in memory with their labels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,8 +36,13 @@ class FaceSet:
 
     def where(self, keep: "NDArray[np.bool_]") -> "FaceSet":
         """The faces for which ``keep`` (N,) is true."""
-        arrays = (self.images, self.targets, self.distribution, self.ids)
-        return FaceSet(self.name, self.split, *(array[keep] for array in arrays))
+        return replace(
+            self,
+            images=self.images[keep],
+            targets=self.targets[keep],
+            distribution=self.distribution[keep],
+            ids=self.ids[keep],
+        )
 
     def counts(self) -> dict[str, int]:
         """Faces per emotion."""

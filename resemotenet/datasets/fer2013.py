@@ -9,7 +9,7 @@ Layouts read:
     folders                 train/<emotion>/Training_*.jpg, test/<emotion>/{PublicTest,PrivateTest}_*.jpg, perhaps with
                             validation/ or val/ for PublicTest
     *.parquet               row, usage, emotion, image (encoded bytes), ferplus_*, ferplus_named
-    fer2013new.csv          FER+ votes in the row order of fer2013.csv; found beside the csv, or given
+    fer2013new.csv          FER+ votes in the row order of fer2013.csv; found beside a csv with Usage, or given
 
 A folder that holds one of these files stands for it. The images may not be redistributed; the FER+ votes are MIT.
 """
@@ -69,7 +69,8 @@ class FER2013:
             split: "train", "validation" or "test".
             labels: "fer2013": the original label. "ferplus-strict": an emotion with more than half of the ten votes;
                 other rows are left out. "ferplus-usual": single votes dropped, then more than half of what is left.
-                "ferplus-soft": rows with at least five votes on the seven emotions, their shares as distribution.
+                "ferplus-soft": rows with at least five votes on the seven emotions, their shares as distribution; of
+                emotions with equally many votes the first in canonical order is the target.
 
         Raises:
             ValueError: no such split or label definition.
@@ -127,9 +128,10 @@ def read_fer2013(path: str | Path, *, ferplus: str | Path | None = None) -> FER2
 
     Args:
         path: a .csv or .parquet file, or a folder.
-        ferplus: fer2013new.csv, if it does not lie beside the csv.
+        ferplus: fer2013new.csv for a csv, if it does not lie beside it.
 
     Raises:
+        ValueError: votes were given for a layout whose rows they cannot be matched with.
         DatasetNotFoundError: nothing is there, or nothing that looks like FER2013.
         DatasetFormatError: a column is missing, a label is out of range, an image is broken; names row or file.
     """
@@ -142,37 +144,49 @@ def read_fer2013(path: str | Path, *, ferplus: str | Path | None = None) -> FER2
     if path.is_dir():
         for name in ("fer2013.parquet", "fer2013.csv", "icml_face_data.csv", "train.csv"):
             if (path / name).is_file():
-                return read_fer2013(path / name, ferplus=ferplus)
+                path = path / name
+                break
+    if path.suffix == ".csv" and path.is_file():
+        return _read_csv(path, None if ferplus is None else Path(ferplus))
+    if ferplus is not None:
+        raise ValueError(f"FER+ votes can be given for a csv only, their rows do not match those of {path}")
+    if path.is_dir():
         return _read_folders(path)
     if path.suffix == ".parquet":
         return _read_parquet(path)
-    if path.suffix == ".csv":
-        return _read_csv(path, Path(ferplus) if ferplus else path.with_name("fer2013new.csv"), bool(ferplus))
     raise DatasetNotFoundError(f"{path} is neither a .csv, a .parquet file nor a folder")
 
 
-def _read_csv(path: Path, ferplus: Path, ferplus_required: bool) -> FER2013:
-    import pandas as pd
-
-    table = pd.read_csv(path, skipinitialspace=True)
-    table.columns = [str(name).strip() for name in table.columns]
+def _read_csv(path: Path, ferplus: Path | None) -> FER2013:
+    table = _read_table(path)
     _need_columns(table, ("emotion", "pixels"), path)
-    usage = table["Usage"] if "Usage" in table else pd.Series(["Training"] * len(table))
+    whole = "Usage" in table
+    usage = table["Usage"].tolist() if whole else ["Training"] * len(table)
+    # train.csv has no Usage and only some of the rows that the votes are given for.
+    if ferplus is None and whole and path.with_name("fer2013new.csv").is_file():
+        ferplus = path.with_name("fer2013new.csv")
+    votes = None if ferplus is None else _read_votes(ferplus, usage)
     images = np.empty((len(table), SIDE, SIDE), np.uint8)
     for row, pixels in enumerate(table["pixels"]):
         images[row] = _parse_pixels(pixels, f"{path}, row {row}")
-    votes = None
-    if ferplus.is_file():
-        votes = _read_votes(ferplus, len(table))
-    elif ferplus_required:
-        raise DatasetNotFoundError(f"there are no FER+ votes at {ferplus}")
-    return _checked(images, table["emotion"], usage, [f"{row:05d}" for row in range(len(table))], votes, path)
+    return _checked(images, _codes(table, path), usage, [f"{row:05d}" for row in range(len(table))], votes, path)
+
+
+def _read_table(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    try:
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, skipinitialspace=True)
+    except (OSError, ValueError) as error:  # pandas' and pyarrow's own errors are ValueErrors
+        raise DatasetFormatError(f"{path} cannot be read: {error}") from error
+    table.columns = [str(name).strip() for name in table.columns]
+    return table
 
 
 def _parse_pixels(pixels: Any, place: str) -> "NDArray[np.uint8]":
     try:
         values = np.array(str(pixels).split(), dtype=np.int64)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise DatasetFormatError(f"{place}: a pixel is no whole number ({error})") from None
     if values.size != SIDE * SIDE:
         raise DatasetFormatError(f"{place}: {values.size} pixels, expected {SIDE * SIDE}")
@@ -181,35 +195,53 @@ def _parse_pixels(pixels: Any, place: str) -> "NDArray[np.uint8]":
     return values.astype(np.uint8).reshape(SIDE, SIDE)
 
 
-def _read_votes(path: Path, rows: int) -> "NDArray[np.int64]":
-    import pandas as pd
-
-    table = pd.read_csv(path)
-    _need_columns(table, ("Image name", *VOTES), path)
-    if len(table) != rows:
-        raise DatasetFormatError(f"{path} has {len(table)} rows, fer2013.csv {rows}; they must match row by row")
-    votes = table[list(VOTES)].to_numpy(np.int64, copy=True)
+def _read_votes(path: Path, usage: list[str]) -> "NDArray[np.int64]":
+    """Votes of fer2013new.csv; ``usage`` is that of each row of the csv they belong to."""
+    if not path.is_file():
+        raise DatasetNotFoundError(f"there are no FER+ votes at {path}")
+    table = _read_table(path)
+    _need_columns(table, ("Usage", "Image name", *VOTES), path)
+    if len(table) != len(usage):
+        raise DatasetFormatError(f"{path} has {len(table)} rows, the faces {len(usage)}; they must match row by row")
+    other = next((row for row, name in enumerate(table["Usage"]) if name != usage[row]), None)
+    if other is not None:
+        raise DatasetFormatError(
+            f"{path}, row {other}: Usage {table['Usage'][other]!r}, but the face of that row has {usage[other]!r}; "
+            "the rows are in another order"
+        )
     # FER+ gives no name to rows that are blank or no face.
-    votes[table["Image name"].isna().to_numpy()] = -1
-    return votes
+    return _vote_table(table, VOTES, table["Image name"].notna().to_numpy(), path)
+
+
+def _vote_table(
+    table: "pd.DataFrame", columns: Iterable[str], named: "NDArray[np.bool_]", path: Path
+) -> "NDArray[np.int64]":
+    """(N, 10) votes; -1 throughout where the row is not named."""
+    votes = table[list(columns)].to_numpy()
+    if votes.dtype.kind not in "iu" or votes.min(initial=0) < 0:
+        raise DatasetFormatError(f"{path}: votes must be whole numbers from 0 up in all of {', '.join(columns)}")
+    return np.where(named[:, None], votes.astype(np.int64), -1)
 
 
 def _read_parquet(path: Path) -> FER2013:
-    import pandas as pd
     from PIL import Image
 
-    table = pd.read_parquet(path)
+    table = _read_table(path)
     _need_columns(table, ("row", "usage", "emotion", "image"), path)
+    if table["row"].dtype.kind not in "iu":
+        raise DatasetFormatError(f"{path}: the column row must hold whole numbers, got {table['row'].dtype}")
     images = np.empty((len(table), SIDE, SIDE), np.uint8)
     for row, encoded in enumerate(table["image"]):
+        if not isinstance(encoded, bytes):
+            raise DatasetFormatError(f"{path}, row {row}: image is {type(encoded).__name__}, expected encoded bytes")
         images[row] = _decode(Image, io.BytesIO(encoded), f"{path}, row {row}")
     votes = None
     columns = [f"ferplus_{name.lower()}" for name in VOTES]
     if columns[0] in table:
         _need_columns(table, (*columns, "ferplus_named"), path)
-        votes = table[columns].to_numpy(np.int64, copy=True)
-        votes[~table["ferplus_named"].to_numpy(bool)] = -1
-    return _checked(images, table["emotion"], table["usage"], [f"{row:05d}" for row in table["row"]], votes, path)
+        votes = _vote_table(table, columns, table["ferplus_named"].to_numpy(bool), path)
+    ids = [f"{row:05d}" for row in table["row"]]
+    return _checked(images, _codes(table, path), table["usage"].tolist(), ids, votes, path)
 
 
 def _read_folders(path: Path) -> FER2013:
@@ -252,7 +284,12 @@ def _decode(image_module: Any, source: Any, place: str) -> "NDArray[np.uint8]":
     try:
         with image_module.open(source) as picture:
             pixels = np.asarray(picture.convert("L"))
-    except (OSError, ValueError) as error:
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+    ) as error:  # all of them mean a damaged file to one of PIL's readers
         raise DatasetFormatError(f"{place}: the image cannot be decoded ({error})") from None
     if pixels.shape != (SIDE, SIDE):
         raise DatasetFormatError(f"{place}: the image is {pixels.shape[1]}x{pixels.shape[0]}, expected {SIDE}x{SIDE}")
@@ -265,18 +302,36 @@ def _need_columns(table: "pd.DataFrame", expected: Iterable[str], path: Path) ->
         raise DatasetFormatError(f"{path} lacks the columns {missing}; it has {list(table.columns)}")
 
 
-def _checked(
-    images: "NDArray[np.uint8]", emotion: Any, usage: Any, ids: list[str], votes: "NDArray[np.int64] | None", path: Path
-) -> FER2013:
-    codes = np.asarray(emotion)
-    if codes.dtype.kind not in "iu":
-        raise DatasetFormatError(f"{path}: emotions must be whole numbers from 0 to 6, got {codes.dtype}")
-    wrong = np.flatnonzero((codes < 0) | (codes >= len(CODES)))
+def _codes(table: "pd.DataFrame", path: Path) -> list[int]:
+    """The column emotion, every value one of 0 to 6."""
+    import pandas as pd
+
+    codes = pd.to_numeric(table["emotion"], errors="coerce")
+    wrong = np.flatnonzero(~codes.isin(range(len(CODES))))
     if wrong.size:
-        raise DatasetFormatError(f"{path}, row {wrong[0]}: emotion {codes[wrong[0]]}, expected 0 to 6")
+        row = wrong[0]
+        raise DatasetFormatError(f"{path}, row {row}: emotion {table['emotion'].iloc[row]}, expected 0 to 6")
+    return [int(code) for code in codes]
+
+
+def _checked(
+    images: "NDArray[np.uint8]",
+    codes: list[int],
+    usage: list[str],
+    ids: list[str],
+    votes: "NDArray[np.int64] | None",
+    path: Path,
+) -> FER2013:
+    if not ids:
+        raise DatasetFormatError(f"{path} holds no faces")
     usages = np.asarray(usage, dtype=str)
-    unknown = sorted(set(usages) - set(SPLITS.values()))
-    if unknown:
-        raise DatasetFormatError(f"{path}: Usage {unknown[0]!r}, expected one of {', '.join(SPLITS.values())}")
-    canonical = np.array([EMOTIONS.index(name) for name in CODES], np.int64)[codes]
+    unknown = np.flatnonzero(~np.isin(usages, list(SPLITS.values())))
+    if unknown.size:
+        row = unknown[0]
+        raise DatasetFormatError(
+            f"{path}, row {row}: Usage {str(usages[row])!r}, expected one of {', '.join(SPLITS.values())}"
+        )
+    if len(set(ids)) != len(ids):
+        raise DatasetFormatError(f"{path}: row numbers must differ, but {len(ids) - len(set(ids))} appear again")
+    canonical = np.array([EMOTIONS.index(name) for name in CODES], np.int64)[np.asarray(codes)]
     return FER2013(images, canonical, usages, np.asarray(ids, dtype=str), votes)

@@ -1,0 +1,67 @@
+"""A tiny FER2013, a config that trains on it within seconds, and one finished run that tests copy."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState, PartialState
+
+from resemotenet.results import ResultsFolder
+from tests.fake_fer2013 import Fake, draw, write_parquet
+from training.config import Augmentation, Dataset, Network, Optimization, RunConfig
+
+
+@pytest.fixture(autouse=True)
+def _fresh_accelerator() -> Iterator[None]:
+    """accelerate keeps device and precision for the whole process; each test starts as a process would."""
+    yield
+    if PartialState._shared_state:
+        AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture(scope="session")
+def fake() -> Fake:
+    return draw()
+
+
+@pytest.fixture(scope="session")
+def data_path(fake: Fake, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_parquet(fake, tmp_path_factory.mktemp("fer2013") / "fer2013.parquet")
+
+
+@pytest.fixture
+def config(data_path: Path, tmp_path: Path) -> RunConfig:
+    return tiny_config(data_path, tmp_path / "results")
+
+
+def tiny_config(data: Path, results: Path) -> RunConfig:
+    """Four epochs of nine steps, enough to learn something of the drawn faces (about half are read right).
+
+    Dropout, augmentation and the moving average are on, all of them gently: going on after a stop must keep them.
+    """
+    return RunConfig(
+        recipe="tiny",
+        data=data,
+        results=results,
+        network=Network(width=0.125, size=48, channels=1, conv_dropout=0.05, head_dropout=0.05),
+        dataset=Dataset(labels="ferplus"),
+        augmentation=Augmentation(rotation=3, scale=0.02, shift=0.02, brightness=0.05, contrast=0.05, erase=0.1),
+        optimization=Optimization(epochs=4, batch_size=8, learning_rate=0.1, warmup_epochs=1, ema_decay=0.5),
+        device="cpu",
+    )
+
+
+@pytest.fixture(scope="session")
+def _finished(data_path: Path, tmp_path_factory: pytest.TempPathFactory) -> ResultsFolder:
+    from training.loop import train
+
+    with torch.random.fork_rng(devices=[]):
+        return train(tiny_config(data_path, tmp_path_factory.mktemp("runs")))
+
+
+@pytest.fixture
+def finished(_finished: ResultsFolder, tmp_path: Path) -> ResultsFolder:
+    """A copy of one finished run."""
+    return ResultsFolder(Path(shutil.copytree(_finished.path, tmp_path / "finished" / _finished.path.name)))

@@ -1,0 +1,175 @@
+"""Each kind of augmentation alone, measured on pictures whose answer is known: how far, which way, how often."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from training.augmentation import augment
+from training.config import Augmentation
+
+NONE = Augmentation(flip=False, rotation=0, scale=0, shift=0, brightness=0, contrast=0, erase=0)
+N = 600
+CENTRE = 23.5
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+def faces(n: int = 8) -> Tensor:
+    return torch.randint(0, 256, (n, 1, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+def spot(across: float, down: float, n: int = N) -> Tensor:
+    """A soft white spot on black, its centre this many pixels right of and below the middle: (n, 1, 48, 48) uint8."""
+    y, x = torch.meshgrid(torch.arange(48.0), torch.arange(48.0), indexing="ij")
+    distance = (x - CENTRE - across) ** 2 + (y - CENTRE - down) ** 2
+    return (255 * torch.exp(-distance / 8)).round().to(torch.uint8).expand(n, 1, 48, 48)
+
+
+def centres(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre of brightness of each image, pixels right of and below the middle."""
+    weights = images[:, 0] / images[:, 0].sum(dim=(1, 2), keepdim=True)
+    along = torch.arange(48.0) - CENTRE
+    return (weights.sum(dim=1) * along).sum(dim=1), (weights.sum(dim=2) * along).sum(dim=1)
+
+
+def test_nothing_asked_nothing_done():
+    images = faces()
+    torch.testing.assert_close(augment(images, NONE, 48), images.float(), rtol=0, atol=0.01)
+
+
+def test_only_the_size_changes():
+    """A slope stays the same slope on another number of pixels; beyond the last pixel centre it is continued flat."""
+    slope = (torch.arange(48.0) * 5).to(torch.uint8).expand(2, 1, 48, 48)
+    at = ((torch.arange(64) + 0.5) * 48 / 64 - 0.5).clamp(0, 47)
+    out = augment(slope, NONE, 64)
+    torch.testing.assert_close(out, (5 * at).expand(2, 1, 64, 64), rtol=0, atol=0.01)
+
+
+def test_flip_mirrors_about_half_and_does_nothing_else():
+    images = faces(N)
+    out = augment(images, replace(NONE, flip=True), 48)
+    same = torch.isclose(out, images.float(), atol=0.01).all(dim=(1, 2, 3))
+    mirrored = torch.isclose(out, images.flip(-1).float(), atol=0.01).all(dim=(1, 2, 3))
+    assert (same ^ mirrored).all()
+    assert 0.4 < mirrored.float().mean() < 0.6
+
+
+@pytest.mark.parametrize("degrees", [5.0, 15.0, 30.0])
+def test_rotation_turns_about_the_middle_up_to_its_range(degrees: float):
+    across, down = centres(augment(spot(14, 0), replace(NONE, rotation=degrees), 48))
+    angle = torch.atan2(down, across) * 180 / math.pi
+    torch.testing.assert_close(torch.hypot(across, down), torch.full((N,), 14.0), rtol=0, atol=0.1)
+    assert angle.abs().max() <= degrees + 0.3
+    assert angle.min() < -0.95 * degrees
+    assert angle.max() > 0.95 * degrees
+    assert angle.mean().abs() < 0.15 * degrees
+
+
+def test_scale_shows_between_less_and_more_of_the_side():
+    """A scale of 0.15 shows 85 % to 115 % of the side; what lay 12 px from the middle comes to 12 / share shown."""
+    across, down = centres(augment(spot(12, 0), replace(NONE, scale=0.15), 48))
+    shown = 12 / across
+    assert shown.min() == pytest.approx(0.85, abs=0.01)
+    assert shown.max() == pytest.approx(1.15, abs=0.01)
+    assert shown.mean() == pytest.approx(1.0, abs=0.02)
+    assert down.abs().max() < 0.01
+
+
+def test_shift_goes_both_ways_up_to_its_fraction_of_the_side():
+    along = centres(augment(spot(0, 0), replace(NONE, shift=0.1), 48))
+    for pixels in along:
+        assert pixels.min() == pytest.approx(-4.8, abs=0.1)
+        assert pixels.max() == pytest.approx(4.8, abs=0.1)
+        assert pixels.mean() == pytest.approx(0, abs=0.4)
+    correlation = torch.corrcoef(torch.stack(along))[0, 1]
+    assert abs(correlation) < 0.15
+
+
+def test_the_border_is_continued_outwards():
+    white = torch.full((20, 1, 48, 48), 200, dtype=torch.uint8)
+    out = augment(white, replace(NONE, shift=0.3, rotation=30, scale=0.3), 48)
+    torch.testing.assert_close(out, torch.full_like(out, 200), rtol=0, atol=0.01)
+
+
+def test_brightness_adds_up_to_its_fraction_of_full_scale():
+    grey = torch.full((N, 1, 48, 48), 128, dtype=torch.uint8)
+    added = augment(grey, replace(NONE, brightness=0.2), 48) - 128
+    assert (added.amax(dim=(1, 2, 3)) - added.amin(dim=(1, 2, 3))).max() < 0.01
+    assert added.min() == pytest.approx(-51, abs=1)
+    assert added.max() == pytest.approx(51, abs=1)
+    assert added.mean() == pytest.approx(0, abs=4)
+
+
+def test_contrast_changes_the_spread_and_keeps_the_mean():
+    halves = torch.full((N, 1, 48, 48), 100, dtype=torch.uint8)
+    halves[..., 24:] = 140
+    out = augment(halves, replace(NONE, contrast=0.25), 48)
+    torch.testing.assert_close(out.mean(dim=(1, 2, 3)), torch.full((N,), 120.0), rtol=0, atol=0.01)
+    spread = (out[:, 0, 0, 40] - out[:, 0, 0, 5]) / 40
+    assert spread.min() == pytest.approx(0.75, abs=0.01)
+    assert spread.max() == pytest.approx(1.25, abs=0.01)
+
+
+def test_pixels_stay_in_range():
+    out = augment(faces(100), Augmentation(brightness=1, contrast=1), 48)
+    assert out.min() == 0
+    assert out.max() == 255
+
+
+@pytest.mark.parametrize("probability", [0.25, 1.0])
+def test_erasing_puts_noise_into_one_rectangle_of_the_stated_area(probability: float):
+    black = torch.zeros(N, 1, 48, 48, dtype=torch.uint8)
+    out = augment(black, replace(NONE, erase=probability), 48)[:, 0]
+    erased = out.amax(dim=(1, 2)) > 0
+    assert erased.float().mean() == pytest.approx(probability, abs=0.06)
+    shares = []
+    for face in out[erased]:
+        rows, columns = face.amax(dim=1).nonzero(), face.amax(dim=0).nonzero()
+        inside = face[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        assert (inside > 0).float().mean() > 0.99  # a whole rectangle: noise is hardly ever just 0
+        shares.append(inside.numel() / 48**2)
+    # A side is at most one pixel off what was drawn.
+    assert 0.012 < min(shares) < 0.03
+    assert 0.18 < max(shares) < 0.23
+    noise = out[out > 0]
+    assert noise.mean() == pytest.approx(127.5, abs=2)
+    assert noise.max() <= 255
+
+
+def test_every_face_is_drawn_for_itself():
+    out = augment(faces(1).expand(50, 1, 48, 48), Augmentation(), 48)
+    assert len(torch.unique(out.flatten(1), dim=0)) == 50
+
+
+def test_a_face_does_not_depend_on_its_neighbours():
+    images = faces(2)
+    other = images.clone()
+    other[1] = 255 - other[1]
+    torch.manual_seed(3)
+    first = augment(images, Augmentation(), 48)
+    torch.manual_seed(3)
+    second = augment(other, Augmentation(), 48)
+    torch.testing.assert_close(first[0], second[0], rtol=0, atol=0)
+    assert not torch.equal(first[1], second[1])
+
+
+def test_a_seed_gives_the_same_faces_again():
+    drawn = []
+    for seed in (5, 5, 6):
+        torch.manual_seed(seed)
+        drawn.append(augment(faces(), Augmentation(), 48))
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+
+
+def test_the_input_is_left_as_it_was():
+    images = faces()
+    before = images.clone()
+    augment(images, Augmentation(), 48)
+    assert torch.equal(images, before)

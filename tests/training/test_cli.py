@@ -1,0 +1,248 @@
+"""The command line as a user meets it: what it prints, what it returns, what it leaves behind."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from resemotenet.checkpoint import load_model, save_model
+from resemotenet.results import ResultsFolder, read_json
+from tests.fake_fer2013 import draw, write_parquet
+from training.cli import main, read_config
+from training.config import RunConfig
+from training.recipes import RECIPES
+
+TINY = (
+    "--network.width", "0.0625", "--optimization.batch-size", "16", "--optimization.epochs", "1", "--device", "cpu"
+)  # fmt: skip
+
+
+def error_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that was printed to stderr."""
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert len(lines) == 1, captured.err
+    return lines[0]
+
+
+class TestUsage:
+    @pytest.mark.parametrize("arguments", [[], ["fly"], ["--data", "x"]])
+    def test_wrong_usage_is_2(self, capsys: pytest.CaptureFixture[str], arguments: list[str]):
+        assert main(arguments) == 2
+        assert error_line(capsys).startswith("usage: python -m training {train,resume,evaluate,release,audit,recipes}")
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["train", "bundled"],
+            ["train", "unknown", "--data", "x"],
+            ["train", "bundled", "--data", "x", "--optimization.epoch", "3"],
+            ["train", "bundled", "--data", "x", "--optimization.epochs", "many"],
+            ["audit"],
+            ["resume"],
+            ["evaluate", "run", "--split", "train"],
+            ["recipes", "more"],
+        ],
+    )
+    def test_wrong_arguments_are_2(self, capsys: pytest.CaptureFixture[str], arguments: list[str]):
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        assert left.value.code == 2
+        assert "Traceback" not in capsys.readouterr().err
+
+    @pytest.mark.parametrize("arguments", [["--help"], ["-h"]])
+    def test_help(self, capsys: pytest.CaptureFixture[str], arguments: list[str]):
+        assert main(arguments) == 0
+        assert capsys.readouterr().out.startswith("usage: python -m training {train,")
+
+    @pytest.mark.parametrize("command", ["train", "resume", "evaluate", "audit", "recipes"])
+    def test_help_of_a_command(self, capsys: pytest.CaptureFixture[str], command: str):
+        with pytest.raises(SystemExit) as left:
+            main([command, "--help"])
+        assert left.value.code == 0
+        assert f"python -m training {command}" in capsys.readouterr().out
+
+
+def test_recipes(capsys: pytest.CaptureFixture[str]):
+    assert main(["recipes"]) == 0
+    printed = capsys.readouterr().out
+    for name in RECIPES:
+        assert f"{name}\n    " in printed
+        assert f"python -m training train {name} --data" in printed
+
+
+def test_audit(capsys: pytest.CaptureFixture[str], data_path: Path):
+    assert main(["audit", "--data", str(data_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "images in train: 84",
+        "images in validation: 35",
+        "images in test: 35",
+        "identical groups: 4",
+        "surplus copies: 5",
+        "groups across splits: 3",
+        "groups with conflicting labels: 3",
+        "blank images: 2",
+        "validation images with a copy in train: 1",
+        "test images with a copy in train: 1",
+        "train images with a copy elsewhere: 3",
+    ]
+
+
+class TestTrain:
+    def test_overrides_reach_the_run(self, capsys: pytest.CaptureFixture[str], data_path: Path, tmp_path: Path):
+        chosen = [
+            "--seed",
+            "7",
+            "--dataset.labels",
+            "fer2013",
+            "--augmentation.no-flip",
+            "--optimization.ema-decay",
+            "None",
+        ]
+        given = ["train", "bundled", "--data", str(data_path), "--results", str(tmp_path), *TINY, *chosen]
+        assert main(given) == 0
+        (path,) = tmp_path.iterdir()
+        assert path.name.startswith("bundled-resemotenet-fer2013-s7-")
+        assert capsys.readouterr().out.splitlines()[-1] == f"finished: {path}"
+        config = read_config(ResultsFolder(path))
+        recipe = RECIPES["bundled"]()
+        assert config == replace(
+            recipe,
+            data=data_path,
+            results=tmp_path,
+            seed=7,
+            device="cpu",
+            network=replace(recipe.network, width=0.0625),
+            dataset=replace(recipe.dataset, labels="fer2013"),
+            augmentation=replace(recipe.augmentation, flip=False),
+            optimization=replace(recipe.optimization, batch_size=16, epochs=1, ema_decay=None),
+        )
+        assert ResultsFolder(path).is_finished
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("--data", "gone.csv"), "training: there is no FER2013 at gone.csv; expected"),
+            (("--data", "x", "--optimization.epochs", "0"), "training: optimization.epochs is 0, expected 1 to inf"),
+            (
+                ("--data", "x", "--network.name", "vgg19"),
+                "training: no model is called 'vgg19'; there are: resemotenet",
+            ),
+            (("--data", "x", "--network.size", "96"), "training: the compact layout got a 3x3 map"),
+        ],
+    )
+    def test_errors_are_one_line_and_1(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: tuple[str, ...], message: str
+    ):
+        assert main(["train", "bundled", *arguments, "--results", str(tmp_path / "results")]) == 1
+        assert error_line(capsys).startswith(message)
+        assert not (tmp_path / "results").exists()
+
+    def test_ctrl_c_says_how_to_go_on(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+        def interrupted(config: RunConfig) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("training.loop.train", interrupted)
+        assert main(["train", "bundled", "--data", "x"]) == 130
+        assert error_line(capsys) == "training: interrupted; 'resume' goes on from the last whole epoch"
+
+
+class TestResume:
+    def test_a_finished_run_is_left_alone(self, capsys: pytest.CaptureFixture[str], finished: ResultsFolder):
+        before = finished.result.stat().st_mtime_ns
+        assert main(["resume", str(finished.path)]) == 0
+        assert capsys.readouterr().out == f"{finished.path} is finished already\n"
+        assert finished.result.stat().st_mtime_ns == before
+
+    def test_with_the_data_moved(self, capsys: pytest.CaptureFixture[str], finished: ResultsFolder, tmp_path: Path):
+        before = finished.result.read_bytes()
+        finished.result.unlink()
+        config = read_json(finished.config)
+        finished.config.write_text(json.dumps({**config, "data": "gone.parquet"}))
+        assert main(["resume", str(finished.path)]) == 1
+        assert error_line(capsys).startswith("training: there is no FER2013 at gone.parquet")
+        moved = write_parquet(draw(), tmp_path / "moved.parquet")
+        assert main(["resume", str(finished.path), "--data", str(moved)]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == f"finished: {finished.path}"
+        again, first = read_json(finished.result), json.loads(before)
+        assert again["splits"] == first["splits"]
+
+    def test_no_run(self, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+        assert main(["resume", str(tmp_path / "gone")]) == 1
+        assert "gone/config.json cannot be read" in error_line(capsys).replace("\\", "/")
+
+    def test_a_config_of_another_version(self, capsys: pytest.CaptureFixture[str], finished: ResultsFolder):
+        config = read_json(finished.config)
+        finished.config.write_text(json.dumps({**config, "colour": "blue"}))
+        assert main(["resume", str(finished.path)]) == 1
+        assert "of another version" in error_line(capsys)
+        assert "colour" in config or "colour" in finished.config.read_text()
+
+
+class TestEvaluateARun:
+    def test_test_is_scored_printed_and_counted(self, capsys: pytest.CaptureFixture[str], finished: ResultsFolder):
+        assert main(["evaluate", str(finished.path)]) == 0
+        printed = capsys.readouterr().out.splitlines()
+        entry = read_json(finished.result)["splits"]["test"]
+        assert entry["touched"] == 1
+        assert [line.split(":")[0] for line in printed] == ["ferplus-strict test", "ferplus-usual test", "fer2013 test"]
+        assert f"accuracy {100 * entry['accuracy']:.2f} % [" in printed[0]
+        assert "n = 35" in printed[0]
+        assert f"without leaked faces {100 * entry['without_leaks']['accuracy']:.2f} % (n = 34)" in printed[0]
+
+    def test_validation(self, capsys: pytest.CaptureFixture[str], finished: ResultsFolder):
+        assert main(["evaluate", str(finished.path), "--split", "validation"]) == 0
+        assert "test" not in read_json(finished.result)["splits"]
+        assert "ferplus-strict validation: accuracy" in capsys.readouterr().out
+
+    def test_an_unfinished_run(self, capsys: pytest.CaptureFixture[str], finished: ResultsFolder):
+        finished.result.unlink()
+        assert main(["evaluate", str(finished.path)]) == 1
+        assert error_line(capsys).endswith("the run is not finished; resume it first")
+
+    def test_nothing_there(self, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+        assert main(["evaluate", str(tmp_path / "gone")]) == 1
+        assert error_line(capsys).startswith("training: ")
+
+
+class TestEvaluateAModelFolder:
+    @pytest.fixture
+    def folder(self, finished: ResultsFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+        """The model of a run, with the figures of its validation split as facts."""
+        entry = read_json(finished.result)["splits"]["validation"]
+        model = load_model(finished.model)
+        facts = ({"dataset": "fer2013", "split": "validation", **entry},)
+        capsys.readouterr()
+        return save_model(tmp_path / "model", model.module, replace(model.info, measured=facts))
+
+    def test_facts_as_stated(self, capsys: pytest.CaptureFixture[str], folder: Path, data_path: Path):
+        before = {path: path.read_bytes() for path in folder.iterdir()}
+        assert main(["evaluate", str(folder), "--data", str(data_path)]) == 0
+        printed = capsys.readouterr().out
+        assert printed.startswith("ferplus-strict validation: accuracy ")
+        assert printed.endswith(": as stated\n")
+        assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+    def test_facts_that_are_not(self, capsys: pytest.CaptureFixture[str], folder: Path, data_path: Path):
+        config = read_json(folder / "config.json")
+        config["measured"][0]["accuracy"] = 0.95
+        (folder / "config.json").write_text(json.dumps(config))
+        assert main(["evaluate", str(folder), "--data", str(data_path)]) == 1
+        assert capsys.readouterr().out.endswith(": STATED 95.00 %\n")
+
+    def test_no_facts(self, capsys: pytest.CaptureFixture[str], model_folder: Path, data_path: Path):
+        assert main(["evaluate", str(model_folder), "--data", str(data_path)]) == 0
+        assert capsys.readouterr().out == "config.json states no measured facts\n"
+
+    def test_without_data(self, capsys: pytest.CaptureFixture[str], model_folder: Path):
+        assert main(["evaluate", str(model_folder)]) == 1
+        assert error_line(capsys) == "training: a model folder does not know where the data is; give --data"
+
+    def test_damaged(self, capsys: pytest.CaptureFixture[str], model_folder: Path, data_path: Path, tmp_path: Path):
+        folder = Path(shutil.copytree(model_folder, tmp_path / "model"))
+        (folder / "model.safetensors").write_bytes(b"x")
+        assert main(["evaluate", str(folder), "--data", str(data_path)]) == 1
+        assert "damaged or not a safetensors file" in error_line(capsys)

@@ -1,0 +1,96 @@
+import json
+import re
+import time
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+import torch
+
+from resemotenet.errors import ResultsError
+from resemotenet.results import read_json
+from training.config import RunConfig
+from training.recorder import Recorder
+
+
+def test_a_new_folder_says_what_is_known_before_the_start(config: RunConfig):
+    recorder = Recorder.start(config, "cpu (test)", {"images": {"train": 3}})
+    assert re.fullmatch(r"tiny-resemotenet-ferplus-s0-\d{8}T\d{6}Z", recorder.run)
+    assert recorder.folder.path.parent == config.results
+    assert RunConfig.from_dict(read_json(recorder.folder.config)) == config
+    assert read_json(recorder.folder.audit) == {"images": {"train": 3}}
+    environment = read_json(recorder.folder.environment)
+    assert environment["seed"] == 0
+    assert environment["device"] == "cpu (test)"
+    assert environment["versions"]["torch"] == version("torch")
+    assert environment["command"][:3] == ["python", "-m", "training"]
+    assert set(environment) >= {"commit", "dirty", "threads", "python", "platform"}
+    assert not recorder.folder.is_finished
+
+
+def test_no_run_is_written_over(config: RunConfig, monkeypatch: pytest.MonkeyPatch):
+    now = time.gmtime(1_800_000_000)
+    monkeypatch.setattr("time.gmtime", lambda: now)
+    first = Recorder.start(config, "cpu", {})
+    assert first.run == "tiny-resemotenet-ferplus-s0-20270115T080000Z"
+    with pytest.raises(ResultsError, match="20270115T080000Z exists already; wait a second and start again"):
+        Recorder.start(config, "cpu", {})
+
+
+def test_seeds_have_folders_of_their_own(config: RunConfig):
+    one, other = (Recorder.start(replace(config, seed=seed), "cpu", {}) for seed in (0, 1))
+    assert "-s0-" in one.run
+    assert "-s1-" in other.run
+
+
+class TestEpochs:
+    @pytest.fixture
+    def recorder(self, config: RunConfig) -> Recorder:
+        recorder = Recorder.start(config, "cpu", {})
+        for epoch in range(3):
+            recorder.epoch({"epoch": epoch, "loss": 0.1})
+        return recorder
+
+    def test_each_is_a_line(self, recorder: Recorder):
+        lines = recorder.folder.epochs.read_text().splitlines()
+        assert [json.loads(line)["epoch"] for line in lines] == [0, 1, 2]
+
+    def test_going_on_drops_what_will_be_run_again_and_what_was_cut_off(self, recorder: Recorder):
+        with recorder.folder.epochs.open("a") as file:
+            file.write('{"epoch": 3, "lo')
+        recorder.forget_epochs_from(2)
+        recorder.epoch({"epoch": 2, "loss": 0.2})
+        expected = [{"epoch": 0, "loss": 0.1}, {"epoch": 1, "loss": 0.1}, {"epoch": 2, "loss": 0.2}]
+        assert recorder.folder.read_epochs() == expected
+
+    def test_numbers_that_are_none_are_refused(self, recorder: Recorder):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            recorder.epoch({"epoch": 3, "loss": float("nan")})
+        assert len(recorder.folder.read_epochs()) == 3
+
+
+class TestState:
+    def test_round_trip(self, config: RunConfig):
+        recorder = Recorder.start(config, "cpu", {})
+        assert recorder.load_state() is None
+        for epoch in (1, 2):
+            recorder.save_state(
+                {"model": {"w": torch.full((2,), float(epoch))}, "epoch": epoch, "chosen": {"value": 0.5}}
+            )
+        state = recorder.load_state()
+        assert state is not None
+        assert torch.equal(state["model"]["w"], torch.tensor([2.0, 2.0]))
+        assert (state["epoch"], state["chosen"]) == (2, {"value": 0.5})
+
+    def test_a_failure_while_writing_keeps_the_state_before(self, config: RunConfig):
+        class Unwritable:
+            def __reduce__(self) -> Any:
+                raise RuntimeError("broke off")
+
+        recorder = Recorder.start(config, "cpu", {})
+        recorder.save_state({"epoch": 1})
+        with pytest.raises(RuntimeError, match="broke off"):
+            recorder.save_state({"epoch": 2, "model": Unwritable()})
+        assert recorder.load_state() == {"epoch": 1}
+        assert [path.name for path in recorder.folder.resume.iterdir()] == ["state.pt"]

@@ -1,0 +1,91 @@
+"""A released model folder: small, chosen on validation, and its facts are those of the very weights in it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from resemotenet.calibration import choose_prior_bias
+from resemotenet.checkpoint import load_model
+from resemotenet.datasets import read_fer2013
+from resemotenet.errors import ResultsError
+from resemotenet.results import Predictions, ResultsFolder, read_json
+from training.config import RunConfig
+from training.evaluation import check_facts
+from training.loading import Data, load_data
+from training.release import release
+
+
+@pytest.fixture
+def data(config: RunConfig) -> Data:
+    return load_data(config)
+
+
+@pytest.fixture
+def released(finished: ResultsFolder, data: Data, tmp_path: Path) -> Path:
+    release(finished, tmp_path / "out", data, views="flip", accuracy_margin=0.05)
+    return tmp_path / "out"
+
+
+def test_facts_are_those_of_the_weights_written(released: Path, data_path: Path):
+    facts = check_facts(released, read_fer2013(data_path))
+    assert [fact["agrees"] for fact in facts] == [True] * 6
+    assert {(fact["labels"], fact["split"]) for fact in facts} == {
+        (labels, split)
+        for labels in ("ferplus-strict", "ferplus-usual", "fer2013")
+        for split in ("validation", "test")
+    }
+
+
+def test_kernels_are_stored_in_half_and_vectors_in_full(released: Path):
+    state = load_file(released / "model.safetensors")
+    kinds = {name: value.dtype for name, value in state.items() if value.is_floating_point()}
+    assert {kind for name, kind in kinds.items() if state[name].ndim > 1} == {torch.float16}
+    assert {kind for name, kind in kinds.items() if state[name].ndim <= 1} == {torch.float32}
+
+
+def test_the_run_holds_the_released_weights_and_test_was_touched_once(
+    finished: ResultsFolder, released: Path, data: Data
+):
+    result = read_json(finished.result)
+    assert result["splits"]["test"]["touched"] == 1
+    stored = Predictions.load(finished.predictions("ferplus-strict", "test"))
+    model = load_model(released)
+    faces = data.scored["test"]["ferplus-strict"]
+    again = model.probabilities(model.preprocess.batch(torch.from_numpy(faces.images)))
+    np.testing.assert_allclose(stored.probabilities, again, atol=1e-5)
+
+
+def test_views_and_operating_point_are_chosen_and_said(released: Path, finished: ResultsFolder, data: Data):
+    info = load_model(released).info
+    assert info.views == "flip"
+    assert info.logit_bias is not None
+    assert sum(info.logit_bias) == pytest.approx(0, abs=1e-3)
+    prior = data.train.distribution.mean(axis=0)
+    strength = np.polyfit(-np.log(prior), info.logit_bias, 1)[0]
+    assert 0 <= strength <= 1
+    assert info.training["commit"] == read_json(finished.environment)["commit"]
+
+
+def test_the_bias_was_chosen_on_validation_only(finished: ResultsFolder, data: Data, tmp_path: Path):
+    """Choosing again, from validation predictions of the same weights without a bias, gives the same bias."""
+    release(finished, tmp_path / "out", data, views="none", accuracy_margin=0.05)
+    model = load_model(tmp_path / "out")
+    faces = data.scored["validation"]["ferplus-strict"]
+    with torch.inference_mode():
+        logits = model.module(model.preprocess.batch(torch.from_numpy(faces.images)))
+    plain = torch.softmax(logits, dim=1).numpy()
+    prior = data.train.distribution.mean(axis=0).astype(float)
+    expected = choose_prior_bias(plain, faces.targets, prior, accuracy_margin=0.05)
+    np.testing.assert_allclose(model.info.logit_bias, expected, atol=1e-4)
+
+
+def test_an_unfinished_run_is_refused_and_nothing_is_written(finished: ResultsFolder, data: Data, tmp_path: Path):
+    finished.result.unlink()
+    before = (finished.model / "config.json").read_bytes()
+    with pytest.raises(ResultsError, match="not finished"):
+        release(finished, tmp_path / "out", data)
+    assert not (tmp_path / "out").exists()
+    assert (finished.model / "config.json").read_bytes() == before
