@@ -1,0 +1,157 @@
+"""The page: layout and wiring only. What happens to a picture is in handlers.py, what is shown in markup.py."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+from starlette.middleware import Middleware
+
+from resemotenet import EmotionPredictor
+from resemotenet.errors import ImageError
+
+from . import guard, handlers, markup
+from .uploads import Uploads, UploadWatch
+
+_HERE = Path(__file__).parent
+
+# Pictures are read one at a time: that bounds memory, and one already uses every core. The rest wait, up to this many;
+# the next is told that the server is busy.
+_MAX_WAITING = 16
+_QUEUE = {"concurrency_limit": 1, "concurrency_id": "predictor"}
+
+# Formats that browsers show and cameras write. No image/*: with it an iPhone sends HEIC instead of converting to JPEG.
+_ACCEPT = "image/jpeg,image/png,image/webp,image/avif,image/gif,image/bmp,image/tiff"
+
+_SYSTEM_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+_SYSTEM_MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+
+# Every so many seconds, uploads older than so many seconds go: those that no call ever asked for.
+_ABANDONED = (60, 600)
+
+_UNANSWERED = "() => document.querySelector('#picker .picker').dispatchEvent(new Event('unanswered'))"
+
+
+def serve(predictor: EmotionPredictor, uploads: Uploads, *, port: int | None = None) -> None:
+    """Serve the page until interrupted.
+
+    Args:
+        predictor: what reads the pictures.
+        uploads: of the folder that GRADIO_TEMP_DIR names.
+        port: None is GRADIO_SERVER_PORT, or else the first free one from 7860. The address is GRADIO_SERVER_NAME, or
+            else this machine alone.
+    """
+    build(predictor, uploads).launch(
+        server_port=port,
+        theme=_theme(),
+        css_paths=_HERE / "style.css",
+        favicon_path=_HERE / "favicon.png",
+        footer_links=["api", "gradio", "settings"],
+        run_history=False,  # Gradio's default is that every call is stored in the visitor's browser
+        enable_monitoring=False,
+        ssr_mode=False,
+        max_file_size=guard.MAX_BYTES,
+        app_kwargs={"middleware": [Middleware(UploadWatch, uploads=uploads), Middleware(guard.BodyLimit)]},
+    )
+
+
+def build(predictor: EmotionPredictor, uploads: Uploads) -> gr.Blocks:
+    """The whole page, not started."""
+    page = gr.Blocks(title="ResEmoteNet: emotions on faces", analytics_enabled=False, delete_cache=_ABANDONED)
+    with page:
+        gr.HTML(markup.header(), apply_default_css=False)
+        _photo(predictor)
+        gr.HTML(markup.about(predictor.model), apply_default_css=False)
+        _api(predictor, uploads)
+    page.queue(max_size=_MAX_WAITING)
+    return page
+
+
+def _theme() -> gr.themes.Base:
+    """Fonts of the visitor's system: nothing is fetched from elsewhere."""
+    return gr.themes.Base(
+        primary_hue="neutral", neutral_hue="neutral", radius_size="lg", font=_SYSTEM_FONTS, font_mono=_SYSTEM_MONO
+    )
+
+
+def _photo(predictor: EmotionPredictor) -> None:
+    """One picture: picker and annotated picture on one side, faces on the other, numbers below."""
+    with gr.Row(elem_id="photo", equal_height=False):
+        with gr.Column(scale=7, min_width=280):
+            picker = gr.HTML(
+                value={"state": "empty"},
+                html_template=(_HERE / "picker.html").read_text(encoding="utf-8"),
+                js_on_load=(_HERE / "picker.js").read_text(encoding="utf-8"),
+                apply_default_css=False,
+                elem_id="picker",
+                accept=_ACCEPT,
+                max_bytes=guard.MAX_BYTES,
+                examples=[_example(example) for example in handlers.EXAMPLES],
+            )
+        with gr.Column(scale=5, min_width=280):
+            faces = gr.HTML(markup.nothing_yet(), apply_default_css=False, elem_id="faces")
+    with gr.Column(visible=False, elem_id="numbers") as numbers:
+        with gr.Accordion("As a table", open=False) as in_table:
+            table = gr.HTML(apply_default_css=False)
+        with gr.Accordion("As JSON", open=False):
+            report = gr.JSON(show_label=False, max_height=480)
+
+    def answer(event: gr.EventData) -> tuple[Any, ...]:
+        result = handlers.answer(predictor, picture=event.picture, example=event.example, turn=event.turn)
+        return (
+            result.stage,
+            result.faces,
+            gr.update(visible=result.report is not None),
+            gr.update(visible=bool(result.table)),
+            result.table,
+            result.report,
+        )
+
+    asked = picker.picture(
+        answer,
+        inputs=None,
+        outputs=[picker, faces, numbers, in_table, table, report],
+        show_progress="hidden",
+        trigger_mode="multiple",
+        api_visibility="private",
+        **_QUEUE,
+    )
+    asked.failure(fn=None, js=_UNANSWERED)
+
+
+def _example(example: handlers.Example) -> dict[str, str]:
+    with Image.open(handlers.EXAMPLES_FOLDER / example.file) as image:
+        return {"name": example.name, "title": example.title, "picture": markup.thumbnail(image.convert("RGB"), 160)}
+
+
+def _api(predictor: EmotionPredictor, uploads: Uploads) -> None:
+    """``/predict``: one picture in, the one JSON out."""
+
+    def predict(image: Any) -> dict[str, Any]:
+        try:
+            return handlers.read_picture(predictor, _received(image, uploads)).report
+        except ImageError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    gr.on(
+        [],  # no event of the page leads here
+        predict,
+        inputs=gr.Image(visible=False, label="image"),
+        outputs=gr.JSON(visible=False, label="report"),
+        # gr.Image would decode the file, and answer one that is no picture with "error".
+        preprocess=False,
+        api_name="predict",
+        api_description="Find the faces of one picture and read seven emotions from each. "
+        "The picture is deleted once it is read.",
+        **_QUEUE,
+    )
+
+
+def _received(image: Any, uploads: Uploads) -> bytes:
+    """The bytes of a picture as a caller of the API names it: a file uploaded before, or a data URI."""
+    match image:
+        case {"url": str(url)} if url.startswith("data:"):
+            return guard.decode_data_uri(url)
+        case {"path": str(path)}:
+            return uploads.take(path)
+    raise ImageError("There is no picture in this call.")

@@ -1,0 +1,238 @@
+"""The photo page in a real browser, state by state. What visits leave behind is checked as they end, in conftest."""
+
+import base64
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from resemotenet import EMOTIONS
+from tests.demo.server import Demo
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "demo" / "examples"
+ASTRONAUT = EXAMPLES / "astronaut.jpg"
+TWO_FACES = EXAMPLES / "two_faces.jpg"
+
+Visit = Callable[..., Page]
+
+# What a browser does when files are pasted or dropped: (kind of event, name, base64) -> the event on the document.
+GIVE = """([kind, name, content]) => {
+    const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], name, {type: "image/jpeg"}));
+    const options = {bubbles: true, cancelable: true};
+    document.body.dispatchEvent(kind === "paste"
+        ? new ClipboardEvent("paste", {clipboardData: data, ...options})
+        : new DragEvent("drop", {dataTransfer: data, ...options}));
+}"""
+
+
+def choose(page: Page, file: Path) -> None:
+    page.locator(".picker input[type=file]").set_input_files(file)
+
+
+def expect_state(page: Page, state: str, message: str | re.Pattern[str]) -> None:
+    expect(page.locator(".picker")).to_have_attribute("data-state", state)
+    expect(page.locator(".picker .status")).to_have_text(message)
+
+
+def expect_one_face(page: Page) -> None:
+    expect_state(page, "done", re.compile(r"^1 face: \w+, \d+%\.$"))
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator(".card .label")).to_have_text(re.compile(f"^({'|'.join(EMOTIONS)})$", re.IGNORECASE))
+    expect(page.locator(".card .bars li")).to_have_count(7)
+
+
+def test_the_empty_page_says_what_to_do(visit: Visit):
+    page = visit()
+    expect_state(page, "empty", "Your picture is read in memory and not stored.")
+    expect(page.get_by_text("Choose a picture with faces")).to_be_visible()
+    expect(page.get_by_role("button", name="Choose a picture")).to_be_visible()
+    expect(page.get_by_role("button", name="Use the camera")).to_be_visible()
+    expect(page.locator(".example")).to_have_count(4)
+    expect(page.get_by_text("Not for decisions about people")).to_be_visible()
+    expect(page.get_by_text("Not measured")).to_be_visible()  # these weights are random
+
+
+def test_a_photo_ends_in_a_label_and_seven_bars(visit: Visit):
+    page = visit()
+    choose(page, ASTRONAUT)
+    expect_one_face(page)
+    for index, emotion in enumerate(EMOTIONS):
+        row = page.locator(".card .bars li").nth(index)
+        expect(row).to_be_visible()
+        expect(row).to_have_text(re.compile(rf"^{emotion}<?\d+%$", re.IGNORECASE))
+        figure = int(re.sub(r"\D", "", row.locator(".figure").inner_text()))
+        bar, track = row.locator(".fill").bounding_box(), row.locator(".track").bounding_box()
+        assert bar is not None
+        assert track is not None
+        assert abs(bar["width"] / track["width"] - figure / 100) < 0.02 + 2 / track["width"]
+    expect(page.locator(".card img.crop")).to_have_js_property("naturalWidth", 112)
+    shown = page.locator(".stage .shown")
+    expect(shown).to_have_attribute("src", re.compile("^data:image/jpeg;base64,"))
+    expect(shown).to_have_js_property("naturalWidth", 512)
+
+
+def test_the_numbers_are_there_as_a_table_and_as_json(visit: Visit):
+    page = visit()
+    choose(page, TWO_FACES)
+    expect_state(page, "done", re.compile("^2 faces: "))
+    page.get_by_role("button", name="As a table").click()
+    expect(page.locator("#numbers tbody tr")).to_have_count(2)
+    expect(page.locator("#numbers tbody tr").first).to_be_visible()
+    page.get_by_role("button", name="As JSON").click()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("#numbers").get_by_role("button", name=re.compile("copy", re.IGNORECASE)).click()
+    report = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert report["image"] == {"width": 819, "height": 480}
+    assert [list(face["probabilities"]) for face in report["faces"]] == [list(EMOTIONS)] * 2
+
+
+def test_two_pictures_in_a_row_end_in_the_second(visit: Visit):
+    page = visit()
+    choose(page, ASTRONAUT)
+    choose(page, TWO_FACES)  # while the first is still being read
+    expect_state(page, "done", re.compile("^2 faces: "))
+    expect(page.locator(".card")).to_have_count(2)
+    choose(page, ASTRONAUT)
+    expect_one_face(page)
+
+
+def test_a_text_file_named_jpg_ends_in_a_message_and_the_page_goes_on(visit: Visit, tmp_path: Path):
+    fake = tmp_path / "holiday.jpg"
+    fake.write_text("just some text")
+    page = visit()
+    choose(page, ASTRONAUT)
+    expect_one_face(page)
+    choose(page, fake)
+    expect_state(page, "refused", re.compile("^This file cannot be read: not a picture"))
+    expect(page.locator(".card .fill")).to_have_count(0)  # the bars of the picture before are gone
+    expect(page.get_by_role("button", name="As JSON")).to_be_hidden()
+    choose(page, fake)  # the same answer again is an answer too
+    expect_state(page, "refused", re.compile("^This file cannot be read: not a picture"))
+    choose(page, ASTRONAUT)
+    expect_one_face(page)
+
+
+def test_a_picture_without_a_face_says_so(visit: Visit, tmp_path: Path):
+    Image.linear_gradient("L").resize((320, 240)).save(tmp_path / "grey.png")
+    page = visit()
+    choose(page, tmp_path / "grey.png")
+    expect_state(page, "done", "No face was found in this picture.")
+    expect(page.locator(".notice-title")).to_have_text("No face found")
+    expect(page.locator(".card")).to_have_count(0)
+
+
+def test_too_small_and_too_large_say_so(visit: Visit, tmp_path: Path):
+    Image.new("RGB", (20, 12)).save(tmp_path / "small.png")
+    (tmp_path / "heavy.jpg").write_bytes(bytes(16_000_000))
+    Image.new("1", (6000, 5000)).save(tmp_path / "wide.png")
+    page = visit()
+    choose(page, tmp_path / "small.png")
+    expect_state(page, "refused", re.compile("only 20 by 12 pixels"))
+    choose(page, tmp_path / "heavy.jpg")
+    expect_state(page, "refused", re.compile("16 MB, and at most 15 MB"))
+    choose(page, tmp_path / "wide.png")
+    expect_state(page, "refused", re.compile("30 megapixels, and at most 25"))
+
+
+def test_many_faces_get_bars_up_to_twelve_and_a_row_each(visit: Visit, tmp_path: Path):
+    face = Image.open(ASTRONAUT).crop((150, 0, 310, 160))
+    crowd = Image.new("RGB", (5 * 160, 3 * 160))
+    for index in range(15):
+        crowd.paste(face, (index % 5 * 160, index // 5 * 160))
+    crowd.save(tmp_path / "crowd.png")
+    page = visit()
+    choose(page, tmp_path / "crowd.png")
+    expect_state(page, "done", re.compile("^15 faces: .* Bars are shown for the 12 largest"))
+    expect(page.locator(".card")).to_have_count(12)
+    expect(page.locator("#numbers tbody tr")).to_have_count(15)
+
+
+@pytest.mark.parametrize("kind", ["paste", "drop"])
+def test_pasting_and_dropping_work_anywhere_on_the_page(visit: Visit, kind: str):
+    page = visit()
+    page.evaluate(GIVE, [kind, "photo.jpg", base64.b64encode(ASTRONAUT.read_bytes()).decode()])
+    expect_one_face(page)
+
+
+def test_examples_are_one_click_away(visit: Visit):
+    page = visit()
+    page.get_by_role("button", name="Eileen Collins, astronaut").click()
+    expect_one_face(page)
+
+
+def test_the_camera_takes_one_picture_and_is_let_go(visit: Visit):
+    page = visit(camera=True)
+    page.get_by_role("button", name="Use the camera").click()
+    expect_state(page, "camera", "Look at the camera.")
+    track = page.evaluate_handle("document.querySelector('.live').srcObject.getTracks()[0]")
+    page.get_by_role("button", name="Take the picture").click()
+    expect_state(page, "done", "No face was found in this picture.")  # the fake camera shows a pattern
+    assert track.evaluate("track => track.readyState") == "ended"
+
+
+def test_a_refused_camera_says_what_to_do(visit: Visit):
+    page = visit(camera=False)
+    page.get_by_role("button", name="Use the camera").click()
+    expect_state(page, "refused", re.compile("^The camera was refused: allow it"))
+
+
+def test_a_server_that_cannot_be_reached_says_so(visit: Visit):
+    page = visit()
+    page.context.set_offline(True)
+    choose(page, ASTRONAUT)
+    expect_state(page, "refused", re.compile("^The server is busy or cannot be reached"))
+    page.context.set_offline(False)
+    choose(page, ASTRONAUT)
+    expect_one_face(page)
+
+
+def test_the_keyboard_reaches_everything_in_order(visit: Visit):
+    page = visit()
+    page.locator("h1").click()
+    reached = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.className.split(' ')[0]"))
+    assert reached[:7] == ["file", "choose", "open-camera", "example", "example", "example", "example"]
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_nothing_scrolls_sideways_on_a_phone(visit: Visit, width: int, tmp_path: Path):
+    (tmp_path / "fake.jpg").write_text("just some text")
+    page = visit(width=width, height=844)
+
+    def sideways() -> int:
+        return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+    assert sideways() <= 0
+    choose(page, tmp_path / "fake.jpg")
+    expect_state(page, "refused", re.compile("not a picture"))
+    assert sideways() <= 0
+    choose(page, TWO_FACES)
+    expect_state(page, "done", re.compile("^2 faces: "))
+    page.get_by_role("button", name="As a table").click()
+    page.get_by_role("button", name="As JSON").click()
+    expect(page.locator("#numbers tbody tr").first).to_be_visible()
+    assert sideways() <= 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from /proc")
+def test_peak_memory_stays_under_1500_mb(visit: Visit, demo: Demo, tmp_path: Path):
+    """With the largest picture that is let in, upright only after a turn: one more copy."""
+    large = Image.open(ASTRONAUT).resize((5000, 5000))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    large.save(tmp_path / "large.jpg", quality=95, exif=exif)
+    page = visit()
+    choose(page, tmp_path / "large.jpg")
+    expect_state(page, "done", re.compile("face"))
+    status = Path(f"/proc/{demo.process.pid}/status").read_text()
+    peak = int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
+    assert peak < 1.5e9

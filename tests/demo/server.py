@@ -1,0 +1,68 @@
+"""The demo as its visitors meet it: ``python -m demo`` in a process of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 240  # seconds for what takes a fraction of one: test machines may be very busy
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running demo.
+
+    Attributes:
+        address: where the page is.
+        temporary: the only folder in which it makes temporary files.
+        process: the server, to look at its memory.
+    """
+
+    address: str
+    temporary: Path
+    process: "subprocess.Popen[bytes]"
+
+    def files(self) -> list[Path]:
+        """What it has left on disk."""
+        return [path for path in self.temporary.rglob("*") if path.is_file()]
+
+
+@contextmanager
+def running(model: Path, folder: Path) -> Iterator[Demo]:
+    """Start the demo on a free port with its temporary files and its log under ``folder``; stop it afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    temporary, log = folder / "temporary", folder / "log.txt"
+    temporary.mkdir()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GRADIO_")}
+    environment |= {"GRADIO_SERVER_PORT": str(port), "RESEMOTENET_MODEL": str(model), "TMPDIR": str(temporary)}
+    environment |= {"GRADIO_TEMP_DIR": str(temporary / "gradio")}
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "demo"]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        _wait_for(port, process, log)
+        yield Demo(f"http://127.0.0.1:{port}/", temporary, process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(PATIENCE)
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + 2 * PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError(f"the demo did not start:\n{log.read_text()}")

@@ -1,0 +1,156 @@
+"""The page as a server: its API, its limits, and what it leaves behind."""
+
+import base64
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+pytest.importorskip("gradio", reason="the demo needs gradio: pip install -r requirements.txt")
+
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from demo import guard, handlers
+from resemotenet import EmotionPredictor
+from tests.demo.server import PATIENCE, Demo, running
+
+ASTRONAUT = handlers.EXAMPLES_FOLDER / "astronaut.jpg"
+
+
+@pytest.fixture(scope="module")
+def demo(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with running(model_folder, tmp_path_factory.mktemp("demo")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def client(demo: Demo) -> Client:
+    return Client(demo.address, verbose=False)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def call(demo: Demo, picture: Any) -> httpx.Response:
+    """Call /predict without gradio_client: start it, then wait for the stream of its result."""
+    started = httpx.post(f"{demo.address}gradio_api/call/predict", json={"data": [picture]}, timeout=PATIENCE)
+    started.raise_for_status()
+    return httpx.get(f"{demo.address}gradio_api/call/predict/{started.json()['event_id']}", timeout=PATIENCE)
+
+
+def test_predict_gives_the_one_json(client: Client, predictor: EmotionPredictor):
+    answer = client.predict(handle_file(ASTRONAUT), api_name="/predict")
+    expected = predictor.report({"width": 512, "height": 512}, predictor(ASTRONAUT))
+    [face], [expected_face] = answer.pop("faces"), expected.pop("faces")
+    assert answer == expected
+    assert list(face) == list(expected_face)
+    # Another process may use another number of threads, which changes the last digit.
+    assert face["probabilities"] == pytest.approx(expected_face["probabilities"], abs=1e-5)
+    assert face["box"] == pytest.approx(expected_face["box"], abs=0.1)
+
+
+def test_predict_is_the_only_endpoint(client: Client):
+    described = client.view_api(return_format="dict", print_info=False)
+    assert isinstance(described, dict)
+    assert list(described["named_endpoints"]) == ["/predict"]
+    assert not described["unnamed_endpoints"]
+
+
+def test_callers_with_the_same_picture_at_once_are_all_served(client: Client, demo: Demo):
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: client.predict(handle_file(ASTRONAUT), api_name="/predict"), range(6)))
+    assert [len(answer["faces"]) for answer in answers] == [1] * 6
+    assert demo.files() == []
+
+
+def test_a_text_file_named_jpg_gets_our_sentence_and_goes_too(client: Client, demo: Demo, tmp_path: Path):
+    fake = tmp_path / "fake.jpg"
+    fake.write_text("just some text")
+    with pytest.raises(AppError, match="This file cannot be read: not a picture"):
+        client.predict(handle_file(fake), api_name="/predict")
+    assert demo.files() == []
+
+
+def test_predict_takes_a_data_uri(demo: Demo):
+    uri = "data:image/jpeg;base64," + base64.b64encode(ASTRONAUT.read_bytes()).decode()
+    answer = call(demo, {"url": uri})
+    assert answer.text.startswith("event: complete")
+    assert '"detection_score"' in answer.text
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        {"path": str(ASTRONAUT)},  # a file of the server
+        {"path": "https://example.org/a.jpg"},  # an address that the server would have to fetch
+        {"url": "https://example.org/a.jpg"},
+        {"path": None},
+        "text",
+        None,
+    ],
+)
+def test_predict_reads_nothing_but_what_was_sent(demo: Demo, picture: Any):
+    answer = call(demo, picture)
+    assert answer.text.startswith("event: error")
+    assert ASTRONAUT.exists()
+
+
+def test_a_request_beyond_all_limits_is_refused(demo: Demo):
+    body = b'{"data": ["' + bytes(guard.MAX_BODY_BYTES) + b'"]}'
+    assert httpx.post(f"{demo.address}gradio_api/queue/join", content=body, timeout=PATIENCE).status_code == 413
+
+
+def test_nothing_is_left_of_an_upload_that_is_too_large(demo: Demo):
+    files = {"files": ("large.jpg", bytes(guard.MAX_BYTES + 1))}
+    assert httpx.post(f"{demo.address}gradio_api/upload", files=files, timeout=PATIENCE).status_code == 413
+    several = [("files", (f"{index}.jpg", bytes(guard.MAX_BYTES - 1))) for index in range(3)]
+    assert httpx.post(f"{demo.address}gradio_api/upload", files=several, timeout=PATIENCE).status_code == 413
+    assert demo.files() == []
+
+
+def test_nothing_is_left_of_an_upload_that_is_broken_off(demo: Demo):
+    part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n' + bytes(100_000)
+    head = "POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 200000\r\n"
+    head += "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    host, port = demo.address.removeprefix("http://").rstrip("/").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(head.encode() + part)
+        wait_until(lambda: demo.files() != [])  # the part that was sent has arrived
+    wait_until(lambda: demo.files() == [])
+
+
+def test_the_page_calls_no_other_host(demo: Demo):
+    """What the server sends names no host to load from; the browser test sees what is really asked for."""
+    config = httpx.get(f"{demo.address}config", timeout=PATIENCE).json()
+    assert config["analytics_enabled"] is False
+    assert config["run_history"] is False
+    assert not [sheet for sheet in config["stylesheets"] if "//" in sheet]
+
+
+def test_main_turns_telemetry_off_before_the_libraries_are_loaded():
+    """In a fresh interpreter, since the libraries read the environment when they are imported."""
+    code = (
+        "import demo.__main__ as main, os, sys\n"
+        "assert 'gradio' not in sys.modules and 'torch' not in sys.modules, 'work at import time'\n"
+        "print(main.main(['--model', 'no/such-folder-anywhere']))\n"
+        "import huggingface_hub.constants as hub\n"
+        "print(hub.HF_HUB_DISABLE_TELEMETRY, os.environ['GRADIO_ANALYTICS_ENABLED'])\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("GRADIO", "HF_", "RESEMO"))}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["1", "True", "False"]
+    assert ran.stderr.startswith("error: ")
+    assert "Traceback" not in ran.stderr

@@ -1,0 +1,123 @@
+"""What the page refuses, and that it does so before it decodes."""
+
+import base64
+from collections.abc import Callable
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from demo import guard
+from resemotenet.errors import ImageError
+
+Picture = Callable[..., bytes]
+
+
+def data_uri(data: bytes, media_type: str = "image/jpeg") -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+@pytest.mark.parametrize("data", [b"a", b"ab", b"abc", b"abcd"])  # every kind of padding
+def test_data_uri_gives_the_bytes_back(data: bytes):
+    assert guard.decode_data_uri(data_uri(data)) == data
+
+
+def test_the_media_type_is_not_believed():
+    assert guard.decode_data_uri(data_uri(b"plain text", "text/plain;charset=utf-8")) == b"plain text"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "data:", "data:image/png;base64", "http://127.0.0.1/a.png", "data:image/png,abc", "data:;base64,a!cd"],
+)
+def test_what_is_no_data_uri_did_not_arrive_whole(text: str):
+    with pytest.raises(ImageError, match="did not arrive whole"):
+        guard.decode_data_uri(text)
+
+
+def test_length_is_checked_before_decoding():
+    body = "!" * (guard.MAX_BYTES // 3 * 4 + 8)  # could not be decoded
+    with pytest.raises(ImageError, match="at most 15 MB"):
+        guard.decode_data_uri("data:image/png;base64," + body)
+
+
+def test_the_largest_file_passes_and_one_byte_more_does_not():
+    data = bytes(guard.MAX_BYTES)
+    assert len(guard.decode_data_uri(data_uri(data))) == guard.MAX_BYTES
+    with pytest.raises(ImageError, match="MB"):
+        guard.decode_data_uri(data_uri(data + b"\0"))
+
+
+def test_an_empty_file_is_called_empty():
+    with pytest.raises(ImageError, match="empty"):
+        guard.decode_data_uri(data_uri(b""))
+
+
+# Below Pillow's own limits, between its warning and its error, and above both.
+@pytest.mark.parametrize("size", [(5001, 5000), (12_000, 10_000), (30_000, 30_000)])
+def test_pixels_are_counted_before_decoding(png_header: Callable[[int, int], bytes], size: tuple[int, int]):
+    with pytest.raises(ImageError, match="at most 25 megapixels"):
+        guard.open_picture(png_header(*size))
+
+
+def test_the_largest_picture_passes_the_header(png_header: Callable[[int, int], bytes]):
+    with pytest.raises(ImageError, match="damaged or cut short"):  # so it came to decoding
+        guard.open_picture(png_header(5000, 5000))
+
+
+@pytest.mark.parametrize("size", [(31, 400), (400, 31), (1, 1)])
+def test_too_small_says_how_small(picture: Picture, size: tuple[int, int]):
+    with pytest.raises(ImageError, match=f"only {size[0]} by {size[1]} pixels"):
+        guard.open_picture(picture(*size))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_the_smallest_picture_is_read(picture: Picture, kind: str):
+    image = guard.open_picture(picture(guard.MIN_SIDE, 40, kind))
+    assert (image.mode, image.size) == ("RGB", (guard.MIN_SIDE, 40))
+
+
+@pytest.mark.parametrize(
+    "data", [b"just some text", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%!PS-Adobe-3.0 EPSF"]
+)
+def test_not_a_picture(data: bytes):
+    with pytest.raises(ImageError, match=r"^This file cannot be read: not a picture"):
+        guard.open_picture(data)
+
+
+def test_a_picture_cut_short_is_called_damaged(picture: Picture):
+    whole = picture(300, 300, "JPEG")
+    with pytest.raises(ImageError, match=r"^This file cannot be read: .*damaged or cut short"):
+        guard.open_picture(whole[: len(whole) // 2])
+
+
+@pytest.fixture
+def limited() -> TestClient:
+    """A server that answers with the length of the body, behind a limit of 1000 bytes."""
+
+    async def length(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(str(len(await request.body())))
+
+    routes = [Route("/", length, methods=["GET", "POST"])]
+    return TestClient(Starlette(routes=routes, middleware=[Middleware(guard.BodyLimit, limit=1000)]))
+
+
+def test_a_body_within_the_limit_arrives_whole(limited: TestClient):
+    assert limited.get("/").text == "0"
+    assert limited.post("/", content=b"x" * 1000).text == "1000"
+
+
+def test_a_body_over_the_limit_is_refused(limited: TestClient):
+    assert limited.post("/", content=b"x" * 1001).status_code == 413
+
+
+def test_a_body_that_does_not_tell_its_length_is_refused_too(limited: TestClient):
+    assert limited.post("/", content=(b"x" * 600 for _ in range(2))).status_code == 413
+
+
+def test_the_body_limit_lets_the_largest_picture_through():
+    assert len(data_uri(bytes(guard.MAX_BYTES))) < guard.MAX_BODY_BYTES

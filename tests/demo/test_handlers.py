@@ -1,0 +1,129 @@
+"""From the bytes of a picture to what the page shows."""
+
+import base64
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from demo import guard, handlers, markup
+from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
+from resemotenet.errors import ImageError
+
+
+def data_uri(data: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
+
+
+def opened(uri: str) -> Image.Image:
+    return Image.open(io.BytesIO(guard.decode_data_uri(uri)))
+
+
+def face(label: str = "happy", confidence: float = 0.7) -> FaceEmotion:
+    rest = (1 - confidence) / (len(EMOTIONS) - 1)
+    probabilities = {name: confidence if name == label else rest for name in EMOTIONS}
+    return FaceEmotion((10.0, 20.0, 60.0, 80.0), (5.0, 20.0, 65.0, 80.0), 0.98, label, confidence, probabilities)
+
+
+def test_a_reading_is_what_the_predictor_says(predictor: EmotionPredictor, astronaut: bytes):
+    reading = handlers.read_picture(predictor, astronaut)
+    assert reading.faces == predictor(astronaut)
+    assert len(reading.faces) == 1
+    assert reading.report == predictor.report({"width": 512, "height": 512}, reading.faces)
+
+
+def test_an_answer_shows_the_annotated_picture(predictor: EmotionPredictor, astronaut: bytes):
+    answer = handlers.answer(predictor, picture=data_uri(astronaut), example=None, turn=7)
+    [found] = predictor(astronaut)
+    shown = opened(answer.stage["picture"])
+    assert shown.format == "JPEG"
+    assert shown.size == (512, 512)
+    difference = np.abs(np.asarray(shown, int) - np.asarray(Image.open(io.BytesIO(astronaut)), int)).max(2) > 60
+    rows, columns = np.nonzero(difference)
+    x1, y1, x2, y2 = found.box
+    # The frame lies around the face, and a tag may lie above or below it.
+    assert x1 - 20 < columns.min() < x1 + 5
+    assert x2 - 5 < columns.max() < x2 + 60
+    assert y1 - 60 < rows.min() < y1 + 5
+    assert y2 - 5 < rows.max() < y2 + 60
+    assert (answer.stage["state"], answer.stage["turn"]) == ("done", 7)
+    assert answer.stage["message"] == f"1 face: {found.label}, {markup.percent(found.confidence)}."
+    assert answer.report == predictor.report({"width": 512, "height": 512}, [found])
+
+
+def test_a_large_picture_is_shown_smaller_but_reported_as_it_is(predictor: EmotionPredictor, astronaut: bytes):
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(astronaut)).resize((2000, 2000)).save(buffer, "JPEG")
+    answer = handlers.answer(predictor, picture=data_uri(buffer.getvalue()), example=None, turn=1)
+    assert opened(answer.stage["picture"]).size == (1600, 1600)
+    assert answer.report is not None
+    assert answer.report["image"] == {"width": 2000, "height": 2000}
+    assert answer.report["faces"][0]["box"][2] > 1000  # in pixels of the picture that was given
+
+
+def test_no_face_is_an_answer_not_an_error(predictor: EmotionPredictor, picture: Callable[..., bytes]):
+    answer = handlers.answer(predictor, picture=data_uri(picture(200, 150)), example=None, turn=1)
+    assert answer.stage["state"] == "done"
+    assert answer.stage["message"] == "No face was found in this picture."
+    assert opened(answer.stage["picture"]).size == (200, 150)
+    assert "No face found" in answer.faces
+    assert answer.table == ""
+    assert answer.report is not None
+    assert answer.report["faces"] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"just some text", "not a picture"),
+        (b"", "empty"),
+        (bytes(guard.MAX_BYTES + 1), "at most 15 MB"),
+    ],
+)
+def test_a_refused_picture_gets_a_sentence_and_empties_the_page(predictor: EmotionPredictor, data: bytes, message: str):
+    answer = handlers.answer(predictor, picture=data_uri(data), example=None, turn=3)
+    assert answer.stage.keys() == {"state", "message", "turn"}
+    assert (answer.stage["state"], answer.stage["turn"]) == ("refused", 3)
+    assert message in answer.stage["message"]
+    assert (answer.faces, answer.table, answer.report) == (markup.nothing_yet(), "", None)
+
+
+def test_an_event_without_a_picture_is_refused(predictor: EmotionPredictor):
+    assert handlers.answer(predictor, picture=None, example=None, turn=1).stage["state"] == "refused"
+
+
+@pytest.mark.parametrize("name", ["nobody", "../guard.py"])
+def test_only_examples_can_be_named(predictor: EmotionPredictor, name: str):
+    answer = handlers.answer(predictor, picture=None, example=name, turn=1)
+    assert answer.stage["message"] == "There is no such example."
+
+
+@pytest.mark.parametrize(("name", "faces"), [("astronaut", 1), ("hopper", 1), ("two", 2), ("cat", 0)])
+def test_examples_hold_the_faces_they_promise(predictor: EmotionPredictor, name: str, faces: int):
+    answer = handlers.answer(predictor, picture=None, example=name, turn=1)
+    assert answer.report is not None
+    assert len(answer.report["faces"]) == faces
+
+
+def test_every_example_is_small_and_its_source_is_stated():
+    sources = (handlers.EXAMPLES_FOLDER / "README.md").read_text(encoding="utf-8")
+    files = {path.name for path in handlers.EXAMPLES_FOLDER.iterdir()} - {"README.md"}
+    assert files == {example.file for example in handlers.EXAMPLES}
+    for example in handlers.EXAMPLES:
+        assert len(example.read()) < 200_000
+        assert f"`{example.file}`" in sources
+
+
+def test_a_picture_that_stays_unreadable_is_no_answer(predictor: EmotionPredictor):
+    with pytest.raises(ImageError):
+        handlers.read_picture(predictor, b"just some text")
+
+
+def test_summary_counts():
+    assert handlers.summary([face("sad", 0.514)]) == "1 face: sad, 51%."
+    several = [face("happy"), face("sad"), face("happy")]
+    assert handlers.summary(several) == "3 faces: 2 happy, 1 sad."
+    assert handlers.summary([face()] * 12) == "12 faces: 12 happy."
+    assert "the 12 largest" in handlers.summary([face()] * 13)

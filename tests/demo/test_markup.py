@@ -1,0 +1,178 @@
+"""HTML of the page, read back as HTML."""
+
+import dataclasses
+import io
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from demo import guard, markup
+from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
+from resemotenet.checkpoint import LoadedModel
+from resemotenet.emotions import COLORS
+
+VOID = {"img", "br", "input"}
+
+
+class Reader(HTMLParser):
+    """Every element as (tag, attributes, text inside); refuses markup that is not balanced."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None], list[str]]] = []
+        self._open: list[int] = []
+        self.feed(html)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs), []))
+        if tag not in VOID:
+            self._open.append(len(self.elements) - 1)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.elements[self._open.pop()][0] == tag
+
+    def handle_data(self, data: str) -> None:
+        for index in self._open:
+            self.elements[index][2].append(data)
+
+    def find(self, tag: str, css_class: str | None = None) -> Iterator[tuple[dict[str, str | None], str]]:
+        for name, attributes, text in self.elements:
+            if name == tag and (css_class is None or css_class in (attributes.get("class") or "").split()):
+                yield attributes, " ".join("".join(text).split())
+
+
+def face(probabilities: dict[str, float]) -> FaceEmotion:
+    label = max(probabilities, key=lambda name: probabilities[name])
+    box, crop = (10.4, 20.0, 60.0, 90.6), (5.0, 20.0, 75.0, 90.0)
+    return FaceEmotion(box, crop, 0.987, label, probabilities[label], probabilities)
+
+
+PROBABILITIES = dict(zip(EMOTIONS, (0.004, 0.0, 0.02, 0.812, 0.1, 0.054, 0.01), strict=True))
+PICTURE = Image.linear_gradient("L").resize((100, 100)).convert("RGB")
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [(0, "0%"), (0.0001, "<1%"), (0.0099, "<1%"), (0.01, "1%"), (0.873, "87%"), (0.9901, ">99%"), (1, "100%")],
+)
+def test_percent_never_rounds_to_certainty(fraction: float, text: str):
+    assert markup.percent(fraction) == text
+
+
+def test_a_face_has_seven_bars_in_canonical_order():
+    page = Reader(markup.faces(PICTURE, [face(PROBABILITIES)]))
+    assert [text for _, text in page.find("span", "name")] == [name.capitalize() for name in EMOTIONS]
+    assert [text for _, text in page.find("span", "figure")] == ["<1%", "0%", "2%", "81%", "10%", "5%", "1%"]
+    styles = [attributes["style"] for attributes, _ in page.find("span", "fill")]
+    assert styles[3] == f"width:81.20%;background:{COLORS['happy']}"
+    assert [text for _, text in page.find("li", "winner")] == ["Happy81%"]
+    assert [text for _, text in page.find("p", "label")] == ["Happy"]
+
+
+def test_a_face_shows_what_the_model_saw():
+    page = Reader(markup.faces(PICTURE, [face(PROBABILITIES)]))
+    [(attributes, _)] = page.find("img", "crop")
+    crop = Image.open(io.BytesIO(guard.decode_data_uri(attributes["src"] or "")))
+    assert crop.size == (70, 70)
+    expected = PICTURE.crop((5, 20, 75, 90))
+    assert abs(crop.convert("L").getpixel((35, 2)) - expected.convert("L").getpixel((35, 2))) < 8  # type: ignore[operator]
+    assert attributes["alt"] == "Face 1"
+
+
+def test_bars_for_the_largest_faces_only_but_a_row_for_each():
+    faces = [face(PROBABILITIES)] * (guard.MAX_FACES_SHOWN + 3)
+    assert len(list(Reader(markup.faces(PICTURE, faces)).find("article"))) == guard.MAX_FACES_SHOWN
+    body = re.findall(r"<tbody>.*</tbody>", markup.table(faces), re.DOTALL)
+    assert len(list(Reader(body[0]).find("tr"))) == len(faces)
+
+
+def test_no_face_says_what_would_help():
+    page = Reader(markup.faces(PICTURE, []))
+    assert [text for _, text in page.find("p", "notice-title")] == ["No face found"]
+    assert not list(page.find("ul", "bars"))
+    assert markup.table([]) == ""
+
+
+def test_before_the_first_picture_bars_wait_empty():
+    page = Reader(markup.nothing_yet())
+    assert len(list(page.find("span", "name"))) == len(EMOTIONS)
+    assert not list(page.find("span", "fill"))
+
+
+def test_the_table_holds_every_number():
+    page = Reader(markup.table([face(PROBABILITIES)]))
+    assert [text for _, text in page.find("td")] == (
+        ["Happy", "0.4", "0.0", "2.0", "81.2", "10.0", "5.4", "1.0", "0.987", "10, 20, 50, 71"]
+    )
+    assert len(list(page.find("th"))) == len(list(page.find("td"))) + 2  # a head for each cell, and the row's own two
+    assert all(attributes.get("scope") in ("col", "row") for attributes, _ in page.find("th"))
+
+
+def test_labels_of_a_model_are_text_not_markup():
+    hostile = face({"<img src=x onerror=alert(1)>": 1.0})
+    for html in (markup.faces(PICTURE, [hostile]), markup.table([hostile])):
+        assert "<img src=x" not in html.lower()
+        assert "&lt;img src=x" in html.lower()
+
+
+def about(predictor: EmotionPredictor, folder: Path | None = None, **changes: Any) -> str:
+    model = predictor.model
+    info = dataclasses.replace(model.info, **changes)
+    return markup.about(LoadedModel(model.module, info, folder or model.folder))
+
+
+def test_weights_without_measurements_say_so(predictor: EmotionPredictor):
+    assert "Not measured" in about(predictor, measured=())
+
+
+def test_accuracy_is_that_of_the_weights(predictor: EmotionPredictor):
+    facts = (
+        {
+            "dataset": "faces",
+            "labels": "strict",
+            "split": "held",
+            "n": 2720,
+            "accuracy": 0.8414,
+            "macro_recall": 0.7,
+        },
+        {"dataset": "others", "n": 12, "accuracy": 0.5},
+    )
+    html = about(predictor, measured=facts)
+    lines = [text for _, text in Reader(html).find("li")]
+    assert lines == [
+        "84.1% right faces, strict, held, 2,720 faces, 70.0% averaged over the emotions",
+        "50.0% right others, 12 faces",
+    ]
+    assert "Not measured" not in html
+
+
+def test_the_licence_of_the_weights_is_stated(predictor: EmotionPredictor):
+    license = {"name": "Research only", "link": "https://example.org/licence", "text": "No commercial use."}
+    page = Reader(about(predictor, license=license))
+    assert ("https://example.org/licence", "Research only") in [(a["href"], text) for a, text in page.find("a")]
+    assert any("No commercial use." in text for _, text in page.find("p"))
+    assert "not stated" in about(predictor, license={})
+
+
+def test_a_licence_cannot_bring_a_script(predictor: EmotionPredictor):
+    html = about(predictor, license={"name": "<b>x</b>", "link": "javascript:alert(1)"})
+    assert "javascript:" not in html
+    assert "<b>" not in html
+
+
+def test_which_weights_answer_without_the_servers_paths(predictor: EmotionPredictor, tmp_path: Path):
+    html = about(predictor, tmp_path / "my-weights")
+    assert "my-weights" in html
+    assert str(tmp_path) not in html
+
+
+@pytest.mark.parametrize("words", ["research", "Not for decisions about people", "EU AI Act", "different groups"])
+def test_the_page_says_what_it_is_not_for(predictor: EmotionPredictor, words: str):
+    assert words in about(predictor)
