@@ -1,0 +1,65 @@
+# Works with GNU make from 3.81 on (macOS has that one) and with BSD or GNU tools.
+#   make demo PYTHON=/path/to/python3.12    builds .venv with that interpreter
+#   make demo ARGS="--model FOLDER"         passes arguments on; the same for test (to pytest) and bench
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PYTHON ?=
+ARGS :=
+
+.PHONY: help demo test lint bench clean
+
+help:
+	@echo 'make demo    serve the page on this machine; the first time makes $(VENV) and installs (minutes)'
+	@echo 'make test    lint, types and tests'
+	@echo 'make lint    lint and types only'
+	@echo 'make bench   timings on this machine'
+	@echo 'make clean   remove $(VENV) and all caches'
+
+demo: $(VENV)/.demo
+	$(BIN)/python -m demo $(ARGS)
+
+test: lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	$(BIN)/python tests/benchmarks/speed.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps are written last, so an installation that broke off starts again. Installing prints pip's own progress:
+# torch alone is some hundred megabytes, on Linux with CUDA some thousand.
+$(VENV)/.demo: requirements.txt $(VENV)/.made
+	$(PIP) install -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.made
+	$(PIP) install -e '.[demo,training,dev]'
+	@touch $@
+
+CANDIDATES = $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python)
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+$(VENV)/.made:
+	@without_venv=; \
+	for python in $(CANDIDATES); do \
+		"$$python" -c '$(SUITABLE)' 2>/dev/null || continue; \
+		if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then without_venv="$$python"; continue; fi; \
+		echo "Making $(VENV) with $$("$$python" --version) ($$(command -v "$$python"))"; \
+		"$$python" -m venv --clear $(VENV) && touch $@; exit; \
+	done; \
+	if [ -n "$$without_venv" ]; then \
+		echo "error: $$without_venv cannot make virtual environments: its module ensurepip or venv is missing."; \
+		echo "On Debian and Ubuntu: sudo apt install python3-venv"; \
+	else \
+		echo "error: no Python 3.11, 3.12 or 3.13 among: $(CANDIDATES)"; \
+		echo "Install one, or name it: make $(or $(MAKECMDGOALS),demo) PYTHON=/path/to/python3.12"; \
+	fi >&2; exit 1

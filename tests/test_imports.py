@@ -1,0 +1,128 @@
+"""Who may import whom, read from the source; and what an import must not load, seen in a fresh interpreter."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import resemotenet
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+# Package -> what none of its files imports, at any depth of the code.
+NEVER = {
+    "resemotenet": {"training", "demo", "dashboard", "tests", "gradio", "streamlit", "accelerate", "tyro"},
+    # A bare GPU machine trains without pages and without a face detector.
+    "training": {"demo", "dashboard", "tests", "gradio", "streamlit", "facenet_pytorch"},
+    "demo": {"training", "dashboard", "tests", "streamlit"},
+}
+# Library -> the one file, of all packages, that imports it.
+ONLY = {
+    "facenet_pytorch": "resemotenet/faces.py",
+    "huggingface_hub": "resemotenet/hub.py",
+}
+
+# Module to import -> what must not be loaded after it.
+LAZY = {
+    "resemotenet": ("torch", "torchvision", "PIL", "numpy", "facenet_pytorch"),
+    "resemotenet.cli": ("torch", "torchvision", "facenet_pytorch"),
+    "resemotenet.metrics": ("torch", "PIL", "sklearn", "scipy"),
+}
+
+
+def imported(source: str, package: str) -> Iterator[tuple[int, str]]:
+    """(line, absolute module) of every import in ``source``, which is a module of ``package``.
+
+    Sees import statements wherever they stand and ``import_module("...")`` or ``__import__("...")`` with a literal.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.lineno, node.module or ""
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = [*parents, node.module] if node.module else parents
+            # "from .. import x" may name a module, so each name counts.
+            yield from ((node.lineno, ".".join([*base, alias.name])) for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in ("import_module", "__import__"):
+                yield node.lineno, str(node.args[0].value)
+
+
+def hits(folder: Path, libraries: set[str]) -> list[str]:
+    """ "file:line module" of every import of one of ``libraries`` by a file under ``folder``, a top-level package."""
+    found = []
+    for path in sorted(folder.rglob("*.py")):
+        name = path.relative_to(folder.parent)
+        for line, module in imported(path.read_text(encoding="utf-8"), ".".join(name.parent.parts)):
+            if module.split(".")[0] in libraries:
+                found.append(f"{name.as_posix()}:{line} {module}")
+    return found
+
+
+def test_every_package_has_a_rule():
+    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(NEVER)
+
+
+@pytest.mark.parametrize("package", NEVER)
+def test_packages_keep_apart(package: str):
+    assert hits(ROOT / package, NEVER[package]) == []
+
+
+@pytest.mark.parametrize(("library", "home"), ONLY.items())
+def test_a_library_with_one_home_stays_there(library: str, home: str):
+    everywhere = [hit for package in NEVER for hit in hits(ROOT / package, {library})]
+    assert [hit for hit in everywhere if not hit.startswith(f"{home}:")] == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import training",
+        "import os, training.loop",
+        "from training import loop",
+        "from training.loop import run",
+        "from ..training import loop",
+        "from .. import training",
+        "if TYPE_CHECKING:\n    from training import loop",
+        "def late():\n    import training as t",
+        "importlib.import_module('training.loop')",
+        "__import__('training')",
+    ],
+)
+def test_the_check_sees_every_way_to_import(tmp_path: Path, code: str):
+    demo = tmp_path / "demo"
+    demo.mkdir()
+    (demo / "bad.py").write_text(code + "\n")
+    (demo / "good.py").write_text("from . import training\nfrom .training import loop\nimport trainings\n")
+    assert [hit.split(":")[0] for hit in hits(demo, {"training"})] == ["demo/bad.py"]
+
+
+@pytest.mark.parametrize("module", LAZY)
+def test_importing_is_light(module: str):
+    code = f"import sys, {module}; print(*sorted(set({LAZY[module]!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_the_probe_sees_a_heavy_import():
+    code = "import sys, numpy; print(*({'numpy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["numpy"]
+
+
+@pytest.mark.parametrize("name", resemotenet.__all__)
+def test_every_public_name_is_there(name: str):
+    assert name in dir(resemotenet)
+    assert getattr(resemotenet, name) is vars(resemotenet)[name]
+
+
+def test_a_name_that_is_not_there_says_so():
+    with pytest.raises(AttributeError, match="'resemotenet' has no attribute 'Predictor'"):
+        resemotenet.Predictor  # noqa: B018
