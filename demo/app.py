@@ -1,5 +1,6 @@
 """The page: layout and wiring only. What happens to a picture is in handlers.py, what is shown in markup.py."""
 
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from .uploads import Uploads, UploadWatch
 
 _HERE = Path(__file__).parent
 
-# Pictures are read one at a time: that bounds memory, and one already uses every core. The rest wait, up to this many;
-# the next is told that the server is busy.
+# Pictures are read one at a time: one already uses every core. The rest wait, up to this many; the next is told that
+# the server is busy.
 _MAX_WAITING = 16
 _QUEUE = {"concurrency_limit": 1, "concurrency_id": "predictor"}
 
@@ -44,7 +45,7 @@ def serve(predictor: EmotionPredictor, uploads: Uploads, *, port: int | None = N
     build(predictor, uploads).launch(
         server_port=port,
         theme=_theme(),
-        css_paths=_HERE / "style.css",
+        head=f"<style>{(_HERE / 'style.css').read_text(encoding='utf-8')}</style>",
         favicon_path=_HERE / "favicon.png",
         footer_links=["api", "gradio", "settings"],
         run_history=False,  # Gradio's default is that every call is stored in the visitor's browser
@@ -58,11 +59,14 @@ def serve(predictor: EmotionPredictor, uploads: Uploads, *, port: int | None = N
 def build(predictor: EmotionPredictor, uploads: Uploads) -> gr.Blocks:
     """The whole page, not started."""
     page = gr.Blocks(title="ResEmoteNet: emotions on faces", analytics_enabled=False, delete_cache=_ABANDONED)
+    # Gradio would read each picture in whatever thread is free. Every thread has a heap and buffers of its own: two
+    # pictures of 25 megapixels took 180 MB more that way.
+    reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
     with page:
         gr.HTML(markup.header(), apply_default_css=False)
-        _photo(predictor)
+        _photo(predictor, reader)
         gr.HTML(markup.about(predictor.model), apply_default_css=False)
-        _api(predictor, uploads)
+        _api(predictor, reader, uploads)
     page.queue(max_size=_MAX_WAITING)
     return page
 
@@ -74,7 +78,7 @@ def _theme() -> gr.themes.Base:
     )
 
 
-def _photo(predictor: EmotionPredictor) -> None:
+def _photo(predictor: EmotionPredictor, reader: Executor) -> None:
     """One picture: picker and annotated picture on one side, faces on the other, numbers below."""
     with gr.Row(elem_id="photo", equal_height=False):
         with gr.Column(scale=7, min_width=280):
@@ -97,7 +101,8 @@ def _photo(predictor: EmotionPredictor) -> None:
             report = gr.JSON(show_label=False, max_height=480)
 
     def answer(event: gr.EventData) -> tuple[Any, ...]:
-        result = handlers.answer(predictor, picture=event.picture, example=event.example, turn=event.turn)
+        given = {"picture": event.picture, "example": event.example, "turn": event.turn}
+        result = reader.submit(handlers.answer, predictor, **given).result()
         return (
             result.stage,
             result.faces,
@@ -124,12 +129,13 @@ def _example(example: handlers.Example) -> dict[str, str]:
         return {"name": example.name, "title": example.title, "picture": markup.thumbnail(image.convert("RGB"), 160)}
 
 
-def _api(predictor: EmotionPredictor, uploads: Uploads) -> None:
+def _api(predictor: EmotionPredictor, reader: Executor, uploads: Uploads) -> None:
     """``/predict``: one picture in, the one JSON out."""
 
     def predict(image: Any) -> dict[str, Any]:
         try:
-            return handlers.read_picture(predictor, _received(image, uploads)).report
+            data = _received(image, uploads)
+            return reader.submit(handlers.read_picture, predictor, data).result().report
         except ImageError as error:
             raise gr.Error(str(error), print_exception=False) from error
 

@@ -1,11 +1,11 @@
 """What the page and the API do with a picture. Pure functions: bytes and a predictor in, pictures and tables out."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from resemotenet import EmotionPredictor, FaceEmotion
 from resemotenet.drawing import annotate
@@ -107,9 +107,13 @@ def _example(name: str) -> Example:
 
 
 def _shown(reading: Reading) -> str:
-    annotated = annotate(reading.image, reading.faces)
-    annotated.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.LANCZOS)
-    return markup.data_uri(annotated)
+    """The annotated picture, reduced first: a copy of the full size would be the largest thing in memory."""
+    small, side = reading.image, _SHOWN_SIDE
+    if max(small.size) > side:
+        small = ImageOps.contain(small, (side, side), Image.Resampling.LANCZOS)
+    scale = small.width / reading.image.width
+    faces = [replace(face, box=tuple(scale * value for value in face.box)) for face in reading.faces]
+    return markup.data_uri(annotate(small, faces))
 
 
 def summary(faces: list[FaceEmotion]) -> str:

@@ -9,10 +9,11 @@ const root = element.querySelector(".picker");
 const find = (selector) => root.querySelector(selector);
 const [file, shown, live, status, choose] = [".file", ".shown", ".live", ".status", ".choose"].map(find);
 const page = document.querySelector("#photo");
-const BUSY_AFTER = 4000; // ms; from then on say that it takes longer than usual
+const UNREACHABLE = "The server is busy or cannot be reached: please try again in a moment.";
+const SLOW = 4000; // ms without an answer, after which it is looked whether there still is a server
 
 let turn = 0; // counts the pictures given; an answer to an older one is not shown
-let slow; // timer of the message above
+let waiting; // timer while an answer is awaited
 let preview; // object URL of the picture shown while it is read
 
 function show(state, message) {
@@ -20,8 +21,16 @@ function show(state, message) {
   status.textContent = message;
   status.classList.toggle("problem", state === "refused");
   choose.textContent = state === "done" ? "Choose another picture" : "Choose a picture";
-  clearTimeout(slow);
-  if (state === "working") slow = setTimeout(() => (status.textContent = "Still working: others may be ahead of you."), BUSY_AFTER);
+  clearTimeout(waiting);
+  if (state === "working") waiting = setTimeout(look, SLOW);
+}
+
+// A connection that is gone raises no event in Gradio.
+async function look() {
+  const asked = turn;
+  const reached = await fetch(location.href, { method: "HEAD", cache: "no-store" }).then(() => true, () => false);
+  if (asked !== turn || root.dataset.state !== "working") return;
+  show(...(reached ? ["working", "Still working: others may be ahead of you."] : ["refused", UNREACHABLE]));
 }
 
 function picture(source, description) {
@@ -61,7 +70,7 @@ watch("value", () => {
 });
 
 root.addEventListener("unanswered", () => {
-  if (root.dataset.state === "working") show("refused", "The server is busy or cannot be reached: please try again in a moment.");
+  if (root.dataset.state === "working") show("refused", UNREACHABLE);
 });
 
 // File, drop, paste, example.

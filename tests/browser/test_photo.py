@@ -52,7 +52,7 @@ def test_the_empty_page_says_what_to_do(visit: Visit):
     page = visit()
     expect_state(page, "empty", "Your picture is read in memory and not stored.")
     expect(page.get_by_text("Choose a picture with faces")).to_be_visible()
-    expect(page.get_by_role("button", name="Choose a picture")).to_be_visible()
+    expect(page.get_by_role("button", name="Choose a picture", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Use the camera")).to_be_visible()
     expect(page.locator(".example")).to_have_count(4)
     expect(page.get_by_text("Not for decisions about people")).to_be_visible()
@@ -72,7 +72,8 @@ def test_a_photo_ends_in_a_label_and_seven_bars(visit: Visit):
         assert bar is not None
         assert track is not None
         assert abs(bar["width"] / track["width"] - figure / 100) < 0.02 + 2 / track["width"]
-    expect(page.locator(".card img.crop")).to_have_js_property("naturalWidth", 112)
+    expect(page.locator(".card img.crop")).to_have_js_property("complete", True)
+    assert 50 < page.locator(".card img.crop").evaluate("image => image.naturalWidth") <= 112
     shown = page.locator(".stage .shown")
     expect(shown).to_have_attribute("src", re.compile("^data:image/jpeg;base64,"))
     expect(shown).to_have_js_property("naturalWidth", 512)
@@ -151,6 +152,7 @@ def test_many_faces_get_bars_up_to_twelve_and_a_row_each(visit: Visit, tmp_path:
     choose(page, tmp_path / "crowd.png")
     expect_state(page, "done", re.compile("^15 faces: .* Bars are shown for the 12 largest"))
     expect(page.locator(".card")).to_have_count(12)
+    page.get_by_role("button", name="As a table").click()
     expect(page.locator("#numbers tbody tr")).to_have_count(15)
 
 
