@@ -112,7 +112,10 @@ def _shown(reading: Reading) -> str:
     if max(small.size) > side:
         small = ImageOps.contain(small, (side, side), Image.Resampling.LANCZOS)
     scale = small.width / reading.image.width
-    faces = [replace(face, box=tuple(scale * value for value in face.box)) for face in reading.faces]
+    faces = []
+    for face in reading.faces:
+        x1, y1, x2, y2 = face.box
+        faces.append(replace(face, box=(scale * x1, scale * y1, scale * x2, scale * y2)))
     return markup.data_uri(annotate(small, faces))
 
 

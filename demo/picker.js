@@ -20,7 +20,7 @@ function show(state, message) {
   root.dataset.state = page.dataset.state = state;
   status.textContent = message;
   status.classList.toggle("problem", state === "refused");
-  choose.textContent = state === "done" ? "Choose another picture" : "Choose a picture";
+  choose.textContent = state === "done" ? "Another picture" : "Choose a picture";
   clearTimeout(waiting);
   if (state === "working") waiting = setTimeout(look, SLOW);
 }

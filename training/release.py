@@ -71,5 +71,7 @@ def _write(model: LoadedModel, out: Path, result: dict[str, Any], dtype: torch.d
         also = {name: entries[split] for name, entries in result["also"].items() if split in entries}
         for labels, figures in {entry["labels"]: entry, **also}.items():
             kept = {key: figures[key] for key in _FACTS if key in figures}
-            facts.append({"dataset": "fer2013", "labels": labels, "split": split, "protocol": result["protocol"], **kept})
+            facts.append(
+                {"dataset": "fer2013", "labels": labels, "split": split, "protocol": result["protocol"], **kept}
+            )
     save_model(out, model.module, replace(model.info, measured=tuple(json.loads(json.dumps(facts)))), dtype=dtype)

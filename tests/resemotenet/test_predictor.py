@@ -16,7 +16,6 @@ from resemotenet.emotions import UPSTREAM_ORDER
 from resemotenet.errors import CheckpointNotFoundError, DeviceError, ImageError
 from resemotenet.faces import Face, clip, crop_box, overlap
 from resemotenet.predictor import FaceEmotion, choose_device
-from resemotenet.pretrained import bundled_folder
 
 ASTRONAUT = (180.0, 66.0, 268.0, 174.0)  # drawn by hand
 ORIENTATION = 0x0112
@@ -207,8 +206,6 @@ class TestRealPictures:
         assert [len(faces) for faces in expected] == [1, 1, 0, 1] * 2
 
     def test_the_bundled_weights_see_that_the_astronaut_smiles(self):
-        if not bundled_folder().is_dir():
-            pytest.skip("this checkout has no bundled weights yet")
         (face,) = EmotionPredictor.from_pretrained()(data.astronaut())
         assert face.label == "happy"
         assert face.confidence > 0.8

@@ -11,6 +11,7 @@ from resemotenet.calibration import choose_prior_bias
 from resemotenet.checkpoint import load_model
 from resemotenet.datasets import read_fer2013
 from resemotenet.errors import ResultsError
+from resemotenet.pretrained import bundled_folder
 from resemotenet.results import Predictions, ResultsFolder, read_json
 from training.config import RunConfig
 from training.evaluation import check_facts
@@ -33,9 +34,7 @@ def test_facts_are_those_of_the_weights_written(released: Path, data_path: Path)
     facts = check_facts(released, read_fer2013(data_path))
     assert [fact["agrees"] for fact in facts] == [True] * 6
     assert {(fact["labels"], fact["split"]) for fact in facts} == {
-        (labels, split)
-        for labels in ("ferplus-strict", "ferplus-usual", "fer2013")
-        for split in ("validation", "test")
+        (labels, split) for labels in ("ferplus-strict", "ferplus-usual", "fer2013") for split in ("validation", "test")
     }
 
 
@@ -79,7 +78,7 @@ def test_the_bias_was_chosen_on_validation_only(finished: ResultsFolder, data: D
     plain = torch.softmax(logits, dim=1).numpy()
     prior = data.train.distribution.mean(axis=0).astype(float)
     expected = choose_prior_bias(plain, faces.targets, prior, accuracy_margin=0.05)
-    np.testing.assert_allclose(model.info.logit_bias, expected, atol=1e-4)
+    assert model.info.logit_bias == pytest.approx(expected.tolist(), abs=1e-4)
 
 
 def test_an_unfinished_run_is_refused_and_nothing_is_written(finished: ResultsFolder, data: Data, tmp_path: Path):
@@ -89,3 +88,14 @@ def test_an_unfinished_run_is_refused_and_nothing_is_written(finished: ResultsFo
         release(finished, tmp_path / "out", data)
     assert not (tmp_path / "out").exists()
     assert (finished.model / "config.json").read_bytes() == before
+
+
+def test_the_bundled_weights_measure_as_they_say(fer2013_parquet: Path):
+    """Every fact in the config.json that people are shown, from the data again, to the last face."""
+    facts = check_facts(bundled_folder(), read_fer2013(fer2013_parquet))
+    assert {(fact["labels"], fact["split"], fact["n"]) for fact in facts} >= {
+        ("ferplus-strict", "test", 2720),
+        ("ferplus-usual", "test", 3137),
+        ("fer2013", "test", 3589),
+    }
+    assert [fact for fact in facts if not fact["agrees"]] == []
