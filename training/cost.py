@@ -15,10 +15,10 @@ def count_macs(module: nn.Module, shape: tuple[int, ...]) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-def peak_memory() -> int:
-    """Bytes: the most that this process held, on the GPU where there is one."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
+def peak_memory(device: torch.device) -> int:
+    """Bytes: the most that this process held, on the device if that is a GPU of its own."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
     if sys.platform == "win32":
         import psutil
 

@@ -252,7 +252,7 @@ def finish(
         "seconds": round(sum(line["seconds"] for line in folder.read_epochs()), 1),
         "device": _device_name(accelerator.device),
         "processes": accelerator.num_processes,
-        "peak_memory_bytes": peak_memory(),
+        "peak_memory_bytes": peak_memory(accelerator.device),
     }
     result: dict[str, Any] = {
         "schema": SCHEMA,
