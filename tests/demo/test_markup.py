@@ -153,6 +153,13 @@ def test_accuracy_is_that_of_the_weights(predictor: EmotionPredictor):
     assert "Not measured" not in html
 
 
+def test_where_test_was_measured_the_page_shows_test_alone(predictor: EmotionPredictor):
+    fact = {"dataset": "fer2013", "labels": "fer2013", "n": 10}
+    facts = ({**fact, "split": "validation", "accuracy": 0.9}, {**fact, "split": "test", "accuracy": 0.8})
+    lines = [text for _, text in Reader(about(predictor, measured=facts)).find("li")]
+    assert lines == ["80.0% right FER2013, its own labels, test split, 10 faces"]
+
+
 def test_the_licence_of_the_weights_is_stated(predictor: EmotionPredictor):
     license = {"name": "Research only", "link": "https://example.org/licence", "text": "No commercial use."}
     page = Reader(about(predictor, license=license))
