@@ -139,16 +139,19 @@ def _api(predictor: EmotionPredictor, reader: Executor, uploads: Uploads) -> Non
         except ImageError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
+    upload = gr.Image(visible=False, label="image")
+    # Gradio's own example is an address on the web, which this server would not fetch.
+    upload.example_payload = lambda: {"path": "photo.jpg", "meta": {"_type": "gradio.FileData"}}  # type: ignore[method-assign]
     gr.on(
         [],  # no event of the page leads here
         predict,
-        inputs=gr.Image(visible=False, label="image"),
+        inputs=upload,
         outputs=gr.JSON(visible=False, label="report"),
         # gr.Image would decode the file, and answer one that is no picture with "error".
         preprocess=False,
         api_name="predict",
         api_description="Find the faces of one picture and read seven emotions from each. "
-        "The picture is deleted once it is read.",
+        "Send the file itself, addresses are not fetched; it is deleted once it is read.",
         **_QUEUE,
     )
 

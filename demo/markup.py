@@ -153,7 +153,8 @@ def header() -> str:
 def about(model: LoadedModel) -> str:
     """Which weights answer, what was measured of them, their licence, and what none of it is for."""
     info = model.info
-    weights = "trained by this project" if model.folder == bundled_folder() else model.folder.name
+    bundled = model.folder == bundled_folder()
+    weights = "were trained by this project" if bundled else f"come from {escape(model.folder.name)}"
     # What was chosen on validation flatters itself there, so test stands alone where it was measured.
     facts = [fact for fact in info.measured if fact.get("split") == "test"] or info.measured
     measured = "".join(f"<li>{_fact(fact)}</li>" for fact in facts)
@@ -161,7 +162,7 @@ def about(model: LoadedModel) -> str:
     return f"""
 <footer class="about">
   <section><h2>The model</h2>
-    <p>{escape(info.architecture)}, weights: {escape(weights)}. It looks at {info.preprocess.size} by
+    <p>The network {escape(info.architecture)}, whose weights {weights}. It looks at {info.preprocess.size} by
     {info.preprocess.size} grey pixels of each face.</p>
     {_license(info.license)}
     <p>Your picture is held in memory while it is read. It is not stored.</p></section>

@@ -191,6 +191,7 @@ def test_a_server_that_cannot_be_reached_says_so(visit: Visit):
     choose(page, ASTRONAUT)
     expect_state(page, "refused", re.compile("^The server is busy or cannot be reached"))
     page.context.set_offline(False)
+    page.reload()
     choose(page, ASTRONAUT)
     expect_one_face(page)
 
