@@ -68,6 +68,7 @@ def test_a_photo_ends_in_a_label_and_seven_bars(visit: Visit):
         expect(row).to_be_visible()
         expect(row).to_have_text(re.compile(rf"^{emotion}<?\d+%$", re.IGNORECASE))
         figure = int(re.sub(r"\D", "", row.locator(".figure").inner_text()))
+        row.locator(".fill").evaluate("fill => Promise.all(fill.getAnimations().map(each => each.finished))")
         bar, track = row.locator(".fill").bounding_box(), row.locator(".track").bounding_box()
         assert bar is not None
         assert track is not None
