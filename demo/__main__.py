@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from . import app
     from .uploads import Uploads
 
+    # Hosts stop a server with SIGTERM; ended as by Ctrl-C, it takes its temporary files with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         predictor = EmotionPredictor.from_pretrained(options.model)
         with _own_folder() as folder:

@@ -1,7 +1,6 @@
 """The demo as its visitors meet it: ``python -m demo`` in a process of its own."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -52,8 +51,9 @@ def running(model: Path, folder: Path) -> Iterator[Demo]:
         _wait_for(port, process, log)
         yield Demo(f"http://127.0.0.1:{port}/", temporary, process)
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(PATIENCE)
+    assert list(temporary.rglob("resemotenet-*")) == [], "a server that was stopped left its temporary folder"
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
