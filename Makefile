@@ -18,7 +18,7 @@ help:
 	@echo 'make clean   remove $(VENV) and all caches'
 
 demo: $(VENV)/.demo
-	$(BIN)/python -m demo $(ARGS)
+	$(BIN)/python -m demo --open $(ARGS)
 
 test: lint
 	$(BIN)/python -m pytest $(ARGS)

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         predictor = EmotionPredictor.from_pretrained(options.model)
         with _own_folder() as folder:
-            app.serve(predictor, Uploads(folder), port=options.port)
+            app.serve(predictor, Uploads(folder), port=options.port, open_browser=options.open)
     except (ResEmoteNetError, OSError) as error:  # OSError: the port is taken
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=int, help="port to listen on (default: GRADIO_SERVER_PORT, else the first free one from 7860)"
     )
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
     return parser
 
 

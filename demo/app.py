@@ -33,7 +33,9 @@ _ABANDONED = (60, 600)
 _UNANSWERED = "() => document.querySelector('#picker .picker').dispatchEvent(new Event('unanswered'))"
 
 
-def serve(predictor: EmotionPredictor, uploads: Uploads, *, port: int | None = None) -> None:
+def serve(
+    predictor: EmotionPredictor, uploads: Uploads, *, port: int | None = None, open_browser: bool = False
+) -> None:
     """Serve the page until interrupted.
 
     Args:
@@ -41,9 +43,11 @@ def serve(predictor: EmotionPredictor, uploads: Uploads, *, port: int | None = N
         uploads: of the folder that GRADIO_TEMP_DIR names.
         port: None is GRADIO_SERVER_PORT, or else the first free one from 7860. The address is GRADIO_SERVER_NAME, or
             else this machine alone.
+        open_browser: show the page in this machine's browser once it is there.
     """
     build(predictor, uploads).launch(
         server_port=port,
+        inbrowser=open_browser,
         theme=_theme(),
         head=f"<style>{(_HERE / 'style.css').read_text(encoding='utf-8')}</style>",
         favicon_path=_HERE / "favicon.png",
