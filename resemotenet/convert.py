@@ -60,7 +60,7 @@ def convert_upstream(pth: str | Path, folder: str | Path, *, compact: bool = Fal
         CheckpointError: the folder cannot be replaced, or a weight is not finite.
     """
     pth = Path(pth)
-    state = _state_dict(_load_plain(pth), pth)
+    state = read_state_dict(pth)
     with torch.device("meta"):
         module = create_model("resemotenet")
     _check_width(state, module.state_dict(), pth)
@@ -74,6 +74,15 @@ def convert_upstream(pth: str | Path, folder: str | Path, *, compact: bool = Fal
         license=LICENSE,
     )
     return save_model(folder, to_compact(module) if compact else module, info)
+
+
+def read_state_dict(pth: Path) -> dict[str, Tensor]:
+    """The state_dict of a file that torch.save wrote, bare or under "model_state_dict"; opening it runs no code.
+
+    Raises:
+        CheckpointNotFoundError, CheckpointFormatError, UnsafeCheckpointError: as in ``convert_upstream``.
+    """
+    return _state_dict(_load_plain(pth), pth)
 
 
 def _load_plain(pth: Path) -> Any:

@@ -1,6 +1,11 @@
-"""Networks by name: ``create_model``, ``list_models``; one file a family."""
+"""Networks by name: ``create_model``, ``list_models``, ``model_entry``; one file a family.
 
-from . import resemotenet  # noqa: F401  (registers its builders)
-from ._registry import create_model, list_models
+resemotenet, resemotenet_c2 .. _c6                          the paper's network and its ablations (64 px)
+plain_cnn, cnn_se, vgg, resnet18, resnet34                  upstream's baselines (64 px)
+emonext_tiny, _small, _base, _large, _xlarge                EmoNeXt (224 px)
+"""
 
-__all__ = ["create_model", "list_models"]
+from . import baselines, emonext, resemotenet  # noqa: F401  (they register their builders)
+from ._registry import ModelEntry, create_model, list_models, model_entry
+
+__all__ = ["ModelEntry", "create_model", "list_models", "model_entry"]

@@ -1,4 +1,4 @@
-"""The two blocks ResEmoteNet is made of: squeeze-and-excitation, and the residual block.
+"""The blocks that networks here are made of: squeeze-and-excitation, and ResEmoteNet's residual block.
 
 Paper: Roy et al., "ResEmoteNet: Bridging Accuracy and Loss Reduction in Facial Emotion Recognition", 2024
 (https://doi.org/10.1109/LSP.2024.3521321). Parameter names follow the released code
@@ -9,6 +9,17 @@ project; the compact layout of the residual block is ours.
 from torch import Tensor, nn
 
 from ..errors import CompactLayoutError
+
+
+def scale_channels(channels: int, width: float) -> int:
+    """A channel count at this width, at least 1.
+
+    Raises:
+        ValueError: ``width`` is not positive.
+    """
+    if not width > 0:
+        raise ValueError(f"width must be positive, got {width}; 1.0 is the published network")
+    return max(1, round(channels * width))
 
 
 class SqueezeExcitation(nn.Module):

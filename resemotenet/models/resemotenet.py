@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ._registry import register_model
-from .layers import ResidualBlock, SqueezeExcitation
+from .layers import ResidualBlock, SqueezeExcitation, scale_channels
 
 # Stage number -> channels at width 1. The numbers are those in the upstream parameter names.
 CONV_CHANNELS = {1: 64, 2: 128, 3: 256}
@@ -53,12 +53,10 @@ class ResEmoteNet(nn.Module):
         squeeze_excitation: bool = True,
     ) -> None:
         super().__init__()
-        if not width > 0:
-            raise ValueError(f"width must be positive, got {width}; 1.0 is the published network")
         self.convs, self.blocks = convs, blocks
 
         def scaled(channels: int) -> int:
-            return max(1, round(channels * width))
+            return scale_channels(channels, width)
 
         arriving = in_channels
         for stage in convs:
@@ -99,7 +97,13 @@ class ResEmoteNet(nn.Module):
         return logits
 
 
-def _build(*, compact: bool, **arguments: Any) -> ResEmoteNet:
+_REGISTER = register_model(explain_layer="se", default_size=64, options=("conv_dropout", "head_dropout"))
+_REGISTER_COMPACT = register_model(
+    explain_layer="se", default_size=64, options=("conv_dropout", "head_dropout"), compact=True
+)
+
+
+def _build(*, compact: bool = False, **arguments: Any) -> ResEmoteNet:
     from .compact import compact as to_compact  # here, because compact.py needs the class above
 
     # The full layout is drawn first and compacted then: a fresh 2x2 or 1x1 kernel would be drawn with another variance
@@ -108,37 +112,37 @@ def _build(*, compact: bool, **arguments: Any) -> ResEmoteNet:
     return to_compact(model) if compact else model
 
 
-@register_model
+@_REGISTER_COMPACT
 def resemotenet(**arguments: Any) -> ResEmoteNet:
     """C1, the published network: 80,238,599 parameters at width 1 with 3 input channels; compact 36,198,407."""
     return _build(**arguments)
 
 
-@register_model
+@_REGISTER_COMPACT
 def resemotenet_c2(**arguments: Any) -> ResEmoteNet:
     """C2: without squeeze-and-excitation."""
     return _build(squeeze_excitation=False, **arguments)
 
 
-@register_model
+@_REGISTER
 def resemotenet_c3(**arguments: Any) -> ResEmoteNet:
     """C3: without CNN 64; maps twice as large from there on."""
     return _build(convs=(2, 3), **arguments)
 
 
-@register_model
+@_REGISTER
 def resemotenet_c4(**arguments: Any) -> ResEmoteNet:
     """C4: without CNN 64 and CNN 128; maps four times as large from there on."""
     return _build(convs=(3,), **arguments)
 
 
-@register_model
+@_REGISTER
 def resemotenet_c5(**arguments: Any) -> ResEmoteNet:
     """C5: without residual block 256."""
     return _build(blocks=(2, 3), **arguments)
 
 
-@register_model
+@_REGISTER
 def resemotenet_c6(**arguments: Any) -> ResEmoteNet:
     """C6: without residual blocks 256 and 512."""
     return _build(blocks=(3,), **arguments)

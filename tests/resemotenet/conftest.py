@@ -28,7 +28,8 @@ def randomize() -> Randomize:
                 layer.running_var.uniform_(0.5, 1.5)
             elif isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(layer.weight)
-        module.get_parameter("fc4.weight").data.mul_(0.1)
+        last = [layer for layer in module.modules() if isinstance(layer, nn.Linear)][-1]
+        last.weight.data.mul_(0.1)
         return module
 
     return apply

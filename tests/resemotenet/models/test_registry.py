@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from resemotenet.errors import UnknownModelError
-from resemotenet.models import create_model, list_models
+from resemotenet.models import create_model, list_models, model_entry
 from resemotenet.models._registry import register_model
 
 FAMILY = ["resemotenet", *(f"resemotenet_c{number}" for number in range(2, 7))]
@@ -33,8 +33,20 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
 
 
 def test_an_argument_that_the_builder_does_not_take() -> None:
-    with pytest.raises(TypeError, match="depth"):
-        create_model("resemotenet", depth=3)
+    with pytest.raises(
+        TypeError, match=r"resnet18 takes no argument 'depth', 'drop'; it takes: num_classes, .*compact$"
+    ):
+        create_model("resnet18", drop=0.1, depth=3)
+    with pytest.raises(TypeError, match=r"resemotenet takes no argument 'convs'; .*conv_dropout, head_dropout$"):
+        create_model("resemotenet", convs=(1,))
+
+
+def test_an_entry_says_what_its_network_takes() -> None:
+    entry = model_entry("vgg")
+    assert (entry.name, entry.explain_layer, entry.default_size, entry.default_channels) == ("vgg", "stages.2", 64, 3)
+    assert (entry.options, entry.compact, entry.scalable) == (("conv_dropout", "head_dropout"), False, True)
+    with pytest.raises(UnknownModelError, match=r"no model is called 'vgg19'; there are: "):
+        model_entry("vgg19")
 
 
 def test_a_name_is_given_once() -> None:
@@ -42,4 +54,4 @@ def test_a_name_is_given_once() -> None:
         return nn.Identity()
 
     with pytest.raises(AssertionError, match="two builders are called resemotenet"):
-        register_model(resemotenet)
+        register_model(explain_layer="se", default_size=64)(resemotenet)
