@@ -8,13 +8,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHON ?=
 ARGS :=
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench bench-training clean
 
 help:
 	@echo 'make demo    serve the page on this machine; the first time makes $(VENV) and installs (minutes)'
 	@echo 'make test    lint, types and tests'
 	@echo 'make lint    lint and types only'
-	@echo 'make bench   timings on this machine'
+	@echo 'make bench   timings on this machine; make bench-training for those of a training step'
 	@echo 'make clean   remove $(VENV) and all caches'
 
 demo: $(VENV)/.demo
@@ -30,6 +30,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python tests/benchmarks/speed.py $(ARGS)
+
+bench-training: $(VENV)/.dev
+	$(BIN)/python tests/benchmarks/bench_training.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

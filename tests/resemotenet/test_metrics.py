@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 from sklearn import metrics as sklearn_metrics
+from sklearn.calibration import calibration_curve
 
 from resemotenet import metrics
 from resemotenet.emotions import EMOTIONS
@@ -195,3 +196,97 @@ def test_wilson_interval_refuses_what_is_no_proportion(correct, n, confidence):
 def test_ece_needs_a_bin():
     with pytest.raises(ValueError, match="at least one bin"):
         metrics.ece([[0.5, 0.5]], [0], bins=0)
+
+
+def test_reliability_bins_by_hand():
+    rows = metrics.reliability([[0.6, 0.4], [0.6, 0.4], [0.9, 0.1], [1.0, 0.0]], [0, 1, 0, 0], bins=4)
+    assert [row["n"] for row in rows] == [0, 0, 2, 2]
+    assert [(row["low"], row["high"]) for row in rows] == [(0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1)]
+    assert rows[0]["accuracy"] is rows[0]["confidence"] is None
+    assert (rows[2]["accuracy"], rows[2]["confidence"]) == (0.5, pytest.approx(0.6))
+    assert (rows[3]["accuracy"], rows[3]["confidence"]) == (1.0, pytest.approx(0.95))
+
+
+def test_reliability_holds_every_sample_and_its_gaps_are_the_calibration_error(random_case):
+    probabilities, targets = random_case
+    rows = json.loads(json.dumps(metrics.reliability(probabilities, targets)))
+    assert sum(row["n"] for row in rows) == 400
+    prob_true, prob_pred = calibration_curve(
+        probabilities.argmax(axis=1) == targets, probabilities.max(axis=1), n_bins=15
+    )
+    filled = [row for row in rows if row["n"]]
+    assert [row["accuracy"] for row in filled] == pytest.approx(prob_true)
+    assert [row["confidence"] for row in filled] == pytest.approx(prob_pred)
+    expected = sum(row["n"] * abs(row["accuracy"] - row["confidence"]) for row in filled) / 400
+    assert metrics.ece(probabilities, targets) == pytest.approx(expected)
+
+
+# Fagerland, Lydersen and Laake, "Statistical Analysis of Contingency Tables", 2017, chapter 8: patients with complete
+# response only before (6) and only after (16) consolidation therapy, of 161 (Cavo et al. 2012).
+ONLY_BEFORE, ONLY_AFTER, PATIENTS = 6, 16, 161
+
+
+def test_mcnemar_as_published():
+    assert metrics.mcnemar(ONLY_BEFORE, ONLY_AFTER) == pytest.approx(0.052479, abs=5e-7)
+
+
+def test_paired_interval_as_published():
+    low, high = metrics.paired_difference_interval(ONLY_AFTER, ONLY_BEFORE, PATIENTS)
+    assert (low, high) == pytest.approx((-0.1195, -0.0032), abs=5e-5)
+
+
+@pytest.mark.parametrize(("a", "b"), [(0, 0), (1, 0), (5, 5), (3, 14), (150, 86), (160, 201), (1500, 1620), (0, 30)])
+def test_mcnemar_agrees_with_scipy_and_knows_no_sides(a, b):
+    expected = 1.0 if a + b == 0 else binomtest(a, a + b).pvalue
+    assert metrics.mcnemar(a, b) == pytest.approx(expected, rel=1e-9)
+    assert metrics.mcnemar(b, a) == metrics.mcnemar(a, b)
+
+
+def test_paired_interval_turns_round_with_the_sides():
+    low, high = metrics.paired_difference_interval(120, 161, 3589)
+    assert low < 41 / 3589 < high
+    assert metrics.paired_difference_interval(161, 120, 3589) == pytest.approx((-high, -low))
+
+
+def test_paired_interval_of_equals_holds_zero_and_stays_inside():
+    low, high = metrics.paired_difference_interval(0, 0, 3589)
+    assert low < 0 < high < 0.001
+    assert metrics.paired_difference_interval(1, 0, 1)[0] == -1
+
+
+def test_paired_interval_covers_the_truth_as_often_as_it_says():
+    """Two classifiers that differ by 2 points, 500 cases, 2000 experiments."""
+    rng = np.random.default_rng(0)
+    counts = rng.multinomial(500, [0.06, 0.08, 0.86], size=2000)
+    intervals = [metrics.paired_difference_interval(int(a), int(b), 500) for a, b, _ in counts]
+    covered = np.mean([low <= 0.02 <= high for low, high in intervals])
+    assert covered == pytest.approx(0.95, abs=0.015)
+
+
+def test_bootstrap_interval_of_an_accuracy_is_close_to_wilsons():
+    predictions, targets = np.arange(1000) % 4 == 0, np.zeros(1000, int)
+    low, high = metrics.bootstrap_interval(metrics.accuracy, predictions.astype(int), targets)
+    assert (low, high) == pytest.approx(metrics.wilson_interval(750, 1000), abs=0.006)
+
+
+def test_bootstrap_draws_rows_together_and_repeats_itself(random_case):
+    probabilities, targets = random_case
+    first = metrics.bootstrap_interval(metrics.nll, probabilities, targets, samples=50)
+    assert first == metrics.bootstrap_interval(metrics.nll, probabilities, targets, samples=50)
+    assert first[0] < metrics.nll(probabilities, targets) < first[1]
+    assert metrics.bootstrap_interval(metrics.accuracy, targets, targets, samples=20) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("arrays", [(), ([0, 1], [0]), ([], [])])
+def test_bootstrap_refuses_what_it_cannot_draw(arrays):
+    with pytest.raises(ValueError, match="of one length"):
+        metrics.bootstrap_interval(metrics.accuracy, *arrays)
+
+
+def test_impossible_counts_are_refused():
+    with pytest.raises(ValueError, match="at least 0, got -1"):
+        metrics.mcnemar(-1, 3)
+    with pytest.raises(ValueError, match="at most n"):
+        metrics.paired_difference_interval(3, 3, 5)
+    with pytest.raises(ValueError, match=r"95 % is 0\.95"):
+        metrics.paired_difference_interval(3, 3, 50, 95)

@@ -1,5 +1,6 @@
 """A released model folder: small, chosen on validation, and its facts are those of the very weights in it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from safetensors.torch import load_file
 from resemotenet.calibration import choose_prior_bias
 from resemotenet.checkpoint import load_model
 from resemotenet.datasets import read_fer2013
-from resemotenet.errors import ResultsError
+from resemotenet.emotions import EMOTIONS
+from resemotenet.errors import ResultsError, TrainingError
 from resemotenet.pretrained import bundled_folder
 from resemotenet.results import Predictions, ResultsFolder, read_json
 from training.config import RunConfig
@@ -88,6 +90,18 @@ def test_an_unfinished_run_is_refused_and_nothing_is_written(finished: ResultsFo
         release(finished, tmp_path / "out", data)
     assert not (tmp_path / "out").exists()
     assert (finished.model / "config.json").read_bytes() == before
+
+
+def test_an_emotion_that_was_never_taught_is_refused_and_nothing_is_written(
+    finished: ResultsFolder, data: Data, tmp_path: Path
+):
+    distribution = data.train.distribution.copy()
+    distribution[:, EMOTIONS.index("disgust")] = 0
+    before = {path: path.read_bytes() for path in finished.path.rglob("*") if path.is_file()}
+    with pytest.raises(TrainingError, match="no training face is labelled disgust, so the model was never taught it"):
+        release(finished, tmp_path / "out", replace(data, train=replace(data.train, distribution=distribution)))
+    assert not (tmp_path / "out").exists()
+    assert {path: path.read_bytes() for path in finished.path.rglob("*") if path.is_file()} == before
 
 
 def test_the_bundled_weights_measure_as_they_say(fer2013_parquet: Path):
