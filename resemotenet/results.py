@@ -1,8 +1,8 @@
 """The results folder: what a training run leaves behind, and how to read it.
 
     config.json         the whole config, defaults included
-    environment.json    commit and dirty flag, versions, device, seed, command
-    audit.json          identical images within and between the splits
+    environment.json    commit and dirty flag, versions, device, seed, command; the same of every resumption
+    audit.json          identical and nearly identical images within and between the splits
     epochs.jsonl        one line an epoch, appended while training runs; safe to read at any time
     model/              the chosen epoch as a model folder
     resume/             what going on needs; local, never published

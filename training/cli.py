@@ -1,7 +1,8 @@
-"""python -m training {train,resume,evaluate,release,audit,recipes}."""
+"""python -m training {train,resume,evaluate,release,compare,audit,recipes}."""
 
 import dataclasses
 import inspect
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from resemotenet.errors import ResEmoteNetError
-from resemotenet.results import ResultsFolder, read_json
+from resemotenet.results import ResultsFolder, read_json, write_json
 
 from .config import RunConfig
 from .recipes import RECIPES
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "resume": _resume,
         "evaluate": _evaluate,
         "release": _release,
+        "compare": _compare,
         "audit": _audit,
         "recipes": _recipes,
     }
@@ -48,10 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _train(arguments: list[str]) -> int:
     from .loop import train
 
-    recipes = {name: (inspect.getdoc(recipe) or "", recipe()) for name, recipe in RECIPES.items()}
-    config = tyro.extras.overridable_config_cli(recipes, args=arguments, prog="python -m training train")
+    # The first line of each; the rest would hide that it is a list.
+    recipes = {name: ((inspect.getdoc(recipe) or "").split("\n")[0], recipe()) for name, recipe in RECIPES.items()}
+    config = tyro.extras.overridable_config_cli(
+        recipes,
+        args=arguments,
+        prog="python -m training train",
+        description="Train a network by a recipe; 'python -m training recipes' says all about them.",
+    )
     folder = train(config)
-    print(f"finished: {folder.path}")
+    _say(f"finished: {folder.path}")
     return 0
 
 
@@ -70,7 +78,7 @@ def _resume(run: Annotated[Path, tyro.conf.Positional], /, data: Path | None = N
         print(f"{run} is finished already")
         return 0
     resume(config, run)
-    print(f"finished: {run}")
+    _say(f"finished: {run}")
     return 0
 
 
@@ -151,21 +159,48 @@ def _release(
     return 0
 
 
-def _audit(data: Path) -> int:
-    """Count pixel-identical images within and between the splits, and those whose labels conflict.
+def _compare(
+    run_a: Annotated[Path, tyro.conf.Positional],
+    run_b: Annotated[Path, tyro.conf.Positional],
+    /,
+    split: Literal["validation", "test"] = "validation",
+    labels: str | None = None,
+    also_a: tuple[Path, ...] = (),
+    also_b: tuple[Path, ...] = (),
+) -> int:
+    """Say whether run B is better than run A, or whether it may be chance. Reads stored predictions only.
+
+    Args:
+        run_a: a results folder.
+        run_b: another one.
+        split: test needs an 'evaluate' of both runs first.
+        labels: the label definition; the one by which both runs chose their epoch unless given.
+        also_a: further runs of A's recipe with other seeds.
+        also_b: further runs of B's.
+    """
+    from .compare import report
+
+    print(report((run_a, *also_a), (run_b, *also_b), split, labels))
+    return 0
+
+
+def _audit(data: Path, json: Path | None = None) -> int:
+    """Count identical and nearly identical images within and between the splits, and labels that conflict.
 
     Args:
         data: the data set.
+        json: also write the counts to this file.
     """
     from resemotenet.datasets import SPLITS, read_fer2013
 
-    from .audit import audit
+    from .audit import audit, in_words, mirror_pairs
 
     whole = read_fer2013(data)
-    found = audit({split: whole.split(split) for split in SPLITS})
-    images, leaks = found.pop("images"), found.pop("leaks")
-    for name, count in {**{f"images in {split}": n for split, n in images.items()}, **found, **leaks}.items():
-        print(f"{name.replace('_', ' ')}: {count:,}")
+    splits = {split: whole.split(split) for split in SPLITS}
+    found = {**audit(splits), "mirror_pairs": mirror_pairs(splits)}
+    print(in_words(found))
+    if json is not None:
+        write_json(json, found)
     return 0
 
 
@@ -188,12 +223,18 @@ def _entries(result: dict[str, Any], split: str) -> list[tuple[str, dict[str, An
     return [(primary["labels"], primary), *others]
 
 
+def _say(text: str) -> None:
+    """Once, however many processes run; the launchers of torch and accelerate number them in RANK."""
+    if os.environ.get("RANK", "0") == "0":
+        print(text)
+
+
 def _print_figures(result: dict[str, Any], split: str) -> None:
     for name, entry in _entries(result, split):
         low, high = entry["interval"]
         clean = entry.get("without_leaks")
         extra = f"; without leaked faces {100 * clean['accuracy']:.2f} % (n = {clean['n']})" if clean else ""
-        print(
+        _say(
             f"{name} {split}: accuracy {100 * entry['accuracy']:.2f} % [{100 * low:.1f}, {100 * high:.1f}], "
             f"n = {entry['n']}, macro recall {100 * entry['macro_recall']:.2f} %{extra}"
         )

@@ -1,9 +1,11 @@
 """What a run is made of: one frozen dataclass, written whole into the run's config.json.
 
-Every field can be overridden on the command line, for example ``--optimization.epochs 5``.
+Every field can be overridden on the command line, for example ``--optimization.epochs 5``. The default of a field that
+came later is what runs did before it, so that their config.json is still read as what it was.
 """
 
-from dataclasses import asdict, dataclass, field
+import json
+from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from operator import attrgetter
 from pathlib import Path
@@ -19,20 +21,28 @@ class Network:
     name: str = "resemotenet"
     width: float = 1.0
     compact: bool = True
-    """Leave out the weights that never meet a pixel; exact, and about 1.5 times as fast."""
+    """Leave out the weights that never meet a pixel; exact, and about 1.5 times as fast. resemotenet and _c2 only."""
     size: int = 64
     channels: Literal[1, 3] = 3
-    conv_dropout: float = 0.2
-    head_dropout: float = 0.5
+    conv_dropout: float | None = 0.2
+    """This, and the two below: None for a network that has no such thing."""
+    head_dropout: float | None = 0.5
+    stochastic_depth: float | None = None
+    """EmoNeXt: None takes what its size was published with."""
+    backbone: Path | None = None
+    """Start from these torchvision weights (ConvNeXt for EmoNeXt, or ResNet) instead of random ones; a .pth or
+    .safetensors file. Nothing is downloaded."""
 
 
 @dataclass(frozen=True)
 class Dataset:
     """What is learned, and from which rows."""
 
-    name: Literal["fer2013"] = "fer2013"
-    labels: Literal["fer2013", "ferplus"] = "fer2013"
-    """fer2013: the original labels. ferplus: the shares of ten annotators; scored on the strict majority."""
+    name: Literal["fer2013", "synthetic"] = "fer2013"
+    """synthetic: faces drawn by the program, which need no data; see resemotenet.datasets.synthetic."""
+    labels: Literal["fer2013", "ferplus", "synthetic"] = "fer2013"
+    """fer2013: the original labels. ferplus: the shares of ten annotators; scored on the strict majority. synthetic:
+    what was drawn; goes with the data set of that name only."""
     leave_out_leaked: bool = True
     """Leave out training images that have a pixel-identical copy in validation or test."""
     limit: int | None = None
@@ -60,19 +70,38 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Optimization:
-    """SGD with momentum; the rate is a pure function of the step."""
+    """Optimizer, schedule and loss. The rate is a pure function of the step and of the validation so far."""
 
     epochs: int = 60
+    """At most; see ``patience``."""
     batch_size: int = 128
-    """Over all processes."""
+    """Faces for each step of the optimizer, over all processes and accumulated parts."""
+    accumulate: int = 1
+    """Compute a batch's gradient in this many parts, one after the other, to save memory. Batch normalisation and the
+    attention term then see the faces of one part only."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
     learning_rate: float = 0.06
     """Peak."""
     momentum: float = 0.9
+    """AdamW: the first of its two decay rates; the second is 0.999."""
     nesterov: bool = True
     weight_decay: float = 5e-4
+    decay: Literal["kernels", "all"] = "kernels"
+    """all: decay biases and normalisation too."""
     warmup_epochs: float = 2.0
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "constant", "plateau", "restarts"] = "cosine"
+    """After the warm-up. plateau: times ``plateau_factor`` whenever more than ``plateau_patience`` epochs brought no
+    better validation accuracy. restarts: warm-up and cosine again and again, ``cycle_epochs`` each."""
+    plateau_factor: float = 0.1
+    plateau_patience: int = 10
+    cycle_epochs: float = 1.0
+    patience: int | None = None
+    """Stop after this many epochs without a better validation accuracy."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: a face weighs inversely to how often its emotion is in train, 1 on average."""
     label_smoothing: float = 0.0
+    attention_variance: float = 0.0
+    """Weight of EmoNeXt's term: the variance of the attention that the faces of a batch pay each other."""
     clip_norm: float | None = 5.0
     ema_decay: float | None = 0.999
     """Exponential moving average of the weights, the one that is validated and kept; None: the weights themselves."""
@@ -83,8 +112,8 @@ class RunConfig:
     """One run from data to a results folder."""
 
     recipe: str
-    data: Path
-    """A .csv or .parquet file or a folder; see resemotenet.datasets."""
+    data: Path | None = None
+    """A .csv or .parquet file or a folder; see resemotenet.datasets. None for synthetic faces only."""
     results: Path = Path("results")
     seed: int = 0
     network: Network = field(default_factory=Network)
@@ -93,28 +122,51 @@ class RunConfig:
     optimization: Optimization = field(default_factory=Optimization)
     precision: Literal["no", "bf16", "fp16"] = "no"
     device: Literal["auto", "cpu"] = "auto"
+    compile: bool = False
+    """torch.compile the training step's network: minutes at the start, pays in long runs on a GPU. On two CPU cores it
+    was slower than without (LOG.md)."""
+    track: Literal["none", "tensorboard", "trackio", "wandb"] = "none"
+    """Send each epoch's figures there too; the package of that name must be installed."""
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
             value = attrgetter(name)(self)
             if value is not None and not low <= value <= high:
                 raise TrainingError(f"{name} is {value}, expected {low} to {high}")
+        if (self.dataset.name == "synthetic") != (self.dataset.labels == "synthetic"):
+            raise TrainingError(
+                f"dataset.labels {self.dataset.labels!r} do not belong to dataset.name {self.dataset.name!r}: "
+                "synthetic goes with synthetic, fer2013 with fer2013 or ferplus"
+            )
+        if self.dataset.name != "synthetic" and self.data is None:
+            raise TrainingError(f"the data set {self.dataset.name} has to be given: --data PATH")
+        if self.optimization.optimizer == "sgd" and self.optimization.nesterov and not self.optimization.momentum:
+            raise TrainingError("Nesterov's momentum needs a momentum above 0; give --optimization.no-nesterov")
 
     def to_dict(self) -> dict[str, Any]:
         """What config.json of a results folder holds."""
-        return {**asdict(self), "data": str(self.data), "results": str(self.results)}
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "RunConfig":
-        """Read back ``to_dict``.
+        """Read back ``to_dict``; settings that came later than the run have their defaults.
 
         Raises:
             TrainingError: a setting is missing or not known to this version, or out of range.
         """
-        parts = {"network": Network, "dataset": Dataset, "augmentation": Augmentation, "optimization": Optimization}
+        parts: dict[str, Any] = {
+            "network": Network,
+            "dataset": Dataset,
+            "augmentation": Augmentation,
+            "optimization": Optimization,
+        }
         try:
             nested = {name: part(**values[name]) for name, part in parts.items()}
-            return cls(**{**values, **nested, "data": Path(values["data"]), "results": Path(values["results"])})
+            if (backbone := values["network"].get("backbone")) is not None:
+                nested["network"] = replace(nested["network"], backbone=Path(backbone))
+            data = None if values["data"] is None else Path(values["data"])
+            return cls(**{**values, **nested, "data": data, "results": Path(values["results"])})
         except (KeyError, TypeError) as error:
             raise TrainingError(f"this is no config of a run, or of another version: {error}") from error
 
@@ -130,10 +182,16 @@ _RANGES: dict[str, tuple[float, float]] = {
     "augmentation.erase": (0, 1),
     "optimization.epochs": (1, inf),
     "optimization.batch_size": (1, inf),
+    "optimization.accumulate": (1, inf),
     "optimization.learning_rate": (0, inf),
     "optimization.momentum": (0, 1),
     "optimization.weight_decay": (0, inf),
     "optimization.warmup_epochs": (0, inf),
+    "optimization.plateau_factor": (0, 1),
+    "optimization.plateau_patience": (0, inf),
+    "optimization.cycle_epochs": (1e-6, inf),
+    "optimization.patience": (1, inf),
+    "optimization.attention_variance": (0, inf),
     "optimization.label_smoothing": (0, 1),
     "optimization.clip_norm": (0, inf),
     "optimization.ema_decay": (0, 1),

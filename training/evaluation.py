@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from accelerate.utils import gather_object
 
 from resemotenet.checkpoint import LoadedModel, load_model
@@ -18,25 +17,40 @@ from resemotenet.errors import ResultsError
 from resemotenet.metrics import summary
 from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
 
+from .processes import join_processes
+
 _BATCH = 256
 
 
+def load_chosen(folder: ResultsFolder) -> LoadedModel:
+    """The model of a run's chosen epoch, on the device that this process computes on."""
+    device = join_processes().device
+    # Several processes on a CPU call it "cpu:0", and moving there copies the weights to other addresses: sums over
+    # aligned and unaligned memory round differently, and the predictions would differ from one process's.
+    return load_model(folder.model, device="cpu" if device.type == "cpu" else device)
+
+
 def predict(model: LoadedModel, faces: FaceSet) -> Predictions:
-    """Read every face of a set; with several processes each takes a share and all get the whole.
+    """Read every face of a set; with several processes each takes some batches and all get the whole.
+
+    A batch holds the same faces however many processes there are, so its probabilities are the same to the last bit (on
+    a CPU with the same number of threads).
 
     Raises:
         ResultsError: the model's labels are not the seven emotions.
     """
     if sorted(model.labels) != sorted(EMOTIONS):
         raise ResultsError(f"the model answers {model.labels}, the data set is labelled {EMOTIONS}")
-    state = PartialState()
-    mine = torch.from_numpy(faces.images[state.process_index :: state.num_processes])
-    parts = [
-        model.probabilities(model.preprocess.batch(images.to(model.device))) for images in torch.split(mine, _BATCH)
+    state = join_processes()
+    batches = torch.split(torch.from_numpy(faces.images), _BATCH)
+    mine = [
+        model.probabilities(model.preprocess.batch(images.to(model.device))).numpy()
+        for images in batches[state.process_index :: state.num_processes]
     ]
-    probabilities = np.empty((len(faces), len(model.labels)), np.float32)
-    for process, share in enumerate(gather_object([torch.cat(parts).numpy()])):
-        probabilities[process :: state.num_processes] = share
+    parts: list[Any] = [None] * len(batches)
+    for process, share in enumerate(gather_object([mine])):
+        parts[process :: state.num_processes] = share
+    probabilities = np.concatenate(parts)
     canonical = [model.labels.index(emotion) for emotion in EMOTIONS]
     return Predictions(probabilities[:, canonical], faces.targets, faces.ids)
 
@@ -78,13 +92,13 @@ def evaluate_run(
     """
     folder.check_finished()
     result: dict[str, Any] = read_json(folder.result)
-    model = load_model(folder.model)
+    model = load_chosen(folder)
     predictions = predict_all(model, scored[split])
     touched = result["splits"].get(split, {}).get("touched", 0) + 1
     record(result, split, predictions, model.info.views, leaked)
     if split == "test":
         result["splits"][split]["touched"] = touched
-    if PartialState().is_main_process:
+    if join_processes().is_main_process:
         for name, each in predictions.items():
             each.save(folder.predictions(name, split))
         write_json(folder.result, result)

@@ -1,22 +1,27 @@
 """The whole data set as one uint8 tensor on the device, cut into batches; 48x48 faces take 82 MB in all."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from resemotenet.datasets import FER2013, SPLITS, FaceSet, read_fer2013
+from resemotenet.datasets import FER2013, SPLITS, FaceSet, Synthetic, read_fer2013
 from resemotenet.errors import DatasetFormatError, TrainingError
 
 from .audit import audit, has_copy_in
 from .config import RunConfig
 
 # What a run learns from, and the label definitions its predictions are scored under, the first one deciding.
-_LEARNED = {"fer2013": "fer2013", "ferplus": "ferplus-soft"}
-_SCORED = {"fer2013": ("fer2013",), "ferplus": ("ferplus-strict", "ferplus-usual", "fer2013")}
+_LEARNED = {"fer2013": "fer2013", "ferplus": "ferplus-soft", "synthetic": "synthetic"}
+_SCORED = {
+    "fer2013": ("fer2013",),
+    "ferplus": ("ferplus-strict", "ferplus-usual", "fer2013"),
+    "synthetic": ("synthetic",),
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,13 @@ class Data:
     """By split ("validation", "test"), then by label definition."""
     leaked: dict[str, set[str]]
     """By split: ids of faces that have an identical copy in train, whatever train leaves out."""
-    audit: dict[str, Any]
+    original: dict[str, FaceSet]
+    """By split, under the original labels, whatever train leaves out."""
+
+    @cached_property
+    def audit(self) -> dict[str, Any]:
+        """The content of audit.json; seconds of work that only the start of a run needs."""
+        return audit(self.original)
 
     @property
     def primary(self) -> str:
@@ -40,16 +51,22 @@ def load_data(config: RunConfig) -> Data:
     """Read the data set of a run and make sure that it can be trained on, before any hour is spent.
 
     Raises:
-        DatasetError: it is missing, broken or has an empty split, or too few faces to train on.
+        DatasetError: it is missing, broken or has an empty split, or too few faces to train on or to score.
     """
-    whole = read_fer2013(config.data)
+    whole = _read(config)
     original = {split: whole.split(split) for split in SPLITS}
     leaked = {
         split: set(original[split].ids[has_copy_in(original[split].images, original["train"].images)])
         for split in ("validation", "test")
     }
-    kept = _first(whole, config.dataset.limit)
-    train = kept.split("train", _LEARNED[config.dataset.labels])
+    # Counted before a label definition leaves any out, so that all definitions see the same faces.
+    first = {split: faces.ids[: config.dataset.limit] for split, faces in original.items()}
+
+    def part(split: str, labels: str) -> FaceSet:
+        faces = original[split] if labels == original[split].name else whole.split(split, labels)
+        return faces.where(np.isin(faces.ids, first[split]))
+
+    train = part("train", _LEARNED[config.dataset.labels])
     if config.dataset.leave_out_leaked:
         others = np.concatenate([original["validation"].images, original["test"].images])
         train = train.where(~has_copy_in(train.images, others))
@@ -57,25 +74,36 @@ def load_data(config: RunConfig) -> Data:
         batch = config.optimization.batch_size
         raise DatasetFormatError(f"{len(train)} training faces are fewer than one batch of {batch}; make it smaller")
     scored = {
-        split: {name: kept.split(split, name) for name in _SCORED[config.dataset.labels]}
-        for split in ("validation", "test")
+        split: {name: part(split, name) for name in _SCORED[config.dataset.labels]} for split in ("validation", "test")
     }
-    return Data(train, scored, leaked, audit(original))
+    for split, definitions in scored.items():
+        for name, faces in definitions.items():
+            if not len(faces):
+                raise DatasetFormatError(f"no {split} face is left under the labels {name}, so nothing can be scored")
+    return Data(train, scored, leaked, original)
 
 
-def _first(whole: FER2013, limit: int | None) -> FER2013:
-    """Only the first faces of each split, counted before a label definition leaves any out."""
-    if limit is None:
-        return whole
-    rows = np.concatenate([np.flatnonzero(whole.usage == usage)[:limit] for usage in SPLITS.values()])
-    return replace(
-        whole,
-        images=whole.images[rows],
-        emotion=whole.emotion[rows],
-        usage=whole.usage[rows],
-        ids=whole.ids[rows],
-        votes=None if whole.votes is None else whole.votes[rows],
-    )
+def _read(config: RunConfig) -> FER2013 | Synthetic:
+    if config.dataset.name == "synthetic":
+        return Synthetic()
+    assert config.data is not None  # RunConfig sees to it
+    return read_fer2013(config.data)
+
+
+class Batch(NamedTuple):
+    """What one process has of a batch.
+
+    Attributes:
+        images: (B, 1, H, W) uint8.
+        distribution: (B, 7) float32.
+        rows: (B,) int64, the faces' rows in train.
+        all_distribution: (batch_size, 7) float32, of the faces of all processes.
+    """
+
+    images: Tensor
+    distribution: Tensor
+    rows: Tensor
+    all_distribution: Tensor
 
 
 @dataclass(frozen=True)
@@ -86,7 +114,7 @@ class Batches:
     is left out if it is not whole: BN statistics of a handful of faces are noise.
 
     Raises:
-        TrainingError: the processes cannot share a batch evenly.
+        TrainingError: processes and accumulated parts cannot share a batch evenly.
     """
 
     images: Tensor
@@ -95,6 +123,7 @@ class Batches:
     seed: int
     process: int = 0
     processes: int = 1
+    parts: int = 1
 
     @classmethod
     def of(cls, faces: FaceSet, device: torch.device, **arguments: Any) -> "Batches":
@@ -103,20 +132,20 @@ class Batches:
         )
 
     def __post_init__(self) -> None:
-        if self.batch_size % self.processes:
+        if self.batch_size % (self.processes * self.parts):
             raise TrainingError(
-                f"a batch of {self.batch_size} faces cannot be shared evenly by {self.processes} processes; make it a "
-                "multiple of them"
+                f"a batch of {self.batch_size} faces cannot be shared evenly by {self.processes} processes in "
+                f"{self.parts} parts each; make it a multiple of {self.processes * self.parts}"
             )
 
     def __len__(self) -> int:
         return len(self.images) // self.batch_size
 
-    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """(images (B, 1, H, W) uint8, distribution (B, 7), rows (B,)) of this process, batch after batch."""
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """What this process has of batch after batch."""
         generator = torch.Generator().manual_seed(self.seed * 100_003 + number)
         order = torch.randperm(len(self.images), generator=generator)
         for step in range(len(self)):
-            batch = order[step * self.batch_size : (step + 1) * self.batch_size]
-            rows = batch[self.process :: self.processes].to(self.images.device)
-            yield self.images[rows], self.distribution[rows], rows
+            batch = order[step * self.batch_size : (step + 1) * self.batch_size].to(self.images.device)
+            rows = batch[self.process :: self.processes]
+            yield Batch(self.images[rows], self.distribution[rows], rows, self.distribution[batch])

@@ -5,214 +5,182 @@ An interrupted run goes on from its last whole epoch: order, augmentation and dr
 """
 
 import platform
+import statistics
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast, broadcast_object_list, gather_object
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from accelerate.utils import broadcast, broadcast_object_list
+from torch import nn
 from tqdm.auto import tqdm
 
-from resemotenet.checkpoint import LoadedModel, ModelInfo, load_model, save_model
-from resemotenet.errors import DeviceError, TrainingError
-from resemotenet.models import create_model
+from resemotenet.checkpoint import LoadedModel, ModelInfo, save_model
+from resemotenet.errors import DeviceError
 from resemotenet.results import SCHEMA, ResultsFolder, write_json
 
-from .augmentation import augment
 from .config import RunConfig
 from .cost import count_macs, peak_memory
 from .description import check_network, describe
-from .evaluation import figures, predict_all, record
+from .evaluation import figures, load_chosen, predict_all, record
 from .loading import Batches, Data, load_data
-from .optimization import build_average, build_optimizer, learning_rate, loss_function
+from .optimization import class_weights, has_stalled, learning_rate
+from .processes import join_processes
+from .progress import Progress
 from .recorder import Recorder
-
-# Reading a loss waits for the device, so losses are looked at in groups.
-_CHECK_EVERY = 20
+from .step import LossWatch, Objective
+from .trackers import check_tracker, start_tracking, track_epoch
 
 
 def train(config: RunConfig) -> ResultsFolder:
     """Start a new run and bring it to its end at validation; test is not touched.
 
+    Everything that can be wrong from the start is found before the results folder exists.
+
     Raises:
         DatasetError: the data cannot be used.
         UnknownModelError, CompactLayoutError: there is no such network, or not for this input.
+        CheckpointError: the backbone's weights cannot be used.
         DeviceError: the device does not have the precision.
         TrainingError: a setting makes no sense, or the loss is not finite.
     """
     accelerator = _accelerator(config)
     check_network(config)
     data = load_data(config)
+    batches = _batches(config, data, accelerator)
+    progress = Progress.begin(config, accelerator)
     folder = ""
     if accelerator.is_main_process:
         folder = str(Recorder.start(config, _device_name(accelerator.device), data.audit).folder.path)
     (folder,) = broadcast_object_list([folder])
-    return _run(config, Recorder(Path(folder)), data, accelerator)
+    return _run(config, Recorder(Path(folder)), data, batches, progress, accelerator)
 
 
 def resume(config: RunConfig, folder: Path) -> ResultsFolder:
     """Go on with an unfinished run from its last whole epoch; errors as in ``train``."""
     accelerator = _accelerator(config)
-    return _run(config, Recorder(folder), load_data(config), accelerator)
-
-
-@dataclass
-class _Progress:
-    """All that changes while a run goes on; what a resumed run needs."""
-
-    model: nn.Module
-    average: AveragedModel | None
-    optimizer: torch.optim.Optimizer
-    scaler: Any
-    epoch: int = 0
-    chosen: dict[str, Any] | None = None
-
-    @property
-    def judged(self) -> nn.Module:
-        """The weights that are validated and kept."""
-        return self.model if self.average is None else self.average.module
-
-    def state(self) -> dict[str, Any]:
-        parts = {"model": self.model, "average": self.average, "optimizer": self.optimizer, "scaler": self.scaler}
-        saved = {name: part.state_dict() for name, part in parts.items() if part is not None}
-        return {**saved, "epoch": self.epoch, "chosen": self.chosen}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        self.model.load_state_dict(state["model"], strict=True)
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.average is not None:
-            self.average.load_state_dict(state["average"], strict=True)
-        if self.scaler is not None:
-            self.scaler.load_state_dict(state["scaler"])
-        self.epoch, self.chosen = state["epoch"], state["chosen"]
-
-
-def _run(config: RunConfig, recorder: Recorder, data: Data, accelerator: Accelerator) -> ResultsFolder:
-    info = describe(config)
-    progress = _begin(config, info, accelerator)
-    if (state := recorder.load_state()) is not None:
+    data = load_data(config)
+    batches = _batches(config, data, accelerator)
+    recorder = Recorder(folder)
+    state = recorder.load_state()
+    progress = Progress.begin(config, accelerator, fresh=state is None)
+    if state is not None:
+        if "values" not in state:  # of a version before schedules looked at them
+            lines = recorder.folder.read_epochs()[: state["epoch"]]
+            state["values"] = [line["validation"][data.primary]["accuracy"] for line in lines]
         progress.restore(state)
-    model, optimizer = accelerator.prepare(progress.model, progress.optimizer)
-    batches = Batches.of(
+    if accelerator.is_main_process:
+        recorder.resumed(progress.epoch, _device_name(accelerator.device))
+    return _run(config, recorder, data, batches, progress, accelerator)
+
+
+def _batches(config: RunConfig, data: Data, accelerator: Accelerator) -> Batches:
+    return Batches.of(
         data.train,
         accelerator.device,
         batch_size=config.optimization.batch_size,
         seed=config.seed,
         process=accelerator.process_index,
         processes=accelerator.num_processes,
+        parts=config.optimization.accumulate,
     )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What stays the same from the first epoch to the last."""
+
+    config: RunConfig
+    info: ModelInfo
+    recorder: Recorder
+    data: Data
+    batches: Batches
+    objective: Objective
+    accelerator: Accelerator
+    bar: Any
+
+
+def _run(
+    config: RunConfig, recorder: Recorder, data: Data, batches: Batches, progress: Progress, accelerator: Accelerator
+) -> ResultsFolder:
+    info = describe(config)
+    model, optimizer = accelerator.prepare(progress.model, progress.optimizer)
+    # The step asks for autocast where it wants it; without this, validation would be in low precision as well.
+    accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+    if config.compile:
+        model = torch.compile(model)
+    objective = Objective(config, info.preprocess, class_weights(batches.distribution, config.optimization))
+    start_tracking(accelerator, config, recorder.folder.path)
     if accelerator.is_main_process:
         recorder.forget_epochs_from(progress.epoch)
+        print(f"results folder: {recorder.folder.path}", flush=True)
     with _progress_bar(recorder.run, config, progress, len(batches), accelerator) as bar:
-        while progress.epoch < config.optimization.epochs:
-            started = time.perf_counter()
-            loss = _train_epoch(model, optimizer, progress, batches, config, accelerator, bar)
-            measured = _validate(progress.judged, info, data, recorder.folder.path)
-            line = {
-                "epoch": progress.epoch,
-                "loss": loss,
-                "learning_rate": optimizer.param_groups[0]["lr"],
-                "seconds": round(time.perf_counter() - started, 2),
-                "validation": measured,
-            }
-            progress.epoch += 1
+        run = _Run(config, info, recorder, data, batches, objective, accelerator, bar)
+        while not _is_done(config, progress):
+            line = _epoch(run, model, optimizer, progress)
             if accelerator.is_main_process:
-                _keep(recorder, progress, info, data.primary, measured)
+                _keep(recorder, progress, info, data.primary)
                 recorder.epoch(line)
                 recorder.save_state(progress.state())
                 bar.write(_shown(line, progress, config, data.primary))
+                sys.stdout.flush()  # or a log file would stay empty for hours
+            track_epoch(accelerator, line)
     accelerator.wait_for_everyone()
-    finish(recorder, config, data, progress.chosen, accelerator)
+    finish(recorder, data, progress.chosen, accelerator)
     accelerator.wait_for_everyone()
+    accelerator.end_training()
     return recorder.folder
 
 
-def _begin(config: RunConfig, info: ModelInfo, accelerator: Accelerator) -> _Progress:
-    """Everything that changes, as it stands before the first step."""
-    torch.manual_seed(config.seed)
-    model = create_model(info.architecture, **info.arguments).to(accelerator.device)
-    model = model.to(memory_format=torch.channels_last)
-    decay = config.optimization.ema_decay
-    return _Progress(
-        model=model,
-        average=None if decay is None else build_average(model, decay),
-        optimizer=build_optimizer(model, config.optimization),
-        scaler=accelerator.scaler,
-    )
+def _is_done(config: RunConfig, progress: Progress) -> bool:
+    """The same in all processes, since each has all figures."""
+    limit = config.optimization
+    return progress.epoch >= limit.epochs or has_stalled(progress.values, limit.patience)
 
 
-def _train_epoch(
-    model: nn.Module,
-    optimizer: Any,
-    progress: _Progress,
-    batches: Batches,
-    config: RunConfig,
-    accelerator: Accelerator,
-    bar: Any,
-) -> float:
+def _epoch(run: _Run, model: nn.Module, optimizer: Any, progress: Progress) -> dict[str, Any]:
+    """Train and validate once; the line for epochs.jsonl."""
+    started = time.perf_counter()
+    loss = _train_epoch(run, model, optimizer, progress)
+    trained = time.perf_counter()
+    measured = _validate(progress.judged, run.info, run.data, run.recorder.folder.path)
+    progress.values.append(measured[run.data.primary]["accuracy"])
+    progress.epoch += 1
+    return {
+        "epoch": progress.epoch - 1,
+        "loss": loss,
+        "learning_rate": optimizer.param_groups[0]["lr"],
+        "seconds": round(time.perf_counter() - started, 2),
+        "images_per_second": round(len(run.batches) * run.batches.batch_size / (trained - started), 1),
+        "peak_memory_bytes": peak_memory(run.accelerator.device),
+        "validation": measured,
+    }
+
+
+def _train_epoch(run: _Run, model: nn.Module, optimizer: Any, progress: Progress) -> float:
     """One pass over the training faces; the mean loss of its batches."""
-    epoch = progress.epoch
+    config, epoch, batches, accelerator = run.config.optimization, progress.epoch, run.batches, run.accelerator
     # Everything random in this epoch follows from here, so an epoch that is run again is the same epoch.
-    torch.manual_seed((config.seed * 1_000_003 + epoch) * 1_009 + accelerator.process_index)
+    torch.manual_seed((run.config.seed * 1_000_003 + epoch) * 1_009 + accelerator.process_index)
     model.train()
-    preprocess = describe(config).preprocess
-    watch = _LossWatch(epoch)
-    for step, (images, distribution, rows) in enumerate(batches.epoch(epoch)):
-        rate = learning_rate(epoch * len(batches) + step, len(batches), config.optimization)
+    watch = LossWatch(epoch, run.data.train.ids)
+    for step, batch in enumerate(batches.epoch(epoch), start=epoch * len(batches)):
+        rate = learning_rate(step, len(batches), config, progress.values)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        faces = preprocess.normalize(augment(images, config.augmentation, config.network.size))
-        with accelerator.autocast():
-            logits = model(faces.contiguous(memory_format=torch.channels_last))
-        loss = loss_function(logits, distribution, config.optimization)
-        watch.add(loss.detach(), rows)
-        accelerator.backward(loss)
-        if config.optimization.clip_norm is not None:
-            accelerator.clip_grad_norm_(model.parameters(), config.optimization.clip_norm)
+        watch.add(run.objective.backward(model, batch, accelerator), batch.rows)
+        if config.clip_norm is not None:
+            # Takes fp16's loss scale out of the gradients first, or nearly all of them would be clipped away.
+            accelerator.clip_grad_norm_(model.parameters(), config.clip_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if progress.average is not None:
             progress.average.update_parameters(progress.model)
-        bar.update()
+        run.bar.update()
     return watch.mean()
-
-
-class _LossWatch:
-    """Adds losses up on the device and stops the run at the first that is not finite, naming its faces."""
-
-    def __init__(self, epoch: int) -> None:
-        self.epoch, self.total, self.count = epoch, 0.0, 0
-        self.pending: list[tuple[Tensor, Tensor]] = []
-
-    def add(self, loss: Tensor, rows: Tensor) -> None:
-        self.pending.append((loss, rows))
-        if len(self.pending) == _CHECK_EVERY:
-            self._look()
-
-    def mean(self) -> float:
-        """Over all processes."""
-        self._look()
-        totals, counts = zip(*gather_object([(self.total, self.count)]), strict=True)
-        return float(sum(totals) / sum(counts))
-
-    def _look(self) -> None:
-        if not self.pending:
-            return
-        losses = torch.stack([loss for loss, _ in self.pending]).tolist()
-        for loss, (_, rows) in zip(losses, self.pending, strict=True):
-            if not np.isfinite(loss):
-                raise TrainingError(
-                    f"the loss became {loss} in epoch {self.epoch}, on the training rows {rows.tolist()}; the last "
-                    "whole epoch is kept: look at these faces, or lower the learning rate"
-                )
-        self.total += sum(losses)
-        self.count += len(losses)
-        self.pending.clear()
 
 
 def _validate(module: nn.Module, info: ModelInfo, data: Data, folder: Path) -> dict[str, Any]:
@@ -224,36 +192,25 @@ def _validate(module: nn.Module, info: ModelInfo, data: Data, folder: Path) -> d
     return figures(predict_all(model, data.scored["validation"]))
 
 
-def _keep(recorder: Recorder, progress: _Progress, info: ModelInfo, primary: str, measured: dict[str, Any]) -> None:
+def _keep(recorder: Recorder, progress: Progress, info: ModelInfo, primary: str) -> None:
     """Keep the weights if this epoch is the best so far; the earlier one of two equals stays."""
-    accuracy = measured[primary]["accuracy"]
+    accuracy, epoch = progress.values[-1], progress.epoch - 1
     if progress.chosen is not None and accuracy <= progress.chosen["value"]:
         return
-    progress.chosen = {"epoch": progress.epoch - 1, "by": f"validation accuracy, {primary}", "value": accuracy}
-    source = {**info.training, "run": recorder.run, "chosen_epoch": progress.epoch - 1}
+    progress.chosen = {"epoch": epoch, "by": f"validation accuracy, {primary}", "value": accuracy}
+    source = {**info.training, "run": recorder.run, "chosen_epoch": epoch}
     save_model(recorder.folder.model, progress.judged, replace(info, training=source))
 
 
-def finish(
-    recorder: Recorder, config: RunConfig, data: Data, chosen: dict[str, Any] | None, accelerator: Accelerator
-) -> None:
+def finish(recorder: Recorder, data: Data, chosen: dict[str, Any] | None, accelerator: Accelerator) -> None:
     """Validation predictions of the chosen epoch, then result.json: from here on the run is finished."""
     folder = recorder.folder
-    model = load_model(folder.model)
+    model = load_chosen(folder)
     predictions = predict_all(model, data.scored["validation"])
     if not accelerator.is_main_process:
         return
     for name, each in predictions.items():
         each.save(folder.predictions(name, "validation"))
-    cost = {
-        "parameters": sum(p.numel() for p in model.module.parameters()),
-        "macs": count_macs(model.module, (1, model.preprocess.channels, model.preprocess.size, model.preprocess.size)),
-        "epochs": config.optimization.epochs,
-        "seconds": round(sum(line["seconds"] for line in folder.read_epochs()), 1),
-        "device": _device_name(accelerator.device),
-        "processes": accelerator.num_processes,
-        "peak_memory_bytes": peak_memory(accelerator.device),
-    }
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "run": recorder.run,
@@ -261,14 +218,34 @@ def finish(
         "chosen": chosen,
         "splits": {},
         "also": {},
-        "cost": cost,
+        "cost": _cost(model, folder.read_epochs(), accelerator),
     }
     record(result, "validation", predictions, model.info.views, data.leaked["validation"])
     write_json(folder.result, result)
 
 
+def _cost(model: LoadedModel, lines: list[dict[str, Any]], accelerator: Accelerator) -> dict[str, Any]:
+    """What the run took; epochs.jsonl has seconds, images a second and memory of each single epoch."""
+    seconds = [line["seconds"] for line in lines]
+    # Runs begun before lines held memory may end with a later version.
+    peaks = [line["peak_memory_bytes"] for line in lines if "peak_memory_bytes" in line]
+    speeds = [line["images_per_second"] for line in lines if "images_per_second" in line]
+    size = model.preprocess.size
+    return {
+        "parameters": sum(p.numel() for p in model.module.parameters()),
+        "macs": count_macs(model.module, (1, model.preprocess.channels, size, size)),
+        "epochs": len(lines),
+        "seconds": round(sum(seconds), 1),
+        "seconds_per_epoch": {"median": statistics.median(seconds), "least": min(seconds), "most": max(seconds)},
+        "images_per_second": statistics.median(speeds) if speeds else None,
+        "device": _device_name(accelerator.device),
+        "processes": accelerator.num_processes,
+        "peak_memory_bytes": max([*peaks, peak_memory(accelerator.device)]),
+    }
+
+
 def _progress_bar(
-    run: str, config: RunConfig, progress: _Progress, steps_per_epoch: int, accelerator: Accelerator
+    run: str, config: RunConfig, progress: Progress, steps_per_epoch: int, accelerator: Accelerator
 ) -> Any:
     return tqdm(
         total=config.optimization.epochs * steps_per_epoch,
@@ -281,7 +258,7 @@ def _progress_bar(
     )
 
 
-def _shown(line: dict[str, Any], progress: _Progress, config: RunConfig, primary: str) -> str:
+def _shown(line: dict[str, Any], progress: Progress, config: RunConfig, primary: str) -> str:
     """One epoch in one printed line; a star marks the best so far."""
     measured = line["validation"]
     parts = [f"{name} {100 * each['accuracy']:.2f}" for name, each in measured.items()]
@@ -289,13 +266,22 @@ def _shown(line: dict[str, Any], progress: _Progress, config: RunConfig, primary
     recall = measured[primary]["macro_recall"]
     return (
         f"epoch {progress.epoch:3d}/{config.optimization.epochs}{best} loss {line['loss']:.4f}  validation % "
-        f"{', '.join(parts)}  macro recall {100 * recall:.2f}  {line['seconds']:.0f} s"
+        f"{', '.join(parts)}  macro recall {100 * recall:.2f}  {line['seconds']:.0f} s, "
+        f"{line['peak_memory_bytes'] / 2**20:,.0f} MiB"
     )
 
 
 def _accelerator(config: RunConfig) -> Accelerator:
+    check_tracker(config.track)
+    log_with = None if config.track == "none" else config.track
+    state = join_processes(cpu=config.device == "cpu")
     try:
-        accelerator = Accelerator(cpu=config.device == "cpu", mixed_precision=config.precision)
+        accelerator = Accelerator(
+            cpu=state.device.type == "cpu",
+            mixed_precision=config.precision,
+            log_with=log_with,
+            project_dir=config.results,
+        )
     except ValueError as error:
         raise DeviceError(f"precision {config.precision!r} cannot be had here: {error}") from error
     if config.precision != "no" and not accelerator.native_amp:  # accelerate would go on in float32

@@ -1,6 +1,7 @@
 """Writes the results folder of one run; only the main process writes."""
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 
 from resemotenet.errors import ResultsError
-from resemotenet.results import ResultsFolder, replacing, write_json
+from resemotenet.results import ResultsFolder, read_json, replacing, write_json
 
 from .config import RunConfig
 
@@ -32,18 +33,33 @@ class Recorder:
     @classmethod
     def start(cls, config: RunConfig, device: str, audit: dict[str, Any]) -> "Recorder":
         """Make the folder of a new run and write what is known before it starts."""
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        stamp = _stamp()
         run = f"{config.recipe}-{config.network.name}-{config.dataset.labels}-s{config.seed}-{stamp}"
-        recorder = cls(Path(config.results) / run)
+        path = Path(config.results) / run
+        # Under another name until it is whole, so that whoever reads or resumes a run finds all that belongs to it.
+        fresh = cls(path.with_name(f".{run}.new"))
         try:
-            recorder.folder.path.mkdir(parents=True)
-        except FileExistsError:
-            raise ResultsError(f"{recorder.folder.path} exists already; wait a second and start again") from None
-        recorder.folder.resume.mkdir()
-        write_json(recorder.folder.config, config.to_dict())
-        write_json(recorder.folder.audit, audit)
-        write_json(recorder.folder.environment, _environment(config.seed, device))
-        return recorder
+            fresh.folder.path.mkdir(parents=True)
+            fresh.folder.resume.mkdir()
+            write_json(fresh.folder.config, config.to_dict())
+            write_json(fresh.folder.audit, audit)
+            write_json(fresh.folder.environment, {**_environment(config.seed, device), "resumptions": []})
+            if path.exists():  # an empty folder would be replaced
+                raise FileExistsError
+            fresh.folder.path.rename(path)
+        except OSError as error:
+            if not path.exists():
+                raise
+            raise ResultsError(f"{path} exists already; wait a second and start again") from error
+        return cls(path)
+
+    def resumed(self, epoch: int, device: str) -> None:
+        """Enter in environment.json that the run goes on, from which epoch, when, and on what."""
+        environment = read_json(self.folder.environment)
+        entry = {"epoch": epoch, "time": _stamp(), **_environment(environment["seed"], device)}
+        write_json(
+            self.folder.environment, {**environment, "resumptions": [*environment.get("resumptions", []), entry]}
+        )
 
     @property
     def run(self) -> str:
@@ -53,6 +69,8 @@ class Recorder:
         """Append one epoch; a reader sees the whole line or none."""
         with self.folder.epochs.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # the state that follows must not be the first to reach the disk
 
     def forget_epochs_from(self, epoch: int) -> None:
         """Drop the lines of epochs that will be run again, when a run goes on."""
@@ -72,6 +90,10 @@ class Recorder:
             return None
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         return state
+
+
+def _stamp() -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
 
 def _environment(seed: int, device: str) -> dict[str, Any]:

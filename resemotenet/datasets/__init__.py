@@ -5,5 +5,6 @@ Reading only. None of these sets may be redistributed, so nothing here downloads
 
 from .base import FaceSet
 from .fer2013 import FER2013, LABELS, SPLITS, read_fer2013
+from .synthetic import Synthetic
 
-__all__ = ["FER2013", "LABELS", "SPLITS", "FaceSet", "read_fer2013"]
+__all__ = ["FER2013", "LABELS", "SPLITS", "FaceSet", "Synthetic", "read_fer2013"]

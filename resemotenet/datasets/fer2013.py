@@ -74,7 +74,7 @@ class FER2013:
 
         Raises:
             ValueError: no such split or label definition.
-            DatasetFormatError: the split is empty, or there are no FER+ votes.
+            DatasetFormatError: the split is empty, perhaps under these labels only, or there are no FER+ votes.
         """
         if split not in SPLITS or labels not in LABELS:
             raise ValueError(
@@ -88,6 +88,8 @@ class FER2013:
         else:
             keep, targets, distribution = _crowd(self._need_votes(), labels)
             rows &= keep
+            if not rows.any():
+                raise DatasetFormatError(f"no {SPLITS[split]} image has a label under {labels}, so {split} is empty")
         return FaceSet(
             name=labels,
             split=split,
@@ -184,9 +186,12 @@ def _read_table(path: Path) -> "pd.DataFrame":
 
 
 def _parse_pixels(pixels: Any, place: str) -> "NDArray[np.uint8]":
+    words = str(pixels).split()
     try:
-        values = np.array(str(pixels).split(), dtype=np.int64)
+        values = np.array(words, dtype=np.int64)
     except (ValueError, OverflowError) as error:
+        if any(word.lower() in ("nan", "inf", "-inf") for word in words):
+            raise DatasetFormatError(f"{place}: a pixel is NaN or infinite, expected 0 to 255") from None
         raise DatasetFormatError(f"{place}: a pixel is no whole number ({error})") from None
     if values.size != SIDE * SIDE:
         raise DatasetFormatError(f"{place}: {values.size} pixels, expected {SIDE * SIDE}")
@@ -283,6 +288,8 @@ def _usage_of(file: Path) -> str:
 def _decode(image_module: Any, source: Any, place: str) -> "NDArray[np.uint8]":
     try:
         with image_module.open(source) as picture:
+            if picture.mode.startswith(("F", "I")):  # converting would cut values off, and make a black pixel of NaN
+                raise DatasetFormatError(_deep(np.asarray(picture), place))
             pixels = np.asarray(picture.convert("L"))
     except (
         OSError,
@@ -294,6 +301,12 @@ def _decode(image_module: Any, source: Any, place: str) -> "NDArray[np.uint8]":
     if pixels.shape != (SIDE, SIDE):
         raise DatasetFormatError(f"{place}: the image is {pixels.shape[1]}x{pixels.shape[0]}, expected {SIDE}x{SIDE}")
     return pixels
+
+
+def _deep(pixels: "NDArray[Any]", place: str) -> str:
+    if not np.isfinite(pixels).all():
+        return f"{place}: a pixel is NaN or infinite, expected 0 to 255"
+    return f"{place}: the image has {pixels.dtype} pixels from {pixels.min()} to {pixels.max()}, expected 8 bits each"
 
 
 def _need_columns(table: "pd.DataFrame", expected: Iterable[str], path: Path) -> None:

@@ -8,9 +8,13 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState, PartialState
 
-from resemotenet.results import ResultsFolder
+from resemotenet.results import ResultsFolder, read_json
 from tests.fake_fer2013 import Fake, draw, write_parquet
 from training.config import Augmentation, Dataset, Network, Optimization, RunConfig
+from training.recorder import Recorder
+
+# Nothing drawn at random.
+STILL = Augmentation(flip=False, rotation=0, scale=0, shift=0, brightness=0, contrast=0, erase=0)
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +69,28 @@ def _finished(data_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Resu
 def finished(_finished: ResultsFolder, tmp_path: Path) -> ResultsFolder:
     """A copy of one finished run."""
     return ResultsFolder(Path(shutil.copytree(_finished.path, tmp_path / "finished" / _finished.path.name)))
+
+
+def weights(folder: ResultsFolder) -> dict[str, torch.Tensor]:
+    """Everything that training changes, as it stood after the last epoch."""
+    state = Recorder(folder.path).load_state()
+    assert state is not None
+    momentum = {f"momentum.{i}": each["momentum_buffer"] for i, each in state["optimizer"]["state"].items()}
+    return {**{f"model.{k}": v for k, v in state["model"].items()},
+            **{f"average.{k}": v for k, v in state["average"].items()}, **momentum}  # fmt: skip
+
+
+def assert_same_run(one: ResultsFolder, other: ResultsFolder) -> None:
+    """Bit for bit, but for names and times."""
+    first, second = weights(one), weights(other)
+    assert list(first) == list(second)
+    different = [name for name, value in first.items() if not torch.equal(value, second[name])]
+    assert different == []
+    timed = dict.fromkeys(("seconds", "images_per_second", "peak_memory_bytes"))
+    lines = [[{**line, **timed} for line in folder.read_epochs()] for folder in (one, other)]
+    assert lines[0] == lines[1]
+    for name in ("model/model.safetensors", "predictions/ferplus-strict-validation.npz"):
+        assert (one.path / name).read_bytes() == (other.path / name).read_bytes()
+    results = [read_json(folder.result) for folder in (one, other)]
+    for name in ("chosen", "splits", "also"):
+        assert results[0][name] == results[1][name]

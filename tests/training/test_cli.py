@@ -1,15 +1,17 @@
 """The command line as a user meets it: what it prints, what it returns, what it leaves behind."""
 
+import inspect
 import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from resemotenet.checkpoint import load_model, save_model
 from resemotenet.results import ResultsFolder, read_json
-from tests.fake_fer2013 import draw, write_parquet
+from tests.fake_fer2013 import Fake, draw, write_csv, write_parquet
 from training.cli import main, read_config
 from training.config import RunConfig
 from training.recipes import RECIPES
@@ -32,7 +34,7 @@ class TestUsage:
     @pytest.mark.parametrize("arguments", [[], ["fly"], ["--data", "x"]])
     def test_wrong_usage_is_2(self, capsys: pytest.CaptureFixture[str], arguments: list[str]):
         assert main(arguments) == 2
-        assert error_line(capsys).startswith("usage: python -m training {train,resume,evaluate,release,audit,recipes}")
+        assert error_line(capsys).startswith("usage: python -m training {train,resume,evaluate,release,compare,audit,")
 
     @pytest.mark.parametrize(
         "arguments",
@@ -58,7 +60,7 @@ class TestUsage:
         assert main(arguments) == 0
         assert capsys.readouterr().out.startswith("usage: python -m training {train,")
 
-    @pytest.mark.parametrize("command", ["train", "resume", "evaluate", "audit", "recipes"])
+    @pytest.mark.parametrize("command", ["train", "resume", "evaluate", "compare", "audit", "recipes"])
     def test_help_of_a_command(self, capsys: pytest.CaptureFixture[str], command: str):
         with pytest.raises(SystemExit) as left:
             main([command, "--help"])
@@ -71,7 +73,7 @@ def test_recipes(capsys: pytest.CaptureFixture[str]):
     printed = capsys.readouterr().out
     for name in RECIPES:
         assert f"{name}\n    " in printed
-        assert f"python -m training train {name} --data" in printed
+        assert f"python -m training train {name}" in printed
 
 
 def test_audit(capsys: pytest.CaptureFixture[str], data_path: Path):
@@ -88,6 +90,7 @@ def test_audit(capsys: pytest.CaptureFixture[str], data_path: Path):
         "validation images with a copy in train: 1",
         "test images with a copy in train: 1",
         "train images with a copy elsewhere: 3",
+        "near copies: not counted, for the images are all alike",
     ]
 
 
@@ -129,7 +132,7 @@ class TestTrain:
             (("--data", "x", "--optimization.epochs", "0"), "training: optimization.epochs is 0, expected 1 to inf"),
             (
                 ("--data", "x", "--network.name", "vgg19"),
-                "training: no model is called 'vgg19'; there are: resemotenet",
+                "training: no model is called 'vgg19'; there are: ",
             ),
             (("--data", "x", "--network.size", "96"), "training: the compact layout got a 3x3 map"),
         ],
@@ -148,6 +151,111 @@ class TestTrain:
         monkeypatch.setattr("training.loop.train", interrupted)
         assert main(["train", "bundled", "--data", "x"]) == 130
         assert error_line(capsys) == "training: interrupted; 'resume' goes on from the last whole epoch"
+
+
+def spoiled(rows: pd.DataFrame, spoil: str) -> pd.DataFrame:
+    """fer2013.csv as text, with one thing wrong in it."""
+    zeros = " 0" * 2303
+    if spoil == "wrong column":
+        return rows.rename(columns={"pixels": "pixel"})
+    if spoil == "empty split":
+        return rows[rows["Usage"] != "PublicTest"]
+    column, value = {
+        "label out of range": ("emotion", "7"),
+        "NaN label": ("emotion", "nan"),
+        "NaN pixel": ("pixels", "nan" + zeros),
+        "pixel out of range": ("pixels", "256" + zeros),
+        "too few pixels": ("pixels", zeros),
+    }[spoil]
+    rows.loc[30, column] = value
+    return rows
+
+
+class TestBadData:
+    """Each fault has an error of its own, before a results folder is there."""
+
+    SAID = {  # noqa: RUF012
+        "wrong column": "lacks the columns ['pixels']; it has ['emotion', 'pixel', 'Usage']",
+        "label out of range": "row 30: emotion 7, expected 0 to 6",
+        "NaN label": "row 30: emotion nan, expected 0 to 6",
+        "NaN pixel": "row 30: a pixel is NaN or infinite, expected 0 to 255",
+        "pixel out of range": "row 30: pixels from 0 to 256, expected 0 to 255",
+        "too few pixels": "row 30: 2303 pixels, expected 2304",
+        "empty split": "has no PublicTest images, so no validation split",
+        "missing file": "there is no FER2013 at ",
+        "truncated image": "row 30: the image cannot be decoded (",
+        "missing image": "row 30: image is NoneType, expected encoded bytes",
+        "truncated file": "cannot be read: ",
+    }
+
+    @pytest.mark.parametrize("spoil", SAID)
+    def test_it_is_named_before_anything_is_trained(
+        self, capsys: pytest.CaptureFixture[str], fake: Fake, tmp_path: Path, spoil: str
+    ):
+        if "image" in spoil:
+            path = write_parquet(fake, tmp_path / "fer2013.parquet")
+            rows = pd.read_parquet(path)
+            rows.at[30, "image"] = None if spoil == "missing image" else rows.at[30, "image"][:200]
+            rows.to_parquet(path)
+        elif spoil == "truncated file":
+            path = write_parquet(fake, tmp_path / "fer2013.parquet")
+            path.write_bytes(path.read_bytes()[:-100])
+        else:
+            path = write_csv(fake, tmp_path / "fer2013.csv")
+            spoiled(pd.read_csv(path, dtype=str), spoil if spoil != "missing file" else "wrong column").to_csv(
+                path, index=False
+            )
+            path = tmp_path / "gone.csv" if spoil == "missing file" else path
+        given = ["train", "strong", "--data", str(path), "--results", str(tmp_path / "results"), *TINY]
+        assert main(given) == 1
+        line = error_line(capsys)
+        assert line.startswith("training: ")
+        assert self.SAID[spoil] in line
+        assert [other for other, said in self.SAID.items() if said in line] == [spoil]
+        assert not (tmp_path / "results").exists()
+
+
+def test_quick_needs_no_data(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """The recipe made quicker still; its own two minutes are in its docstring."""
+    given = ["train", "quick", "--results", str(tmp_path), *TINY, "--dataset.limit", "400"]
+    assert main(given) == 0
+    (path,) = tmp_path.iterdir()
+    assert path.name.startswith("quick-resemotenet-synthetic-s0-")
+    folder = ResultsFolder(path)
+    assert read_json(folder.result)["splits"]["validation"]["labels"] == "synthetic"
+    assert read_json(folder.audit)["leaks"]["test images with a copy in train"] == 0
+    assert main(["evaluate", str(path)]) == 0
+    assert "synthetic test: accuracy" in capsys.readouterr().out
+    assert folder.predictions("synthetic", "test").is_file()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "smaller"),
+    [
+        ("strong", ()),
+        ("paper", ("--network.compact",)),  # half the time, the same function
+        ("upstream", ("--network.compact",)),
+        ("emonext", ("--network.width", "0.03", "--dataset.limit", "40")),
+    ],
+)
+def test_recipes_run(data_path: Path, tmp_path: Path, recipe: str, smaller: tuple[str, ...]):
+    """One epoch at a fraction of the width; 'bundled' and 'quick' are run elsewhere."""
+    given = ["train", recipe, "--data", str(data_path), "--results", str(tmp_path), *TINY, *smaller]
+    assert main(given) == 0
+    (path,) = tmp_path.iterdir()
+    (line,) = ResultsFolder(path).read_epochs()
+    assert 1 < line["loss"] < 3  # ln 7 = 1.95 before anything is learned
+    assert ResultsFolder(path).is_finished
+
+
+def test_recipes_are_listed_by_train(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    printed = capsys.readouterr().out
+    for name in ("quick", "bundled", "strong", "paper", "upstream", "emonext"):
+        assert name in RECIPES
+        assert name in printed
+        assert str(inspect.getdoc(RECIPES[name])).split()[0] in printed
 
 
 class TestResume:

@@ -8,6 +8,7 @@ import pytest
 from resemotenet.errors import CompactLayoutError, ResEmoteNetError, TrainingError, UnknownModelError
 from training.config import Augmentation, Dataset, Network, Optimization, RunConfig
 from training.description import check_network, describe
+from training.optimization import learning_rate
 from training.recipes import RECIPES
 
 
@@ -33,6 +34,45 @@ def test_a_config_that_is_none(config: RunConfig, part: str | None, value: dict[
         RunConfig.from_dict(written)
 
 
+def test_paths_survive(config: RunConfig):
+    changed = replace(config, data=None, dataset=Dataset("synthetic", "synthetic"))
+    changed = replace(changed, network=replace(config.network, backbone=Path("weights") / "convnext.pth"))
+    assert RunConfig.from_dict(json.loads(json.dumps(changed.to_dict()))) == changed
+
+
+PUBLISHED = sorted(Path(__file__).parents[2].glob("dashboard/published/*/config.json"))
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.parent.name)
+def test_configs_of_published_runs_mean_what_they_meant(path: Path):
+    """Whatever came since stands as it was then."""
+    written = json.loads(path.read_text())
+    config = RunConfig.from_dict(written)
+    assert {name: config.to_dict()[name] for name in written if not isinstance(written[name], dict)} == {
+        name: value for name, value in written.items() if not isinstance(value, dict)
+    }
+    for part in ("network", "dataset", "augmentation", "optimization"):
+        assert config.to_dict()[part].items() >= written[part].items()
+    if config.recipe == "bundled":
+        assert config == replace(RECIPES["bundled"](), data=Path("fer2013.parquet"))
+
+
+def test_settings_that_came_later_have_their_old_meaning(config: RunConfig):
+    first = config.to_dict()
+    later: dict[str, dict[str, Any]] = {
+        "network": {"stochastic_depth": None, "backbone": None},
+        "optimization": {
+            "accumulate": 1, "optimizer": "sgd", "decay": "kernels", "patience": None, "class_weights": "none",
+            "attention_variance": 0.0, "plateau_factor": 0.1, "plateau_patience": 10, "cycle_epochs": 1.0,
+        },
+    }  # fmt: skip
+    for part, names in later.items():
+        for name, value in names.items():
+            assert first[part].pop(name) == value
+    assert (first.pop("compile"), first.pop("track")) == (False, "none")
+    assert RunConfig.from_dict(first) == config
+
+
 def test_a_config_that_lacks_a_setting(config: RunConfig):
     written = config.to_dict()
     del written["data"]
@@ -51,6 +91,11 @@ def test_a_config_that_lacks_a_setting(config: RunConfig):
         ({"augmentation": Augmentation(scale=1)}, r"augmentation\.scale is 1"),
         ({"dataset": Dataset(limit=0)}, r"dataset\.limit is 0"),
         ({"seed": -1}, r"seed is -1"),
+        ({"optimization": Optimization(accumulate=0)}, r"optimization\.accumulate is 0"),
+        ({"optimization": Optimization(momentum=0)}, r"Nesterov's momentum needs a momentum above 0"),
+        ({"data": None}, "the data set fer2013 has to be given: --data PATH"),
+        ({"dataset": Dataset(name="synthetic")}, "'fer2013' do not belong to dataset.name 'synthetic'"),
+        ({"dataset": Dataset(labels="synthetic")}, "'synthetic' do not belong to dataset.name 'fer2013'"),
     ],
 )
 def test_settings_out_of_range(config: RunConfig, change: dict[str, Any], message: str):
@@ -63,12 +108,29 @@ def test_no_moving_average_and_no_limit_are_in_range(config: RunConfig):
     assert replace(config, optimization=optimization, dataset=Dataset(limit=None)).optimization.ema_decay is None
 
 
+EMONEXT = Network(name="emonext_tiny", compact=False, conv_dropout=None, head_dropout=None)
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_describe_networks_that_can_be_built(name: str):
     recipe = RECIPES[name]()
     assert recipe.recipe == name
     check_network(recipe)
-    assert f"python -m training train {name} --data" in (RECIPES[name].__doc__ or "")
+    needs_data = recipe.dataset.name != "synthetic"
+    command = f"    python -m training train {name}" + (" --data" if needs_data else "\n")
+    assert command in (RECIPES[name].__doc__ or "")
+
+
+def test_emonexts_schedule_is_that_of_its_steps():
+    """On all of FER2013's training images in batches of 32: 128 steps up, a cosine down, over again every 1,024."""
+    config, steps = RECIPES["emonext"]().optimization, 28_709 // 32
+    rates = [learning_rate(step, steps, config) for step in range(2_048)]
+    assert rates.index(max(rates)) in range(126, 130)
+    assert max(rates) == pytest.approx(1e-4, rel=1e-3)
+    (restart,) = [
+        step for step in range(200, 2_000) if rates[step - 1] < rates[step] and rates[step - 1] < rates[step - 2]
+    ]
+    assert restart in range(1_022, 1_027)
 
 
 class TestNetwork:
@@ -76,7 +138,15 @@ class TestNetwork:
         ("network", "error", "message"),
         [
             (Network(name="resnet"), UnknownModelError, "no model is called 'resnet'"),
-            (Network(name="resemotenet_c3"), CompactLayoutError, "exact for C1 and C2 only"),
+            (Network(name="resemotenet_c3"), TrainingError, "has no compact layout; give --network.no-compact"),
+            (
+                Network(name="resnet18"),
+                TrainingError,
+                "resnet18 has no conv_dropout, no head_dropout, no compact layout; give --network.conv-dropout None "
+                "--network.head-dropout None --network.no-compact",
+            ),
+            (Network(stochastic_depth=0.1), TrainingError, "resemotenet has no stochastic_depth"),
+            (EMONEXT, TrainingError, "EmoNeXt got pictures of 64x64"),
             (Network(size=96), CompactLayoutError, "3x3 map where only 2x2 is exact"),
             (Network(size=4, compact=False), TrainingError, "cannot be built and run"),
             (Network(size=0), TrainingError, "size must be a whole number of pixels, at least 1, got 0"),
@@ -89,6 +159,24 @@ class TestNetwork:
     ):
         with pytest.raises(error, match=message):
             check_network(replace(config, network=network))
+
+    def test_attention_variance_is_for_emonext(self, config: RunConfig):
+        optimization = replace(config.optimization, attention_variance=1.0)
+        with pytest.raises(TrainingError, match="attention, which resemotenet does not have"):
+            check_network(replace(config, optimization=optimization))
+        check_network(replace(config, optimization=optimization, network=replace(EMONEXT, size=224)))
+
+    def test_what_a_network_does_not_take_is_not_written(self, config: RunConfig):
+        info = describe(replace(config, network=replace(EMONEXT, size=224, stochastic_depth=0.2)))
+        assert info.arguments == {
+            "num_classes": 7, "in_channels": 3, "width": 1.0, "compact": False, "stochastic_depth": 0.2
+        }  # fmt: skip
+        assert info.explain_layer == "features"
+
+    def test_synthetic_weights_say_so(self, config: RunConfig):
+        info = describe(replace(config, data=None, dataset=Dataset("synthetic", "synthetic")))
+        assert (info.training["data"], info.license["name"]) == ("synthetic", "mit")
+        assert "nothing about people" in info.license["text"]
 
     def test_larger_input_in_the_full_layout(self, config: RunConfig):
         check_network(replace(config, network=Network(size=96, compact=False, width=0.1)))

@@ -23,7 +23,7 @@ def numbered(n: int) -> FaceSet:
 
 
 def rows_of(batches: Batches, epoch: int) -> list[list[int]]:
-    return [rows.tolist() for _, _, rows in batches.epoch(epoch)]
+    return [batch.rows.tolist() for batch in batches.epoch(epoch)]
 
 
 class TestBatches:
@@ -48,11 +48,20 @@ class TestBatches:
 
     def test_pictures_and_targets_are_those_of_the_rows(self):
         faces = numbered(30)
-        for images, distribution, rows in Batches.of(faces, CPU, batch_size=7, seed=0).epoch(0):
+        for images, distribution, rows, _ in Batches.of(faces, CPU, batch_size=7, seed=0).epoch(0):
             assert images.shape == (7, 1, 48, 48)
             assert images.dtype == torch.uint8
             assert images[:, 0, 13, 21].tolist() == rows.tolist()
             np.testing.assert_array_equal(distribution, faces.distribution[rows.numpy()])
+
+    def test_every_process_knows_the_targets_of_the_whole_batch(self):
+        faces = numbered(48)
+        whole = Batches.of(faces, CPU, batch_size=12, seed=0).epoch(2)
+        shares = [Batches.of(faces, CPU, batch_size=12, seed=0, process=p, processes=2).epoch(2) for p in (0, 1)]
+        for one, *parts in zip(whole, *shares, strict=True):
+            np.testing.assert_array_equal(one.all_distribution, faces.distribution[one.rows.numpy()])
+            for part in parts:
+                assert torch.equal(part.all_distribution, one.all_distribution)
 
     def test_what_is_left_of_an_epoch_is_dropped_and_differs_every_time(self):
         batches = Batches.of(numbered(50), CPU, batch_size=12, seed=0)
@@ -81,9 +90,10 @@ class TestBatches:
         rows_of(Batches.of(numbered(40), CPU, batch_size=8, seed=0), 0)
         assert torch.equal(torch.rand(3), expected)
 
-    def test_an_uneven_share(self):
-        with pytest.raises(TrainingError, match="batch of 10 faces cannot be shared evenly by 3 processes"):
-            Batches.of(numbered(40), CPU, batch_size=10, seed=0, processes=3)
+    @pytest.mark.parametrize(("processes", "parts"), [(3, 1), (1, 4), (2, 2)])
+    def test_an_uneven_share(self, processes: int, parts: int):
+        with pytest.raises(TrainingError, match=rf"10 faces cannot be shared evenly by {processes} .* {parts} parts"):
+            Batches.of(numbered(40), CPU, batch_size=10, seed=0, processes=processes, parts=parts)
 
 
 class TestLoadData:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,45 +12,32 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from safetensors.torch import save_file
 
 from resemotenet import create_model, load_model
-from resemotenet.errors import CompactLayoutError, DatasetNotFoundError, DeviceError, TrainingError
+from resemotenet.errors import (
+    CheckpointFormatError,
+    CheckpointNotFoundError,
+    CompactLayoutError,
+    DatasetNotFoundError,
+    DeviceError,
+    TrainingError,
+)
 from resemotenet.results import Predictions, ResultsFolder, read_json
-from training.config import Network, RunConfig
+from tests.training.conftest import assert_same_run
+from training.config import Network, Optimization, RunConfig
 from training.cost import count_macs
 from training.description import describe
 from training.evaluation import predict
 from training.loading import load_data
-from training.loop import _begin, _keep, _LossWatch, resume, train
+from training.loop import _keep, resume, train
+from training.progress import Progress
 from training.recorder import Recorder
+from training.step import LossWatch
 
 
 def accuracies(folder: ResultsFolder) -> list[float]:
     return [line["validation"]["ferplus-strict"]["accuracy"] for line in folder.read_epochs()]
-
-
-def weights(folder: ResultsFolder) -> dict[str, torch.Tensor]:
-    """Everything that training changes, as it stood after the last epoch."""
-    state = Recorder(folder.path).load_state()
-    assert state is not None
-    momentum = {f"momentum.{i}": each["momentum_buffer"] for i, each in state["optimizer"]["state"].items()}
-    return {**{f"model.{k}": v for k, v in state["model"].items()},
-            **{f"average.{k}": v for k, v in state["average"].items()}, **momentum}  # fmt: skip
-
-
-def assert_same_run(one: ResultsFolder, other: ResultsFolder) -> None:
-    """Bit for bit, but for names and times."""
-    first, second = weights(one), weights(other)
-    assert list(first) == list(second)
-    different = [name for name, value in first.items() if not torch.equal(value, second[name])]
-    assert different == []
-    lines = [[{**line, "seconds": 0} for line in folder.read_epochs()] for folder in (one, other)]
-    assert lines[0] == lines[1]
-    for name in ("model/model.safetensors", "predictions/ferplus-strict-validation.npz"):
-        assert (one.path / name).read_bytes() == (other.path / name).read_bytes()
-    results = [read_json(folder.result) for folder in (one, other)]
-    for name in ("chosen", "splits", "also"):
-        assert results[0][name] == results[1][name]
 
 
 class TestAFinishedRun:
@@ -110,6 +98,18 @@ class TestAFinishedRun:
         hits = written.probabilities.argmax(axis=1) == written.targets
         assert (entry["n"], entry["accuracy"]) == (34, hits.mean())
         assert entry["without_leaks"] == {"n": 33, "accuracy": hits[written.ids != "00084"].mean()}
+
+    def test_every_epoch_has_its_time_and_memory(self, finished: ResultsFolder):
+        lines, cost = finished.read_epochs(), read_json(finished.result)["cost"]
+        for line in lines:
+            assert line["seconds"] > 0
+            assert line["images_per_second"] >= 9 * 8 / line["seconds"] * 0.99  # seconds count validation too
+            assert 2**26 < line["peak_memory_bytes"] <= cost["peak_memory_bytes"]
+        seconds = [line["seconds"] for line in lines]
+        assert cost["seconds_per_epoch"] == {
+            "median": np.median(seconds), "least": min(seconds), "most": max(seconds)
+        }  # fmt: skip
+        assert cost["images_per_second"] == np.median([line["images_per_second"] for line in lines])
 
     def test_cost(self, finished: ResultsFolder):
         cost = read_json(finished.result)["cost"]
@@ -201,18 +201,77 @@ class TestStopping:
         assert_same_run(stopped, finished)
 
 
+class TestStoppingWithAMemory:
+    """What looks at the epochs so far must see the same ones after a stop."""
+
+    @staticmethod
+    def stopped_after(config: RunConfig, epoch: int, monkeypatch: pytest.MonkeyPatch) -> Path:
+        method = TestStopping.after(Recorder.save_state, lambda given: given["epoch"] == epoch)
+        monkeypatch.setattr(Recorder, "save_state", method)
+        with pytest.raises(Stop):
+            train(replace(config, results=config.results / "stopped"))
+        monkeypatch.undo()
+        (path,) = (config.results / "stopped").iterdir()
+        return path
+
+    @pytest.fixture
+    def plateau(self, config: RunConfig) -> RunConfig:
+        """AdamW, accumulation and class weights, and a rate that is cut after every epoch that is no better."""
+        changes: dict[str, Any] = {
+            "schedule": "plateau", "plateau_patience": 0, "learning_rate": 0.01, "warmup_epochs": 0.5, "epochs": 5,
+            "optimizer": "adamw", "accumulate": 2, "class_weights": "balanced",
+        }  # fmt: skip
+        return replace(config, optimization=replace(config.optimization, **changes))
+
+    def test_plateaus(self, plateau: RunConfig, monkeypatch: pytest.MonkeyPatch):
+        whole = train(plateau)
+        rates = [line["learning_rate"] for line in whole.read_epochs()]
+        assert min(rates) < max(rates)
+        path = self.stopped_after(plateau, 3, monkeypatch)
+        resume(replace(plateau, results=path.parent), path)
+        lines = [[(each["loss"], each["learning_rate"], each["validation"]) for each in folder.read_epochs()]
+                 for folder in (whole, ResultsFolder(path))]  # fmt: skip
+        assert lines[0] == lines[1]
+
+    def test_a_state_of_the_version_before(self, plateau: RunConfig, monkeypatch: pytest.MonkeyPatch):
+        path = self.stopped_after(plateau, 3, monkeypatch)
+        state = Recorder(path).load_state()
+        assert state is not None
+        values = state.pop("values")
+        assert values == accuracies(ResultsFolder(path))
+        Recorder(path).save_state(state)
+        resume(replace(plateau, results=path.parent), path)
+        after = Recorder(path).load_state()
+        assert after is not None
+        assert after["values"] == accuracies(ResultsFolder(path))
+        assert after["values"][:3] == values
+
+    def test_early_stop(self, config: RunConfig, monkeypatch: pytest.MonkeyPatch):
+        # A rate of nearly nothing: no epoch is better than the first.
+        still = replace(config.optimization, learning_rate=1e-12, patience=2, epochs=9, ema_decay=None)
+        config = replace(config, optimization=still, network=replace(config.network, conv_dropout=0, head_dropout=0))
+        whole = train(config)
+        assert len(whole.read_epochs()) == read_json(whole.result)["cost"]["epochs"] < 9
+        values = accuracies(whole)
+        assert max(values[-2:]) <= max(values[:-2])
+        path = self.stopped_after(config, len(values), monkeypatch)
+        resume(replace(config, results=path.parent), path)
+        assert accuracies(ResultsFolder(path)) == values
+
+
 class TestKeep:
     def test_the_best_so_far_stays_and_the_earlier_of_two_equals(self, config: RunConfig):
         accelerator = Accelerator(cpu=True)
         info = describe(config)
         recorder = Recorder.start(config, "cpu", {})
-        progress = _begin(config, info, accelerator)
+        progress = Progress.begin(config, accelerator)
         kept = []
         for epoch, accuracy in enumerate([0.3, 0.5, 0.4, 0.5, 0.6, 0.1]):
             with torch.no_grad():
                 progress.judged.get_parameter("fc4.bias").fill_(epoch)
             progress.epoch = epoch + 1
-            _keep(recorder, progress, info, "ferplus-strict", {"ferplus-strict": {"accuracy": accuracy}})
+            progress.values.append(accuracy)
+            _keep(recorder, progress, info, "ferplus-strict")
             assert progress.chosen is not None
             model = load_model(recorder.folder.model)
             kept.append(int(model.module.get_parameter("fc4.bias")[0]))
@@ -222,25 +281,29 @@ class TestKeep:
     def test_the_moving_average_is_what_is_kept(self, config: RunConfig):
         info = describe(config)
         recorder = Recorder.start(config, "cpu", {})
-        progress = _begin(config, info, Accelerator(cpu=True))
+        progress = Progress.begin(config, Accelerator(cpu=True))
         assert progress.average is not None
         with torch.no_grad():
             progress.average.module.get_parameter("fc4.bias").fill_(7)
-        _keep(recorder, progress, info, "fer2013", {"fer2013": {"accuracy": 0.5}})
+        progress.values.append(0.5)
+        _keep(recorder, progress, info, "fer2013")
         assert (load_model(recorder.folder.model).module.get_parameter("fc4.bias") == 7).all()
+
+
+IDS = np.array([f"face-{row}" for row in range(50)])
 
 
 class TestLoss:
     def test_one_that_is_not_finite_stops_the_run_and_names_its_faces(self):
-        watch = _LossWatch(epoch=3)
+        watch = LossWatch(3, IDS)
         watch.add(torch.tensor(0.5), torch.tensor([1, 2]))
         watch.add(torch.tensor(float("nan")), torch.tensor([30, 40]))
         watch.add(torch.tensor(0.5), torch.tensor([5, 6]))
-        with pytest.raises(TrainingError, match=r"the loss became nan in epoch 3, on the training rows \[30, 40\]"):
+        with pytest.raises(TrainingError, match=r"became nan in epoch 3, on the training faces face-30, face-40; the"):
             watch.mean()
 
     def test_it_is_looked_at_during_the_epoch(self):
-        watch = _LossWatch(epoch=0)
+        watch = LossWatch(0, IDS)
 
         def add_many() -> None:
             for _ in range(100):
@@ -250,7 +313,7 @@ class TestLoss:
             add_many()
 
     def test_mean(self):
-        watch = _LossWatch(epoch=0)
+        watch = LossWatch(0, IDS)
         losses = np.random.default_rng(0).random(47)
         for loss in losses:
             watch.add(torch.tensor(loss), torch.tensor([0]))
@@ -261,16 +324,21 @@ class TestLoss:
         with pytest.raises(TrainingError) as caught:
             train(absurd)
         found = re.search(
-            r"the loss became (?:nan|inf) in epoch 0, on the training rows \[(.*)\]; .* lower the", str(caught.value)
+            r"the loss became (?:nan|inf) in epoch 0, on the training faces (.*); the last .* lower", str(caught.value)
         )
         assert found is not None
-        rows = [int(row) for row in found[1].split(", ")]
-        assert len(set(rows)) == 8
-        assert set(rows) <= set(range(len(load_data(absurd).train)))
+        faces = found[1].split(", ")
+        assert len(set(faces)) == 8
+        assert set(faces) <= set(load_data(absurd).train.ids)
         (path,) = config.results.iterdir()
         assert not ResultsFolder(path).is_finished
         assert ResultsFolder(path).read_epochs() == []
         assert not ResultsFolder(path).model.exists()
+
+
+BACKBONE = Network(
+    name="resnet18", compact=False, conv_dropout=None, head_dropout=None, backbone=Path("gone.safetensors")
+)
 
 
 class TestBeforeTheStart:
@@ -280,6 +348,10 @@ class TestBeforeTheStart:
             ({"network": Network(size=96)}, CompactLayoutError),
             ({"data": Path("gone.csv")}, DatasetNotFoundError),
             ({"precision": "fp16"}, DeviceError),  # not on a CPU
+            ({"optimization": Optimization(batch_size=8, accumulate=3)}, TrainingError),
+            ({"network": BACKBONE}, CheckpointNotFoundError),
+            ({"network": replace(BACKBONE, name="resnet18", backbone=Path(__file__))}, CheckpointFormatError),
+            ({"network": Network(backbone=Path("x.pth"))}, TrainingError),
         ],
     )
     def test_what_cannot_be_trained_leaves_no_folder(self, config: RunConfig, change: Any, error: type[Exception]):
@@ -304,7 +376,40 @@ class TestVariants:
         assert load_model(folder.model).preprocess.size == 64
         assert read_json(folder.result)["splits"]["validation"]["n"] == 34
 
-    def test_bfloat16(self, config: RunConfig):
-        folder = train(replace(config, precision="bf16", optimization=replace(config.optimization, epochs=1)))
-        assert folder.is_finished
+    @pytest.mark.parametrize("ema_decay", [None, 0.5])
+    def test_bfloat16_is_judged_in_full_precision(self, config: RunConfig, ema_decay: float | None):
+        optimization = replace(config.optimization, epochs=2, ema_decay=ema_decay)
+        folder = train(replace(config, precision="bf16", optimization=optimization))
+        result = read_json(folder.result)
+        line = folder.read_epochs()[result["chosen"]["epoch"]]["validation"]["ferplus-strict"]
         assert np.isfinite(folder.read_epochs()[0]["loss"])
+        assert line["nll"] == pytest.approx(result["splits"]["validation"]["nll"], rel=1e-4)
+
+    def test_compiled_it_is_the_same_run(
+        self, config: RunConfig, finished: ResultsFolder, monkeypatch: pytest.MonkeyPatch
+    ):
+        # The backend that needs no compiler: what is traced is run by the usual kernels.
+        monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+        assert_same_run(train(replace(config, compile=True)), finished)
+
+    def test_another_network(self, config: RunConfig):
+        network = Network(name="resnet18", compact=False, conv_dropout=None, head_dropout=None, size=48, channels=1)
+        folder = train(replace(config, network=network, optimization=replace(config.optimization, epochs=1)))
+        model = load_model(folder.model)
+        assert model.info.architecture == "resnet18"
+        assert read_json(folder.result)["splits"]["validation"]["n"] == 34
+
+    def test_from_a_backbone(self, config: RunConfig, tmp_path: Path):
+        given = create_model("resnet18", num_classes=1000).state_dict()
+        save_file({name: value.clone() for name, value in given.items()}, tmp_path / "imagenet.safetensors")
+        network = Network(
+            name="resnet18", compact=False, conv_dropout=None, head_dropout=None, size=48,
+            backbone=tmp_path / "imagenet.safetensors",
+        )  # fmt: skip
+        # A rate of nearly nothing leaves the weights where they started.
+        optimization = replace(config.optimization, epochs=1, learning_rate=1e-12, ema_decay=None)
+        folder = train(replace(config, network=network, optimization=optimization))
+        model = load_model(folder.model)
+        for name in ("conv1.weight", "layer4.1.conv2.weight"):
+            torch.testing.assert_close(model.module.get_parameter(name).detach(), given[name])
+        assert model.info.training["backbone"] == "imagenet.safetensors"

@@ -7,7 +7,17 @@ import torch
 from torch import nn
 
 from training.config import Optimization
-from training.optimization import build_average, build_optimizer, learning_rate, loss_function
+from training.optimization import (
+    attention_variance,
+    build_average,
+    build_optimizer,
+    class_weights,
+    has_stalled,
+    learning_rate,
+    loss_sum,
+    plateaus,
+    weight_sum,
+)
 
 STEPS = 10  # an epoch
 
@@ -37,6 +47,28 @@ class TestSchedule:
         assert rates[:20] == self.rates(self.config)[:20]
         assert set(rates[20:]) == {0.5}
 
+    def test_plateau_falls_with_every_plateau_so_far(self):
+        config = replace(self.config, schedule="plateau", plateau_factor=0.1, plateau_patience=1)
+        for values, rate in [
+            ([], 0.5),
+            ([0.3, 0.4, 0.4], 0.5),
+            ([0.3, 0.4, 0.4, 0.1], 0.05),
+            ([0.3, 0.4, 0.4, 0.1, 0.2, 0.2], 0.005),
+            ([0.3, 0.4, 0.4, 0.1, 0.5, 0.2], 0.05),
+        ]:
+            assert learning_rate(50, STEPS, config, values) == pytest.approx(rate)
+        assert learning_rate(0, STEPS, config, [0.3] * 9) == pytest.approx(0.5 / 21)  # the warm-up knows no plateau
+
+    def test_restarts_repeat_a_short_cosine_with_its_warm_up(self):
+        config = replace(self.config, schedule="restarts", warmup_epochs=0.2, cycle_epochs=1.5)
+        rates = self.rates(config)
+        cycle = self.rates(replace(config, schedule="cosine", epochs=1))[:2]
+        assert rates[:2] == cycle
+        assert rates[2] == 0.5
+        assert rates[2:15] == sorted(rates[2:15], reverse=True)
+        assert rates[14] < 0.02
+        assert rates[15:30] == rates[:15] == rates[30:45]
+
     def test_without_warm_up_it_starts_at_the_peak(self):
         assert learning_rate(0, STEPS, replace(self.config, warmup_epochs=0)) == 0.5
 
@@ -44,6 +76,37 @@ class TestSchedule:
         rates = self.rates(replace(self.config, warmup_epochs=20))
         assert rates == sorted(rates)
         assert rates[-1] == pytest.approx(0.5 * 100 / 201)
+
+
+class TestValues:
+    @pytest.mark.parametrize("patience", [0, 1, 3])
+    def test_plateaus_are_those_of_torch(self, patience: int):
+        random = torch.Generator().manual_seed(patience)
+        values = (torch.rand(200, generator=random) + torch.linspace(0, 1, 200)).mul(20).round().tolist()
+        optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, mode="max", factor=0.5, patience=patience, threshold=0, eps=0
+        )
+        for epoch, value in enumerate(values, start=1):
+            scheduler.step(value)
+            assert optimizer.param_groups[0]["lr"] == 0.5 ** plateaus(values[:epoch], patience)
+        assert plateaus(values, patience) > 3
+
+    @pytest.mark.parametrize(
+        ("values", "stalled"),
+        [
+            ([], False),
+            ([0.5, 0.4], False),
+            ([0.5, 0.4, 0.4], True),
+            ([0.5, 0.5, 0.5], True),
+            ([0.5, 0.4, 0.6], False),
+            ([0.5, 0.4, 0.6, 0.6], False),
+            ([0.5, 0.4, 0.6, 0.6, 0.6], True),
+        ],
+    )
+    def test_stalled_after_two_epochs_without_a_better_one(self, values: list[float], stalled: bool):
+        assert has_stalled(values, 2) is stalled
+        assert not has_stalled(values, None)
 
 
 class TestOptimizer:
@@ -68,6 +131,25 @@ class TestOptimizer:
         groups = build_optimizer(model, Optimization()).param_groups
         listed = [id(parameter) for group in groups for parameter in group["params"]]
         assert sorted(listed) == sorted(id(parameter) for parameter in model.parameters())
+
+    def test_decay_on_everything(self):
+        (group,) = build_optimizer(self.model(), Optimization(decay="all", weight_decay=0.3)).param_groups
+        assert len(group["params"]) == len(list(self.model().parameters()))
+        assert group["weight_decay"] == 0.3
+
+    def test_frozen_parameters_are_left_alone(self):
+        model = self.model()
+        assert isinstance(model, nn.Sequential)
+        model[0].requires_grad_(False)
+        listed = {id(p) for group in build_optimizer(model, Optimization()).param_groups for p in group["params"]}
+        assert listed == {id(p) for p in (*model[1].parameters(), *model[3].parameters())}
+
+    def test_adamw(self):
+        config = Optimization(optimizer="adamw", learning_rate=0.1, weight_decay=0.5, momentum=0.8)
+        optimizer = build_optimizer(self.model(), config)
+        assert type(optimizer) is torch.optim.AdamW
+        assert [group["weight_decay"] for group in optimizer.param_groups] == [0.5, 0.0]
+        assert {group["betas"] for group in optimizer.param_groups} == {(0.8, 0.999)}
 
     def test_nesterov_momentum(self):
         weight = nn.Parameter(torch.tensor([[1.0]]))
@@ -129,15 +211,37 @@ class TestLoss:
 
     def test_cross_entropy_against_shares(self):
         logs = [[x - math.log(sum(math.exp(y) for y in row)) for x in row] for row in self.logits.tolist()]
-        expected = -(0.7 * logs[0][0] + 0.3 * logs[0][1] + logs[1][2]) / 2
-        assert loss_function(self.logits, self.distribution, Optimization()).item() == pytest.approx(expected)
+        expected = -(0.7 * logs[0][0] + 0.3 * logs[0][1] + logs[1][2])
+        assert loss_sum(self.logits, self.distribution, Optimization()).item() == pytest.approx(expected)
+        assert weight_sum(self.distribution, None) == 2
 
     def test_label_smoothing_mixes_in_equal_shares(self):
         smoothed = 0.9 * self.distribution + 0.1 / 3
-        expected = loss_function(self.logits, smoothed, Optimization()).item()
-        found = loss_function(self.logits, self.distribution, Optimization(label_smoothing=0.1)).item()
+        expected = loss_sum(self.logits, smoothed, Optimization()).item()
+        found = loss_sum(self.logits, self.distribution, Optimization(label_smoothing=0.1)).item()
         assert found == pytest.approx(expected)
 
     def test_half_precision_logits_are_summed_in_full(self):
-        loss = loss_function(self.logits.to(torch.bfloat16), self.distribution, Optimization())
+        loss = loss_sum(self.logits.to(torch.bfloat16), self.distribution, Optimization())
         assert loss.dtype == torch.float32
+
+    def test_class_weights_are_torchs_weighted_mean(self):
+        torch.manual_seed(0)
+        logits, targets = torch.randn(20, 7), torch.randint(0, 7, (20,))
+        distribution, weights = nn.functional.one_hot(targets, 7).float(), torch.rand(7) + 0.5
+        mean = loss_sum(logits, distribution, Optimization(), weights) / weight_sum(distribution, weights)
+        torch.testing.assert_close(mean, nn.functional.cross_entropy(logits, targets, weights))
+
+    def test_balanced_weights(self):
+        distribution = torch.eye(3)[[0, 0, 0, 0, 1, 1]]
+        assert class_weights(distribution, Optimization()) is None
+        weights = class_weights(distribution, Optimization(class_weights="balanced"))
+        assert weights is not None
+        # 6 faces of 3 emotions: 6 / (3 * 4), 6 / (3 * 2), and one that never occurs counts as one face.
+        assert weights.tolist() == pytest.approx([0.5, 1.0, 2.0])
+        assert weight_sum(distribution, weights) == pytest.approx(6 * 2 / 3)
+
+    def test_attention_variance_by_hand(self):
+        attention = torch.tensor([[0.75, 0.25], [0.5, 0.5]])
+        assert attention_variance(attention).item() == pytest.approx((0.25**2 + 0.25**2) / 4)
+        assert attention_variance(torch.full((5, 5), 0.2)).item() == pytest.approx(0)

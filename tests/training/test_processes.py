@@ -6,32 +6,40 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import pytest
+import torch
+from accelerate import Accelerator
 
-from resemotenet import load_model
-from resemotenet.results import Predictions, ResultsFolder, read_json
+from resemotenet.results import ResultsFolder, read_json
+from tests.training.conftest import STILL, assert_same_run
+from tests.training.killed import MOMENTS
+from tests.training.shared_gradient import gradient
+from training.cli import main
 from training.config import RunConfig
-from training.evaluation import predict
+from training.evaluation import evaluate_run
 from training.loading import load_data
+from training.loop import resume
 from training.recorder import Recorder
 
 ROOT = Path(__file__).resolve().parents[2]
 # One thread each, so that two processes do not fight over two cores.
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 SETTINGS = (
     "train", "bundled", "--network.width", "0.0625", "--network.head-dropout", "0", "--optimization.batch-size", "8",
     "--optimization.learning-rate", "0.2", "--optimization.ema-decay", "0.5", "--device", "cpu",
 )  # fmt: skip
 
 
-def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+def python(*arguments: str, threads: int = 1) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=600,
@@ -82,6 +90,46 @@ def test_killed_in_the_middle_of_an_epoch_and_resumed(config: RunConfig):
     assert leftovers == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_at_the_worst_moment_and_resumed(
+    config: RunConfig, finished: ResultsFolder, tmp_path: Path, moment: str
+):
+    (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
+    script = str(Path(__file__).with_name("killed.py"))
+    done = python(script, str(tmp_path / "config.json"), moment, threads=torch.get_num_threads())
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    (path,) = config.results.iterdir()
+    killed = ResultsFolder(path)
+    assert not killed.is_finished
+    state = Recorder(path).load_state()
+    assert state is not None
+    assert state["epoch"] == MOMENTS[moment][1]
+
+    resume(config, path)
+    assert_same_run(killed, finished)
+    assert [each.name for each in path.rglob(".*")] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
+def test_ctrl_c_in_the_middle_of_an_epoch_and_resumed(config: RunConfig, finished: ResultsFolder):
+    # A run that was only begun, so that the command line needs no settings of its own.
+    begun = Recorder.start(config, "cpu", {}).folder
+    script = str(Path(__file__).with_name("killed.py"))
+    done = python(script, "ctrl-c", "resume", str(begun.path), threads=torch.get_num_threads())
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "training: interrupted; 'resume' goes on from the last whole epoch"
+    assert "Traceback" not in done.stderr
+    assert not begun.is_finished
+    assert len(begun.read_epochs()) == 2
+
+    assert main(["resume", str(begun.path)]) == 0
+    assert_same_run(begun, finished)
+    resumptions = read_json(begun.environment)["resumptions"]
+    assert [each["epoch"] for each in resumptions] == [0, 2]
+    assert resumptions[-1]["versions"]["torch"] == version("torch")
+
+
 def test_from_training_to_figures_without_the_libraries_of_the_pages(config: RunConfig):
     """None in sys.modules makes every import of that name fail."""
     barred = ("gradio", "streamlit", "facenet_pytorch", "torchvision", "demo", "dashboard")
@@ -100,21 +148,15 @@ def test_from_training_to_figures_without_the_libraries_of_the_pages(config: Run
 
 
 def test_two_processes(config: RunConfig):
-    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    done = python(*launch, "-m", "training", *settings(config, epochs=3))
+    done = python(*TWO, "-m", "training", *settings(config, epochs=3))
     assert done.returncode == 0, done.stderr
     (path,) = config.results.iterdir()  # one folder, of the main process
+    assert [line.split(":")[0] for line in done.stdout.splitlines() if line.startswith(("results", "finished"))] == [
+        "results folder",
+        "finished",
+    ]
     folder = ResultsFolder(path)
     assert [line["epoch"] for line in folder.read_epochs()] == [0, 1, 2]
-
-    # What two processes wrote is what one reads from the same model.
-    scored = load_data(config).scored["validation"]
-    for name, faces in scored.items():
-        together = Predictions.load(folder.predictions(name, "validation"))
-        alone = predict(load_model(folder.model), faces)
-        np.testing.assert_allclose(together.probabilities, alone.probabilities, atol=1e-5)
-        np.testing.assert_array_equal(together.targets, alone.targets)
-        np.testing.assert_array_equal(together.ids, alone.ids)
 
     # The epoch was judged by the very weights that were kept: both processes had the same BN statistics.
     result = read_json(folder.result)
@@ -122,3 +164,53 @@ def test_two_processes(config: RunConfig):
     judged = folder.read_epochs()[result["chosen"]["epoch"]]["validation"]["ferplus-strict"]
     assert judged["accuracy"] == result["splits"]["validation"]["accuracy"]
     assert judged["nll"] == pytest.approx(result["splits"]["validation"]["nll"], rel=1e-5)
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="two processes need two GPUs")
+def test_a_batch_that_two_cannot_share(config: RunConfig):
+    """Nothing says that it is the CPU they are to use; they find each other all the same."""
+    done = python(*TWO, "-m", "training", *settings(config, epochs=1)[:-2], "--results", str(config.results),
+                  "--optimization.batch-size", "9", "--device", "auto")  # fmt: skip
+    assert done.returncode != 0
+    assert "9 faces cannot be shared evenly by 2 processes" in done.stderr
+    assert not config.results.exists()
+
+
+class TestOneBatchSharedByTwo:
+    """The same batch and the same run, once by two processes and once by one."""
+
+    @pytest.fixture
+    def shared(self, config: RunConfig) -> RunConfig:
+        """Everything on that could tell shares apart, nothing that is drawn at random."""
+        optimization = replace(config.optimization, class_weights="balanced", label_smoothing=0.1, accumulate=2)
+        return replace(config, optimization=optimization, augmentation=STILL)
+
+    def test_gradient_and_predictions(
+        self, shared: RunConfig, finished: ResultsFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        (tmp_path / "config.json").write_text(json.dumps(shared.to_dict()))
+        script = str(Path(__file__).with_name("shared_gradient.py"))
+        done = python(*TWO, script, str(tmp_path / "config.json"), str(tmp_path), str(finished.path))
+        assert done.returncode == 0, done.stderr
+
+        (loss, first), (other_loss, second) = (torch.load(tmp_path / f"gradient-{rank}.pt") for rank in (0, 1))
+        whole_loss, whole = gradient(
+            replace(shared, optimization=replace(shared.optimization, accumulate=1)), Accelerator(cpu=True)
+        )
+        assert (loss + other_loss) / 2 == pytest.approx(whole_loss, rel=1e-5)
+        assert loss != pytest.approx(other_loss, rel=1e-3)  # each had faces of its own
+        assert set(first) == set(second) == set(whole)
+        for name, expected in whole.items():
+            assert torch.equal(first[name], second[name])
+            torch.testing.assert_close(first[name], expected, rtol=0, atol=1e-5)
+        assert max(value.abs().max() for value in whole.values()) > 1e-2
+
+        together = {path.name: path.read_bytes() for path in (finished.path / "predictions").iterdir()}
+        monkeypatch.setattr("training.evaluation._BATCH", 8)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # as the two had; sums over more threads round differently
+        try:
+            evaluate_run(finished, load_data(shared).scored, "validation")
+        finally:
+            torch.set_num_threads(threads)
+        assert together == {path.name: path.read_bytes() for path in (finished.path / "predictions").iterdir()}

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from resemotenet.errors import ResultsError
-from resemotenet.results import read_json
+from resemotenet.results import read_json, write_json
 from training.config import RunConfig
 from training.recorder import Recorder
 
@@ -36,6 +36,43 @@ def test_no_run_is_written_over(config: RunConfig, monkeypatch: pytest.MonkeyPat
     assert first.run == "tiny-resemotenet-ferplus-s0-20270115T080000Z"
     with pytest.raises(ResultsError, match="20270115T080000Z exists already; wait a second and start again"):
         Recorder.start(config, "cpu", {})
+
+
+def test_a_folder_is_there_whole_or_not_at_all(config: RunConfig):
+    class Unwritable:
+        pass
+
+    with pytest.raises(TypeError):
+        Recorder.start(config, "cpu", {"images": Unwritable()})
+    assert [path.name for path in config.results.iterdir() if not path.name.startswith(".")] == []
+
+
+def test_every_resumption_is_entered(config: RunConfig):
+    recorder = Recorder.start(config, "cpu (test)", {})
+    first = read_json(recorder.folder.environment)
+    assert first["resumptions"] == []
+    recorder.resumed(3, "another device")
+    recorder.resumed(5, "cpu (test)")
+    environment = read_json(recorder.folder.environment)
+    assert {name: environment[name] for name in first if name != "resumptions"} == {
+        name: value for name, value in first.items() if name != "resumptions"
+    }
+    assert [(each["epoch"], each["device"]) for each in environment["resumptions"]] == [
+        (3, "another device"), (5, "cpu (test)")
+    ]  # fmt: skip
+    for each in environment["resumptions"]:
+        assert each["versions"]["torch"] == version("torch")
+        assert re.fullmatch(r"\d{8}T\d{6}Z", each["time"])
+        assert set(each) >= {"commit", "dirty", "command", "threads"}
+
+
+def test_runs_from_before_resumptions_were_entered(config: RunConfig):
+    recorder = Recorder.start(config, "cpu", {})
+    environment = read_json(recorder.folder.environment)
+    del environment["resumptions"]
+    write_json(recorder.folder.environment, environment)
+    recorder.resumed(1, "cpu")
+    assert len(read_json(recorder.folder.environment)["resumptions"]) == 1
 
 
 def test_seeds_have_folders_of_their_own(config: RunConfig):

@@ -1,5 +1,6 @@
 """Every layout on data drawn here, every error, and the published counts on the real file where there is one."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +34,15 @@ def table(fake: Fake, tmp_path: Path) -> tuple[pd.DataFrame, Path]:
     """fer2013.csv as a table to spoil, and where to write it."""
     path = write_csv(fake, tmp_path / "fer2013.csv")
     return pd.read_csv(path, dtype=str), path
+
+
+def tiff(value: float) -> bytes:
+    """A black 48x48 image of 32-bit floats with one pixel of this value."""
+    pixels = np.zeros((48, 48), np.float32)
+    pixels[3, 5] = value
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "TIFF")
+    return buffer.getvalue()
 
 
 def small_votes(*rows: dict[str, int]) -> FER2013:
@@ -248,6 +258,12 @@ class TestDefinitions:
         with pytest.raises(ValueError, match=r"splits: train, validation, test; labels: fer2013, ferplus-strict"):
             small_votes({}).split(split, labels)
 
+    @pytest.mark.parametrize("labels", ["ferplus-strict", "ferplus-usual", "ferplus-soft"])
+    def test_a_split_that_a_definition_leaves_empty(self, labels: str):
+        data = small_votes({"contempt": 10}, {"NF": 7, "fear": 3})
+        with pytest.raises(DatasetFormatError, match=rf"no Training image has a label under {labels}, so train is"):
+            data.split("train", labels)
+
     def test_no_votes(self):
         with pytest.raises(DatasetFormatError, match=r"no FER\+ votes; put fer2013new.csv beside"):
             replace(small_votes({}), votes=None).split("train", "ferplus-soft")
@@ -305,10 +321,11 @@ class TestErrors:
             ("pixels", "1 2 3", r"row 20: 3 pixels, expected 2304"),
             ("pixels", " ".join(["0"] * 2305), r"row 20: 2305 pixels"),
             ("pixels", "x " + " ".join(["0"] * 2303), r"row 20: a pixel is no whole number \(.*'x'"),
-            ("pixels", "nan " + " ".join(["0"] * 2303), r"row 20: a pixel is no whole number"),
+            ("pixels", "nan " + " ".join(["0"] * 2303), r"row 20: a pixel is NaN or infinite, expected 0 to 255"),
+            ("pixels", " ".join(["0"] * 2303) + " -inf", r"row 20: a pixel is NaN or infinite"),
             ("pixels", "0.5 " + " ".join(["0"] * 2303), r"row 20: a pixel is no whole number"),
             ("pixels", "9" * 30 + " 0" * 2303, r"row 20: a pixel is no whole number"),
-            ("pixels", None, r"row 20: a pixel is no whole number"),
+            ("pixels", None, r"row 20: a pixel is NaN"),
             ("pixels", "256 " + " ".join(["0"] * 2303), r"row 20: pixels from 0 to 256, expected 0 to 255"),
             ("pixels", "-1 " + " ".join(["0"] * 2303), r"row 20: pixels from -1 to 0"),
         ],
@@ -327,6 +344,8 @@ class TestErrors:
             (b"RIFF????WEBP", "the image cannot be decoded"),
             (None, "image is NoneType, expected encoded bytes"),
             (fake_fer2013.encode(np.zeros((47, 48), np.uint8)), "the image is 48x47, expected 48x48"),
+            (tiff(np.nan), "a pixel is NaN or infinite, expected 0 to 255"),
+            (tiff(0.5), r"the image has float32 pixels from 0\.0 to 0\.5, expected 8 bits each"),
         ],
     )
     def test_broken_image(self, fake: Fake, tmp_path: Path, image: bytes | None, message: str):

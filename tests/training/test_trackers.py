@@ -1,0 +1,63 @@
+"""Trackers are other people's packages: what is sent is looked at where one is installed."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from resemotenet.errors import TrainingError
+from resemotenet.results import ResultsFolder
+from training.config import RunConfig
+from training.loop import train
+from training.trackers import check_tracker
+
+TRACKERS = ("tensorboard", "trackio", "wandb")
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_a_package_that_is_not_there_is_named_before_the_run(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setitem(sys.modules, name, None)  # every import of it fails
+    with pytest.raises(TrainingError, match=rf"track '{name}' needs the package {name}, .* pip install {name}"):
+        train(replace(config, track=name))  # type: ignore[arg-type]
+    assert not config.results.exists()
+
+
+def test_off_needs_nothing(monkeypatch: pytest.MonkeyPatch):
+    for name in TRACKERS:
+        monkeypatch.setitem(sys.modules, name, None)
+    check_tracker("none")
+
+
+def test_tensorboard_gets_every_epoch(config: RunConfig):
+    events_of = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator").EventAccumulator
+    folder = train(replace(config, track="tensorboard", optimization=replace(config.optimization, epochs=2)))
+    events = events_of(str(folder.path / "tensorboard"))
+    events.Reload()
+    for name, value in (("loss", "loss"), ("validation/ferplus-strict/accuracy", "accuracy")):
+        found = [event.value for event in events.Scalars(name)]
+        lines = folder.read_epochs()
+        expected = [line["loss"] if value == "loss" else line["validation"]["ferplus-strict"][value] for line in lines]
+        assert found == pytest.approx(expected, rel=1e-6)
+    assert [event.step for event in events.Scalars("loss")] == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["trackio", "wandb"])
+def test_the_others_take_what_is_sent(config: RunConfig, tmp_path: Path, name: str):
+    """In a process of its own, offline, with its files in a folder of the test."""
+    pytest.importorskip(name)
+    done = subprocess.run(
+        [sys.executable, "-m", "training", "train", "bundled", "--data", str(config.data), "--track", name,
+         "--results", str(config.results), "--network.width", "0.0625", "--optimization.batch-size", "16",
+         "--optimization.epochs", "1", "--device", "cpu"],
+        env={**os.environ, "WANDB_MODE": "offline", "WANDB_DIR": str(tmp_path), "HF_HOME": str(tmp_path),
+             "TRACKIO_DIR": str(tmp_path / "trackio"), "OMP_NUM_THREADS": "1"},
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (path,) = config.results.iterdir()
+    assert ResultsFolder(path).is_finished
