@@ -150,7 +150,7 @@ def explain_face(predictor: EmotionPredictor, asked: Any) -> dict[str, Any]:
         sentence}.
     """
     try:
-        crop, label = _asked_crop(asked), asked.get("label")
+        crop, label = _asked_crop(asked), asked["label"]
         if label not in predictor.labels:
             raise ImageError("There is no such emotion.")
     except ImageError as error:
@@ -163,13 +163,14 @@ def explain_face(predictor: EmotionPredictor, asked: Any) -> dict[str, Any]:
 
 def _asked_crop(asked: Any) -> Image.Image:
     match asked:
-        case {"picture": str(picture), "box": None}:
+        case {"picture": str(picture), "box": None, "label": _}:
             return guard.open_picture(guard.decode_data_uri(picture), max_side=_MAX_EXPLAINED)
-        case {"picture": str(picture), "box": [*box]} if all(type(value) in (int, float) for value in box):
+        case {"picture": str(picture), "box": [*box], "label": _} if all(type(value) in (int, float) for value in box):
             image = guard.open_picture(guard.decode_data_uri(picture), max_side=_MAX_EXPLAINED)
-            inside = clip(tuple(box), image.size) if len(box) == 4 else None
-            if inside == tuple(box):
-                return image.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3])))
+            if len(box) == 4 and clip((box[0], box[1], box[2], box[3]), image.size) == tuple(box):
+                crop = image.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3])))
+                if crop.width and crop.height:
+                    return crop
     raise ImageError("There is no face in this call.")
 
 

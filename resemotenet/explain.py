@@ -30,11 +30,11 @@ from .preprocessing import Crop
 # How many crops are explained at once: bounds the memory, the graph of one crop is a few hundred kilobytes.
 _BATCH = 64
 
-# The bright half of the colour map inferno (Smith and van der Walt, CC0), dark to bright: its lightness grows all the
-# way, so the heat is read in the same order with any colour vision, and in print.
-_COLORS = np.array([(188, 55, 84), (228, 90, 49), (249, 142, 9), (249, 203, 53), (252, 255, 164)], np.float32)
-# The grey crop is darkened below the darkest of those colours, so that heat makes every pixel brighter.
-_BENEATH = 0.5
+# The bright end of the colour map inferno (Smith and van der Walt, CC0). Its lightness grows all the way, so the heat
+# is read in the same order with any colour vision, and in print.
+_COLORS = np.array([(228, 90, 49), (249, 142, 9), (249, 203, 53), (252, 255, 164)], np.float32)
+# The crop's white, darkened, is below the darkest of those colours: heat makes every pixel brighter, skin or shadow.
+_BENEATH = 0.45
 # How much of the colour covers the crop where the heat is 1.
 _OPACITY = 0.75
 
@@ -87,7 +87,7 @@ def explain(model: LoadedModel, crops: Sequence[Crop], label: str | None = None)
 
 
 def overlay(crop: Crop, explanation: Explanation) -> Image.Image:
-    """The heat over the grey, darkened crop: dark red, orange, yellow, the brighter the hotter.
+    """The heat over the grey, darkened crop: orange to light yellow, the brighter the hotter.
 
     Args:
         crop: the one that was explained, or the same part of the picture at any size.
@@ -113,12 +113,16 @@ def overlay(crop: Crop, explanation: Explanation) -> Image.Image:
 def _explain(model: LoadedModel, net: nn.Module, batch: Tensor, label: str | None) -> list[Explanation]:
     probabilities = model.probabilities(batch).numpy()
     chosen = probabilities.argmax(axis=1) if label is None else np.full(len(batch), model.labels.index(label))
-    batch, targets = batch.to(model.device), torch.from_numpy(chosen).to(model.device)
+    targets = torch.from_numpy(chosen).to(model.device)
     layer = model.info.explain_layer
     assert layer is not None
-    evidence = _evidence(net, layer, batch, targets)
+    batch = batch.to(model.device)
     if model.info.views == "flip":
-        evidence = (evidence + _evidence(net, layer, batch.flip(-1), targets).flip(-1)) / 2
+        views = _evidence(net, layer, torch.cat([batch, batch.flip(-1)]), targets.repeat(2))
+        straight, mirrored = views.chunk(2)
+        evidence = (straight + mirrored.flip(-1)) / 2
+    else:
+        evidence = _evidence(net, layer, batch, targets)
     heat = _heat(evidence, model.preprocess.size).cpu().numpy()
     cells = evidence.cpu().numpy()
     return [
@@ -132,11 +136,20 @@ def _private(module: nn.Module) -> nn.Module:
     tensors = (*module.parameters(), *module.buffers())
     # Tensors made in inference mode cannot take part in a graph; these alone are copied.
     shared = {id(tensor): tensor.clone() if tensor.is_inference() else tensor.detach() for tensor in tensors}
-    return copy.deepcopy(module, shared).eval()
+    return copy.deepcopy(module, shared)
 
 
 def _evidence(net: nn.Module, layer: str, batch: Tensor, targets: Tensor) -> Tensor:
     """HiResCAM of the logits ``targets`` (N,) at ``layer``: (N, C, S, S) -> (N, h, w), not clipped at zero."""
+    activation, gradient = _at_layer(net, layer, batch, targets)
+    return (gradient * activation).sum(dim=1).float()
+
+
+def _at_layer(net: nn.Module, layer: str, batch: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """What ``layer`` gives, (N, C, h, w), and the gradient of each crop's logit with respect to it.
+
+    ``net`` must be this thread's own (``_private``): it gets a hook for the time of the call.
+    """
     outputs: list[Tensor] = []
 
     def start_here(_module: nn.Module, _arguments: object, output: Tensor) -> Tensor:
@@ -153,7 +166,7 @@ def _evidence(net: nn.Module, layer: str, batch: Tensor, targets: Tensor) -> Ten
         shapes = [tuple(output.shape) for output in outputs]
         raise ValueError(f"explain_layer {layer!r} must give one map (N, C, h, w) of several cells, got {shapes}")
     (gradient,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), outputs[0])
-    return (gradient * outputs[0].detach()).sum(dim=1).float()
+    return outputs[0].detach(), gradient
 
 
 def _heat(evidence: Tensor, size: int) -> Tensor:

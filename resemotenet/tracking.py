@@ -152,7 +152,9 @@ def _smooth(face: "FaceEmotion", before: Track, time: float, smoothing: float) -
     """Exponential smoothing with the true time between the frames, so that it is the same at any frame rate."""
     if set(before.probabilities) != set(face.probabilities):
         raise ValueError(f"the state is of a model with the labels {sorted(before.probabilities)}; begin anew")
-    weight = 1.0 if smoothing == 0 else 1 - math.exp(-(time - before.seen) / smoothing)
+    if smoothing == 0:
+        return face
+    weight = 1 - math.exp(-(time - before.seen) / smoothing)
     old = before.probabilities
     mixed = {label: old[label] + weight * (new - old[label]) for label, new in face.probabilities.items()}
     label = max(mixed, key=mixed.__getitem__)

@@ -41,6 +41,7 @@ function picture(source, description) {
 }
 
 function ask({ picture: data = null, example = null }, source) {
+  if (root.offsetParent === null) document.querySelector("#tabs [role=tab]").click(); // pasted while elsewhere
   stopCamera();
   picture(source, "The picture that is being read");
   show("working", "Looking for faces…");

@@ -174,7 +174,7 @@ def test_the_camera_takes_one_picture_and_is_let_go(visit: Visit):
     page = visit(camera=True)
     page.get_by_role("button", name="Use the camera").click()
     expect_state(page, "camera", "Look at the camera.")
-    track = page.evaluate_handle("document.querySelector('.live').srcObject.getTracks()[0]")
+    track = page.evaluate_handle("document.querySelector('.picker .camera').srcObject.getTracks()[0]")
     page.get_by_role("button", name="Take the picture").click()
     expect_state(page, "done", "No face was found in this picture.")  # the fake camera shows a pattern
     assert track.evaluate("track => track.readyState") == "ended"
