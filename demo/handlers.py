@@ -178,7 +178,8 @@ def _reason(explanation: Explanation) -> str:
     share = markup.percent(explanation.probability)
     if not explanation.heat.any():
         return f"{share}. Nothing in this face speaks for {explanation.label}."
+    rows, columns = explanation.evidence.shape
     return (
-        f"{share}. The brighter, the more this place of the face spoke for {explanation.label}. "
-        "It is what the network used, not what the person feels."
+        f"{share}. The brighter a place, the more it spoke for {explanation.label}. This is what the network used "
+        f"(HiResCAM, {columns} by {rows} cells), not what the person feels."
     )

@@ -4,14 +4,19 @@ The method is HiResCAM (Draelos and Carin, 2020, https://arxiv.org/abs/2011.0889
 config.json names, every activation times the gradient of the emotion's logit with respect to it, summed over channels.
 Grad-CAM (Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391) first averages that gradient over the map. It is
 made for the last map of a network; after ResEmoteNet's squeeze-and-excitation three blocks follow, a channel may count
-for an emotion at the mouth and against it at the brow, and the average loses which. Measured on faces nobody trained
-on (tests/benchmarks/explain_study.py has the table), hiding the hottest fifth of a crop takes __HIRES__ of the
-probability away with HiResCAM, __GRADCAM__ with Grad-CAM, __RANDOM__ where a random fifth is hidden.
+for an emotion at the mouth and against it at the brow, and the average loses which: of the gradient's energy it keeps
+an eighth. On 1,000 PublicTest faces and the bundled weights (tests/benchmarks/explain_study.py has the tables), hiding
+the hottest fifth of the crop takes 0.365 off the probability of the predicted emotion with HiResCAM, 0.229 with
+Grad-CAM, and 0.105 when HiResCAM's region is moved to a random place. Hiding what is hottest in the mean of all
+its maps takes 0.257 off: Grad-CAM tells less about a face than not looking at it.
 
 What such a map does not say. It is as coarse as the layer's map (6x6 cells on 48 px, 8x8 on 64 px, each cell fed by a
 larger patch), so it shows regions, not features. It shows what this network used, which need not be what a person
 would use, and never why somebody feels something or whether they do. Its scale is its own: the hottest place of every
 crop is 1, however weak the evidence; compare places within a map, not maps. Evidence against the emotion is not drawn.
+It says least about "neutral", which is also what is read where an expression is missing: hiding the hottest fifth takes
+0.188 off there and beats the moved region for 83 % of the faces; for the other emotions 94 % or more. Another crop of
+the same face can move such a map.
 """
 
 import copy
@@ -27,7 +32,7 @@ from torch import Tensor, nn
 from .checkpoint import LoadedModel
 from .preprocessing import Crop
 
-# How many crops are explained at once: bounds the memory, the graph of one crop is a few hundred kilobytes.
+# How many crops are explained at once: bounds the memory of a long list.
 _BATCH = 64
 
 # The bright end of the colour map inferno (Smith and van der Walt, CC0). Its lightness grows all the way, so the heat

@@ -24,6 +24,7 @@ const SPEAK = 4000; // ms between two sentences for screen readers
 const PRIVACY = "Frames are read in memory and not stored.";
 const INSECURE = "Browsers give the camera only to pages on https or on this very machine. Open this page as "
   + "http://localhost on the machine that serves it, or put it behind https. Pictures can be given without.";
+const UNPLUGGED = "The camera was disconnected: connect it, then start again.";
 const REFUSALS = {
   NotAllowedError: "The camera was refused: allow it beside the address bar, then start again.",
   NotFoundError: "No camera was found: connect one, or give a picture instead.",
@@ -44,13 +45,16 @@ const state = () => root.dataset.state;
 const plural = (count) => `${count} ${count === 1 ? "face" : "faces"}`;
 
 function show(next, message = "") {
+  const focused = document.activeElement;
   root.dataset.state = next;
   status.textContent = message;
   status.classList.toggle("problem", next === "problem");
   go.textContent = { watching: "Pause", paused: "Go on", asking: "Start the camera" }[next] ?? "Start the camera";
-  go.disabled = next === "asking";
+  go.setAttribute("aria-disabled", next === "asking"); // not disabled: that would take the keyboard's focus from it
   badge.textContent = next === "paused" ? "Paused" : "";
   if (next !== "watching") root.dataset.server = "fine";
+  // A button that goes away leaves the keyboard's focus to the one that stays.
+  if (root.contains(focused) && !focused.checkVisibility({ visibilityProperty: true })) go.focus();
 }
 
 function serverIs(how) {
@@ -84,13 +88,13 @@ async function start(constraint = { facingMode: "user" }) {
     video.srcObject = stream;
     await video.play();
   } catch (error) {
-    if (mine !== visit) return;
-    release();
-    show("problem", REFUSALS[error.name] ?? `The camera could not be opened (${error.name}).`);
+    if (mine === visit) end("problem", REFUSALS[error.name] ?? `The camera could not be opened (${error.name}).`);
     return;
   }
   const [track] = video.srcObject.getVideoTracks();
-  track.addEventListener("ended", () => mine === visit && end("problem", "The camera was disconnected: connect it, then start again."));
+  track.addEventListener("ended", () => {
+    if (video.srcObject?.getVideoTracks()[0] === track) end("problem", UNPLUGGED);
+  });
   mirror.checked = track.getSettings().facingMode !== "environment";
   cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput").map(({ deviceId }) => deviceId);
   turn.classList.toggle("offered", cameras.length > 1);
@@ -109,8 +113,8 @@ function release() {
 function end(next = "idle", message = PRIVACY) {
   visit += 1;
   release();
-  forget();
   show(next, message);
+  forget();
 }
 
 function forget() {
@@ -284,7 +288,7 @@ find(".start").addEventListener("click", () => start());
 go.addEventListener("click", () => {
   if (state() === "watching") pause();
   else if (state() === "paused") watchOn();
-  else start();
+  else if (state() !== "asking") start();
 });
 stopButton.addEventListener("click", () => end());
 turn.addEventListener("click", otherCamera);

@@ -139,7 +139,7 @@ class TestExplainFace:
         answer = handlers.explain_face(predictor, asked)
         assert set(answer) == {"picture", "text"}
         share = markup.percent(found.probabilities["sad"])
-        assert answer["text"].startswith(f"{share}. The brighter, the more")
+        assert answer["text"].startswith(f"{share}. The brighter a place, the more")
         crop = image.crop(found.crop_box)
         seen = np.asarray(predictor.model.preprocess.look(crop).resize((264, 264), Image.Resampling.BICUBIC), int)
         shown = np.asarray(opened(answer["picture"]), int)
