@@ -180,6 +180,6 @@ def _reason(explanation: Explanation) -> str:
         return f"{share}. Nothing in this face speaks for {explanation.label}."
     rows, columns = explanation.evidence.shape
     return (
-        f"{share}. The brighter a place, the more it spoke for {explanation.label}. This is what the network used "
-        f"(HiResCAM, {columns} by {rows} cells), not what the person feels."
+        f"{share}. The brighter a place, the more it spoke for {explanation.label}. It is what the network used, "
+        f"no finer than {columns} by {rows} places, and not what the person feels."
     )

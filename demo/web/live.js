@@ -22,8 +22,9 @@ const KEEP = 1000; // ms for which the card of a face that is gone stays, so tha
 const SPEAK = 4000; // ms between two sentences for screen readers
 
 const PRIVACY = "Frames are read in memory and not stored.";
-const INSECURE = "Browsers give the camera only to pages on https or on this very machine. Open this page as "
-  + "http://localhost on the machine that serves it, or put it behind https. Pictures can be given without.";
+const insecure = !window.isSecureContext || !navigator.mediaDevices;
+const INSECURE = "Browsers give the camera only to pages on https, or on this very machine as http://localhost. "
+  + "Put this page behind https to watch from another device.";
 const UNPLUGGED = "The camera was disconnected: connect it, then start again.";
 const REFUSALS = {
   NotAllowedError: "The camera was refused: allow it beside the address bar, then start again.",
@@ -38,6 +39,7 @@ let cameras = []; // device ids
 let memory = null; // what the server wants to see again with the next frame
 let visit = 0; // counts starts and stops; a loop of an older one ends
 let shown = []; // the faces on the canvas
+let mirrorChosen = false; // by the visitor, else it follows the camera
 let answers = []; // {at, latency} of the last seconds
 
 const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
@@ -49,7 +51,7 @@ function show(next, message = "") {
   root.dataset.state = next;
   status.textContent = message;
   status.classList.toggle("problem", next === "problem");
-  go.textContent = { watching: "Pause", paused: "Go on", asking: "Start the camera" }[next] ?? "Start the camera";
+  go.textContent = { watching: "Pause", paused: "Go on" }[next] ?? find(".start .invite-title").textContent;
   go.setAttribute("aria-disabled", next === "asking"); // not disabled: that would take the keyboard's focus from it
   badge.textContent = next === "paused" ? "Paused" : "";
   if (next !== "watching") root.dataset.server = "fine";
@@ -71,8 +73,8 @@ function serverIs(how) {
 // The camera.
 
 async function start(constraint = { facingMode: "user" }) {
-  if (!navigator.mediaDevices) {
-    show("problem", INSECURE);
+  if (insecure) {
+    document.querySelector("#tabs [role=tab]").click(); // pictures can be given
     return;
   }
   const mine = (visit += 1);
@@ -95,7 +97,7 @@ async function start(constraint = { facingMode: "user" }) {
   track.addEventListener("ended", () => {
     if (video.srcObject?.getVideoTracks()[0] === track) end("problem", UNPLUGGED);
   });
-  mirror.checked = track.getSettings().facingMode !== "environment";
+  if (!mirrorChosen) mirror.checked = track.getSettings().facingMode !== "environment";
   cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput").map(({ deviceId }) => deviceId);
   turn.classList.toggle("offered", cameras.length > 1);
   // The stage takes the shape of the picture once, before the first frame, and keeps it.
@@ -129,6 +131,7 @@ function forget() {
 }
 
 function otherCamera() {
+  mirrorChosen = false;
   const current = video.srcObject?.getVideoTracks()[0]?.getSettings().deviceId;
   start({ deviceId: { exact: cameras[(cameras.indexOf(current) + 1) % cameras.length] } });
 }
@@ -274,8 +277,9 @@ function percent(fraction) {
 // Screen readers get a sentence when something has changed, not twenty a second.
 let spokenAt = 0;
 function speak(now) {
+  const known = [...shown].sort((one, other) => one.number - other.number); // the largest is another one each second
   const sentence = shown.length
-    ? `${plural(shown.length)}: ${shown.map(({ number, label }) => (shown.length > 1 ? `${number} ${label}` : label)).join(", ")}.`
+    ? `${plural(shown.length)}: ${known.map(({ number, label }) => (shown.length > 1 ? `${number} ${label}` : label)).join(", ")}.`
     : "No face in sight.";
   if (now - spokenAt < SPEAK || sentence === spoken.textContent) return;
   spokenAt = now;
@@ -293,7 +297,10 @@ go.addEventListener("click", () => {
 stopButton.addEventListener("click", () => end());
 turn.addEventListener("click", otherCamera);
 smooth.addEventListener("input", () => (find(".smooth output").textContent = `${Number(smooth.value).toFixed(1)} s`));
-mirror.addEventListener("change", draw);
+mirror.addEventListener("change", () => {
+  mirrorChosen = true;
+  draw();
+});
 
 let asleep = false; // paused by the page being hidden, not by the visitor
 document.addEventListener("visibilitychange", () => {
@@ -314,4 +321,8 @@ new ResizeObserver(() => {
 }).observe(root);
 
 end();
-if (!window.isSecureContext || !navigator.mediaDevices) show("problem", INSECURE);
+if (insecure) {
+  find(".start .invite-title").textContent = "Give a picture instead";
+  find(".start .invite-sub").textContent = "";
+  show("problem", INSECURE);
+}

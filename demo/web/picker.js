@@ -41,7 +41,6 @@ function picture(source, description) {
 }
 
 function ask({ picture: data = null, example = null }, source) {
-  if (root.offsetParent === null) document.querySelector("#tabs [role=tab]").click(); // pasted while elsewhere
   stopCamera();
   picture(source, "The picture that is being read");
   show("working", "Looking for faces…");
@@ -50,6 +49,7 @@ function ask({ picture: data = null, example = null }, source) {
 }
 
 function give(blob) {
+  if (root.offsetParent === null) document.querySelector("#tabs [role=tab]").click(); // pasted on the live page
   if (blob.size > props.max_bytes) {
     turn += 1; // an answer that is still on its way must not replace this message
     show("refused", `This file has ${Math.round(blob.size / 1e6)} MB, and at most ${props.max_bytes / 1e6} MB are read: make the picture smaller and try again.`);

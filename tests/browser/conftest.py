@@ -69,14 +69,14 @@ def launch(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def _chromium(playwright: Playwright, flags: list[str]) -> Browser:
     try:
-        return playwright.chromium.launch(executable_path=_installed(playwright), args=[*FLAGS, *flags])
+        return playwright.chromium.launch(executable_path=installed(playwright), args=[*FLAGS, *flags])
     except Error as error:
         if os.environ.get("REQUIRE_BROWSER") == "1":
             raise
         pytest.skip(f"no Chromium: {error.message.splitlines()[0]}")
 
 
-def _installed(playwright: Playwright) -> str:
+def installed(playwright: Playwright) -> str:
     """The system's Chromium, else the one that ``playwright install chromium`` would have put there."""
     for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
         if path := shutil.which(name):
