@@ -1,5 +1,6 @@
 """The page: layout and wiring only. What happens to a picture is in handlers.py, what is shown in markup.py."""
 
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ from PIL import Image
 from starlette.middleware import Middleware
 
 from resemotenet import EmotionPredictor
+from resemotenet.drawing import color_of, text_color
 from resemotenet.errors import ImageError
+from resemotenet.faces import MTCNNDetector
 
-from . import guard, handlers, markup
+from . import guard, handlers, live, markup
 from .uploads import Uploads, UploadWatch
 
-_HERE = Path(__file__).parent
+_WEB = Path(__file__).parent / "web"
 
 # Pictures are read one at a time: one already uses every core. The rest wait, up to this many; the next is told that
 # the server is busy.
@@ -49,8 +52,8 @@ def serve(
         server_port=port,
         inbrowser=open_browser,
         theme=_theme(),
-        head=f"<style>{(_HERE / 'style.css').read_text(encoding='utf-8')}</style>",
-        favicon_path=_HERE / "favicon.png",
+        head=f"<style>{_web('style.css')}</style>",
+        favicon_path=_WEB / "favicon.png",
         footer_links=["api", "gradio", "settings"],
         run_history=False,  # Gradio's default is that every call is stored in the visitor's browser
         enable_monitoring=False,
@@ -66,9 +69,14 @@ def build(predictor: EmotionPredictor, uploads: Uploads) -> gr.Blocks:
     # Gradio would read each picture in whatever thread is free. Every thread has a heap and buffers of its own: two
     # pictures of 25 megapixels took 180 MB more that way.
     reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
+    turns = live.Turns()
     with page:
         gr.HTML(markup.header(), apply_default_css=False)
-        _photo(predictor, reader)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("Picture"):
+                _photo(predictor, reader, turns)
+            with gr.Tab("Live camera"):
+                _live(predictor, turns)
         gr.HTML(markup.about(predictor.model), apply_default_css=False)
         _api(predictor, reader, uploads)
     page.queue(max_size=_MAX_WAITING)
@@ -82,14 +90,14 @@ def _theme() -> gr.themes.Base:
     )
 
 
-def _photo(predictor: EmotionPredictor, reader: Executor) -> None:
+def _photo(predictor: EmotionPredictor, reader: Executor, turns: live.Turns) -> None:
     """One picture: picker and annotated picture on one side, faces on the other, numbers below."""
     with gr.Row(elem_id="photo", equal_height=False):
         with gr.Column(scale=7, min_width=280):
             picker = gr.HTML(
                 value={"state": "empty"},
-                html_template=(_HERE / "picker.html").read_text(encoding="utf-8"),
-                js_on_load=(_HERE / "picker.js").read_text(encoding="utf-8"),
+                html_template=_web("picker.html"),
+                js_on_load=_web("picker.js"),
                 apply_default_css=False,
                 elem_id="picker",
                 accept=_ACCEPT,
@@ -97,7 +105,13 @@ def _photo(predictor: EmotionPredictor, reader: Executor) -> None:
                 examples=[_example(example) for example in handlers.EXAMPLES],
             )
         with gr.Column(scale=5, min_width=280):
-            faces = gr.HTML(markup.nothing_yet(), apply_default_css=False, elem_id="faces")
+            faces = gr.HTML(
+                markup.nothing_yet(),
+                js_on_load=_web("why.js", "cards.js"),
+                server_functions=[_explainer(predictor, turns)],
+                apply_default_css=False,
+                elem_id="faces",
+            )
     with gr.Column(visible=False, elem_id="numbers") as numbers:
         with gr.Accordion("As a table", open=False) as in_table:
             table = gr.HTML(apply_default_css=False)
@@ -126,6 +140,39 @@ def _photo(predictor: EmotionPredictor, reader: Executor) -> None:
         **_QUEUE,
     )
     asked.failure(fn=None, js=_UNANSWERED)
+
+
+def _live(predictor: EmotionPredictor, turns: live.Turns) -> None:
+    """The camera's picture and its faces. The page asks by calls of its own, so nothing waits in Gradio's queue."""
+    finder = MTCNNDetector(device=predictor.device, max_side=live.SEARCH_SIDE)
+
+    async def read_frame(asked: Any) -> dict[str, Any]:
+        return await turns.take(lambda: live.answer(predictor, finder, asked))
+
+    gr.HTML(
+        html_template=_web("live.html"),
+        js_on_load=_web("overlay.js", "why.js", "live.js"),
+        server_functions=[read_frame, _explainer(predictor, turns)],
+        apply_default_css=False,
+        elem_id="live",
+        nothing=markup.nothing_yet(),
+        nobody=markup.nobody(),
+        card=markup.live_card(predictor.labels),
+        tones={label: [color_of(label), text_color(color_of(label))] for label in predictor.labels},
+    )
+
+
+def _explainer(predictor: EmotionPredictor, turns: live.Turns) -> Callable[[Any], Awaitable[dict[str, Any]]]:
+    async def explain_face(asked: Any) -> dict[str, Any]:
+        answer = await turns.take(lambda: handlers.explain_face(predictor, asked))
+        return answer if "busy" not in answer else {"refused": "Many are asking at the moment: please try again."}
+
+    return explain_face
+
+
+def _web(*files: str) -> str:
+    """The content of files of ``web/``, one after the other."""
+    return "\n".join((_WEB / file).read_text(encoding="utf-8") for file in files)
 
 
 def _example(example: handlers.Example) -> dict[str, str]:

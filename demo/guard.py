@@ -55,18 +55,21 @@ def decode_data_uri(text: str) -> bytes:
         raise ImageError("The picture did not arrive whole: please try again.") from None
 
 
-def open_picture(data: bytes) -> Image.Image:
+def open_picture(data: bytes, *, max_side: int | None = None) -> Image.Image:
     """The bytes of a file -> an upright PIL image in RGB, if they are within the limits.
+
+    Args:
+        max_side: a limit of its own for the longer side, in pixels.
 
     Raises:
         ImageError: too many bytes or pixels, too few pixels, or not a picture.
     """
     check_bytes(len(data))
-    _check_header(data)
+    _check_header(data, max_side)
     return read_image(data, name="This file cannot be read")
 
 
-def _check_header(data: bytes) -> None:
+def _check_header(data: bytes, max_side: int | None) -> None:
     try:
         with Image.open(io.BytesIO(data)) as header:
             width, height = header.size
@@ -76,6 +79,10 @@ def _check_header(data: bytes) -> None:
         return  # not a picture: read_image knows better words for why
     if width * height > MAX_PIXELS:
         raise ImageError(_too_many_pixels(f"{width * height / 1e6:.0f} megapixels"))
+    if max_side and max(width, height) > max_side:
+        raise ImageError(
+            f"This picture has {width} by {height} pixels, and at most {max_side} on a side are read here."
+        )
     if min(width, height) < MIN_SIDE:
         raise ImageError(
             f"This picture is only {width} by {height} pixels, and both sides should have at least {MIN_SIDE}: "

@@ -10,6 +10,8 @@ from PIL import Image, ImageOps
 from resemotenet import EmotionPredictor, FaceEmotion
 from resemotenet.drawing import annotate
 from resemotenet.errors import ImageError
+from resemotenet.explain import Explanation, explain, overlay
+from resemotenet.faces import clip
 
 from . import guard, markup
 
@@ -17,6 +19,9 @@ EXAMPLES_FOLDER = Path(__file__).parent / "examples"
 
 # The longest side of the picture that goes back to the page: sharp on any screen, a few hundred kB.
 _SHOWN_SIDE = 1600
+# The longer side of a picture in which a face is explained, and the side of the explanation.
+_MAX_EXPLAINED = 640
+_HEAT_SIDE = 264
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,8 @@ def answer(predictor: EmotionPredictor, *, picture: str | None, example: str | N
     except ImageError as error:
         return Answer({"state": "refused", "message": str(error), "turn": turn}, markup.nothing_yet(), "", None)
     stage = {"state": "done", "message": summary(reading.faces), "picture": _shown(reading), "turn": turn}
-    return Answer(stage, markup.faces(reading.image, reading.faces), markup.table(reading.faces), reading.report)
+    cards = markup.faces(reading.image, reading.faces, predictor.model.preprocess)
+    return Answer(stage, cards, markup.table(reading.faces), reading.report)
 
 
 def _example(name: str) -> Example:
@@ -130,3 +136,50 @@ def summary(faces: list[FaceEmotion]) -> str:
     if len(faces) > guard.MAX_FACES_SHOWN:
         text += f" Bars are shown for the {guard.MAX_FACES_SHOWN} largest; the table and the JSON hold all."
     return text
+
+
+def explain_face(predictor: EmotionPredictor, asked: Any) -> dict[str, Any]:
+    """Answer "Why?": the places of one face that speak for an emotion.
+
+    Args:
+        asked: {"picture": data URI, "box": None where the picture is the crop, else the (x1, y1, x2, y2) of the crop in
+            it, "label": one of the model's}. From outside, so anything may be in it.
+
+    Returns:
+        {"picture": data URI of what the network saw with the heat over it, "text": what it says}; or {"refused": one
+        sentence}.
+    """
+    try:
+        crop, label = _asked_crop(asked), asked["label"]
+        if label not in predictor.labels:
+            raise ImageError("There is no such emotion.")
+    except ImageError as error:
+        return {"refused": str(error)}
+    seen = predictor.model.preprocess.look(crop)
+    (explanation,) = explain(predictor.model, [seen], label)
+    enlarged = seen.resize((_HEAT_SIDE, _HEAT_SIDE), Image.Resampling.BICUBIC)
+    return {"picture": markup.data_uri(overlay(enlarged, explanation)), "text": _reason(explanation)}
+
+
+def _asked_crop(asked: Any) -> Image.Image:
+    match asked:
+        case {"picture": str(picture), "box": None, "label": _}:
+            return guard.open_picture(guard.decode_data_uri(picture), max_side=_MAX_EXPLAINED)
+        case {"picture": str(picture), "box": [*box], "label": _} if all(type(value) in (int, float) for value in box):
+            image = guard.open_picture(guard.decode_data_uri(picture), max_side=_MAX_EXPLAINED)
+            if len(box) == 4 and clip((box[0], box[1], box[2], box[3]), image.size) == tuple(box):
+                crop = image.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3])))
+                if crop.width and crop.height:
+                    return crop
+    raise ImageError("There is no face in this call.")
+
+
+def _reason(explanation: Explanation) -> str:
+    share = markup.percent(explanation.probability)
+    if not explanation.heat.any():
+        return f"{share}. Nothing in this face speaks for {explanation.label}."
+    rows, columns = explanation.evidence.shape
+    return (
+        f"{share}. The brighter a place, the more it spoke for {explanation.label}. It is what the network used, "
+        f"no finer than {columns} by {rows} places, and not what the person feels."
+    )

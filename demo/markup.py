@@ -2,15 +2,16 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 
 from resemotenet import FaceEmotion, LoadedModel
 from resemotenet.drawing import color_of
 from resemotenet.emotions import EMOTIONS
+from resemotenet.preprocessing import Preprocess
 from resemotenet.pretrained import bundled_folder
 
 from . import guard
@@ -19,7 +20,7 @@ _THUMBNAIL_SIDE = 112  # shown at 56 CSS pixels: sharp on screens of double dens
 
 _NO_FACE = """
 <div class="notice">
-  <p class="notice-title">No face found</p>
+  <p class="notice-title">No face {where}</p>
   <p>Faces are found best when they look towards the camera, are evenly lit and take up a good part of the picture.</p>
 </div>"""
 
@@ -41,11 +42,11 @@ _PLAIN = {
 }
 
 
-def data_uri(image: Image.Image, *, quality: int = 88) -> str:
-    """A picture as a JPEG in a data URI: the page shows it without a file on the server."""
+def data_uri(image: Image.Image, kind: Literal["JPEG", "PNG"] = "JPEG", *, quality: int = 88) -> str:
+    """A picture in a data URI: the page shows it without a file on the server. ``quality`` is for JPEG."""
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    image.save(buffer, kind, quality=quality)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def thumbnail(image: Image.Image, side: int) -> str:
@@ -76,44 +77,67 @@ def nothing_yet() -> str:
 </section>"""
 
 
-def faces(image: Image.Image, found: Sequence[FaceEmotion]) -> str:
+def nobody(where: str = "in sight") -> str:
+    """What stands in place of the cards where there is no face, and what to do about it."""
+    return _NO_FACE.format(where=where)
+
+
+def live_card(labels: Sequence[str]) -> str:
+    """A card without a face, which the live page copies and fills."""
+    return _card('<canvas class="crop" width="112" height="112"></canvas>', labels)
+
+
+def faces(image: Image.Image, found: Sequence[FaceEmotion], preprocess: Preprocess) -> str:
     """A card a face: its crop, what it was read as, and one bar an emotion. Largest face first, at most twelve."""
     if not found:
-        return f'<section class="faces" aria-label="Result">{_NO_FACE}</section>'
+        return f'<section class="faces" aria-label="Result">{nobody("found")}</section>'
     shown = found[: guard.MAX_FACES_SHOWN]
-    cards = "".join(_card(image, face, number) for number, face in enumerate(shown, 1))
+    cards = "".join(_photo_card(image, face, number, preprocess) for number, face in enumerate(shown, 1))
     # In the tab order, so that a list longer than its frame can be scrolled with the keyboard.
     return f'<section class="faces" aria-label="Result" tabindex="0">{cards}</section>'
 
 
-def _card(image: Image.Image, face: FaceEmotion, number: int) -> str:
+def _photo_card(image: Image.Image, face: FaceEmotion, number: int, preprocess: Preprocess) -> str:
     left, top, right, bottom = face.crop_box
     crop = image.crop((round(left), round(top), round(right), round(bottom)))
+    picture = f'<img class="crop" src="{thumbnail(crop, _THUMBNAIL_SIDE)}" alt="Face {number}">'
+    return _card(picture, list(face.probabilities), face, number, data_uri(preprocess.look(crop), "PNG"))
+
+
+def _card(picture: str, labels: Sequence[str], face: FaceEmotion | None = None, number: int = 0, seen: str = "") -> str:
+    options = "".join(f'<option value="{escape(label)}">{escape(label.capitalize())}</option>' for label in labels)
+    bars = _bars(dict.fromkeys(labels)) if face is None else _bars(face.probabilities, face.label)
+    title = "" if face is None else escape(face.label.capitalize())
+    sub = "" if face is None else f"{escape(percent(face.confidence))} · face {number}"
+    given = "" if face is None else f' data-input="{seen}" data-label="{escape(face.label)}"'
     return f"""
-<article class="card" aria-label="Face {number}">
+<article class="card" aria-label="Face {number}"{given}>
   <div class="card-head">
-    <img class="crop" src="{thumbnail(crop, _THUMBNAIL_SIDE)}" alt="Face {number}">
-    <div><p class="label">{escape(face.label.capitalize())}</p>
-    <p class="sub">{escape(percent(face.confidence))} · face {number}</p></div>
+    {picture}
+    <div class="read"><p class="label">{title}</p><p class="sub">{sub}</p></div>
+    <button type="button" class="why" aria-expanded="false">Why?</button>
   </div>
-  {_bars(face.probabilities, face.label)}
+  {bars}
+  <div class="reason" hidden>
+    <div class="heat"><img alt=""><span class="spinner" aria-hidden="true"></span></div>
+    <div><label>What speaks for <select>{options}</select></label><p class="reason-text" role="status"></p></div>
+  </div>
 </article>"""
 
 
-def _bars(probabilities: "dict[str, float] | dict[str, None]", winner: str | None = None) -> str:
+def _bars(probabilities: Mapping[str, float | None], winner: str | None = None) -> str:
     """One row an emotion, in canonical order so that faces compare; the text says it all, the bar is decoration."""
     rows = "".join(_bar(label, value, label == winner) for label, value in probabilities.items())
     return f'<ul class="bars" aria-label="Probabilities">{rows}</ul>'
 
 
 def _bar(label: str, value: float | None, winner: bool) -> str:
-    fill = figure = ""
-    if value is not None:
-        fill = f'<span class="fill" style="width:{value:.2%};background:{color_of(label)}"></span>'
-        figure = escape(percent(value))
+    width, figure = (f"{value:.2%}", escape(percent(value))) if value is not None else ("0", "")
     return (
-        f'<li class="{"winner" if winner else ""}"><span class="name">{escape(label.capitalize())}</span>'
-        f'<span class="track" aria-hidden="true">{fill}</span><span class="figure">{figure}</span></li>'
+        f'<li data-emotion="{escape(label)}"{" class=winner" if winner else ""}>'
+        f'<span class="name">{escape(label.capitalize())}</span><span class="track" aria-hidden="true">'
+        f'<span class="fill" style="width:{width};background:{color_of(label)}"></span></span>'
+        f'<span class="figure">{figure}</span></li>'
     )
 
 
@@ -146,7 +170,7 @@ def header() -> str:
     return """
 <header class="masthead">
   <h1>Read the emotions on faces</h1>
-  <p>Give a picture: every face in it gets a box and a probability for each of seven emotions.</p>
+  <p>Give a picture or start your camera: every face gets a box and a probability for each of seven emotions.</p>
 </header>"""
 
 
@@ -165,7 +189,7 @@ def about(model: LoadedModel) -> str:
     <p>The network {escape(info.architecture)}, whose weights {weights}. It looks at {info.preprocess.size} by
     {info.preprocess.size} grey pixels of each face.</p>
     {_license(info.license)}
-    <p>Your picture is held in memory while it is read. It is not stored.</p></section>
+    <p>Pictures are held in memory while they are read. They are not stored.</p></section>
   <section><h2>Measured accuracy</h2>{accuracy}</section>
   <section><h2>What it is for</h2>{_LIMITS}</section>
 </footer>"""

@@ -6,6 +6,7 @@ without its MTCNN class, which loads weights without saying ``weights_only`` and
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -107,6 +108,28 @@ class MTCNNDetector:
         return suppress_overlaps([face for face in faces if clip(face.box, image.size)])
 
     @torch.inference_mode()
+    def follow(self, image: Image.Image, boxes: Sequence[Box]) -> list[Face | None]:
+        """Where faces that were at ``boxes`` a moment ago are now; None for one that is not there any more.
+
+        Only the cascade's last network looks, once at each face: some 30 times as fast as searching the picture. It
+        corrects a box by up to about a fifth of its side, finds nobody new, and may stay on something that only looks
+        like a face, so search anew every now and then.
+
+        Args:
+            image: upright, RGB.
+            boxes: (x1, y1, x2, y2) in pixels of the image, as ``detect`` or this function gave them.
+        """
+        if not boxes:
+            return []
+        squares = [_square(box) for box in boxes]
+        crops = np.stack([_shrink(image, square) for square in squares])
+        batch = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2)
+        moves, points, scores = self._networks[2]((batch.float() - 127.5) / 128)
+        moved = zip(squares, moves.cpu().numpy(), points.cpu().numpy(), scores[:, 1].tolist(), strict=True)
+        faces = [_moved(*each) if each[3] >= self.THRESHOLDS[2] else None for each in moved]
+        return [face if face and clip(face.box, image.size) else None for face in faces]
+
+    @torch.inference_mode()
     def _cascade(self, image: Image.Image) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
         """Boxes with scores (N, 5) and landmarks (N, 5, 2), pixels of ``image``."""
         from facenet_pytorch.models.utils.detect_face import detect_face
@@ -116,6 +139,29 @@ class MTCNNDetector:
         )
         # It returns arrays of objects, one entry a picture.
         return np.array(boxes[0], np.float64).reshape(-1, 5), np.array(points[0], np.float64).reshape(-1, 5, 2)
+
+
+def _square(box: Box) -> Box:
+    """The square around a box that the cascade's last network is shown, as large as the box's longer side."""
+    x1, y1, x2, y2 = box
+    half = max(x2 - x1, y2 - y1) / 2
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    return x - half, y - half, x + half, y + half
+
+
+def _shrink(image: Image.Image, square: Box) -> "NDArray[np.uint8]":
+    """What is in a square, (48, 48, 3); black where it reaches outside the picture."""
+    x1, y1 = round(square[0]), round(square[1])
+    side = max(1, round(square[2] - square[0]))
+    crop = image.crop((x1, y1, x1 + side, y1 + side))
+    return np.asarray(crop.resize((48, 48), Image.Resampling.BILINEAR, reducing_gap=2.0))
+
+
+def _moved(square: Box, move: "NDArray[Any]", points: "NDArray[Any]", score: float) -> Face:
+    """A face from the last network's answer: offsets of the corners and places of the landmarks, in sides."""
+    x, y, side = square[0], square[1], square[2] - square[0]
+    box = _box(np.array(square) + side * move)
+    return Face(box, score, tuple((x + side * float(points[i]), y + side * float(points[5 + i])) for i in range(5)))
 
 
 def _load_networks(device: torch.device) -> list[torch.nn.Module]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from . import pretrained
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REPORT_SCHEMA = 1
+
+# A detected face, the part of its box inside the picture, the square that the model sees.
+_Place = tuple[Face, Box, Box]
 
 # How many crops go through the network at once: bounds the memory of a long batch() and costs no speed.
 _MODEL_BATCH = 256
@@ -123,19 +127,26 @@ class EmotionPredictor:
         Raises:
             ImageError: a picture cannot be read.
         """
-        found: list[list[tuple[Face, Box, Box]]] = []
+        found: list[list[_Place]] = []
         inputs: list[Tensor] = []
         for source in images:
             image = read_image(source)
-            places = [
-                (face, box, crop_box(face.box, image.size))
-                for face in self.detector.detect(image)
-                if (box := clip(face.box, image.size)) is not None
-            ]
-            inputs.append(self.model.preprocess([image.crop(_whole(crop)) for _, _, crop in places]))
+            places = _places(self.detector.detect(image), image.size)
+            inputs.append(self._crops(image, places))
             found.append(places)
         rows = iter(self._probabilities(torch.cat(inputs)) if inputs else ())
         return [[self._face(*place, next(rows)) for place in places] for places in found]
+
+    def read(self, image: Image.Image, faces: Sequence[Face]) -> list[FaceEmotion]:
+        """What the model reads in faces that were found before, in their order; one wholly outside is left out.
+
+        Args:
+            image: upright, RGB.
+            faces: as a detector gives them for this picture.
+        """
+        places = _places(faces, image.size)
+        rows = self._probabilities(self._crops(image, places))
+        return [self._face(*place, row) for place, row in zip(places, rows, strict=True)]
 
     def classify(self, crops: Sequence[Any]) -> "NDArray[np.float32]":
         """Face crops -> (N, K) float32 probabilities, columns in the order of ``labels``; no detection.
@@ -164,6 +175,9 @@ class EmotionPredictor:
             "license": info.license.get("name"),
         }
         return {"schema": REPORT_SCHEMA, "model": model, "image": image, "faces": [face.to_dict() for face in faces]}
+
+    def _crops(self, image: Image.Image, places: "Sequence[_Place]") -> Tensor:
+        return self.model.preprocess([image.crop(_whole(crop)) for _, _, crop in places])
 
     def _probabilities(self, batch: Tensor) -> "NDArray[np.float32]":
         if len(batch) == 0:
@@ -206,6 +220,11 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
         has = "no accelerator" if present is None else f"{torch.accelerator.device_count()} x {present.type}"
         raise DeviceError(f"device {str(device)!r} was asked for, but torch sees {has} here; use 'cpu' or 'auto'")
     return chosen
+
+
+def _places(faces: Iterable[Face], size: tuple[int, int]) -> list[_Place]:
+    visible = [(face, box) for face in faces if (box := clip(face.box, size)) is not None]
+    return [(face, box, crop_box(face.box, size)) for face, box in visible]
 
 
 def _whole(box: Box) -> tuple[int, int, int, int]:

@@ -71,6 +71,11 @@ class Preprocess:
         """Grey pixels (N, 1, H, W), uint8 or float in [0, 255] -> (N, channels, size, size) float32, same device."""
         return self.normalize(self.resize(grey))
 
+    def look(self, crop: Crop) -> Image.Image:
+        """What the network sees of a crop, as a grey PIL picture of (size, size), rounded to whole levels."""
+        grey = self.resize(_grey(crop)[None, None])[0, 0]
+        return Image.fromarray(grey.round().clamp(0, 255).to(torch.uint8).numpy())
+
     def resize(self, grey: Tensor) -> Tensor:
         """(N, 1, H, W) in [0, 255] -> (N, 1, size, size) float32 in [0, 255]."""
         grey = grey.float()

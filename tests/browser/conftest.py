@@ -3,11 +3,15 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, Playwright, Request, expect, sync_playwright
 
+from resemotenet.pretrained import bundled_folder
+from tests.browser import camera
 from tests.demo.server import PATIENCE, Demo, running
 
 FLAGS = [
@@ -18,8 +22,71 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--use-fake-device-for-media-stream",  # a camera that shows a test pattern
+    f"--host-resolver-rules=MAP {(OTHER_HOST := 'camera.test')} 127.0.0.1",  # as from another device: plain http
 ]
+# What a browser's camera shows. It belongs to the process, so each kind is a Chromium of its own.
+SCENES: dict[str, Callable[[], camera.Scene]] = {
+    "astronaut": lambda: camera.portrait("astronaut"),
+    "hopper": lambda: camera.portrait("grace_hopper"),
+    "crowd": camera.crowd,
+}
+DEVICES = {"patterns": "device-count=2", "none": "device-count=0"}
+
+Launch = Callable[[str], Browser]
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def launch(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
+    """Chromium with a fake camera: "astronaut", "hopper", "crowd", "patterns" (two cameras without a face), "none".
+
+    Where there is no Chromium this skips, unless REQUIRE_BROWSER=1 says that there must be one.
+    """
+    started: dict[str, Browser] = {}
+    folder = tmp_path_factory.mktemp("cameras")
+    expect.set_options(timeout=1000 * PATIENCE)
+
+    def launch(kind: str) -> Browser:
+        if kind not in started:
+            fake = "--use-fake-device-for-media-stream"
+            if kind in SCENES:
+                file = camera.write(folder / f"{kind}.mjpeg", SCENES[kind]())
+                flags = [fake, f"--use-file-for-fake-video-capture={file}"]
+            else:
+                flags = [f"{fake}={DEVICES[kind]}"]
+            started[kind] = _chromium(playwright, flags)
+        return started[kind]
+
+    yield launch
+    for chromium in started.values():
+        chromium.close()
+
+
+def _chromium(playwright: Playwright, flags: list[str]) -> Browser:
+    try:
+        return playwright.chromium.launch(executable_path=installed(playwright), args=[*FLAGS, *flags])
+    except Error as error:
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            raise
+        pytest.skip(f"no Chromium: {error.message.splitlines()[0]}")
+
+
+def installed(playwright: Playwright) -> str:
+    """The system's Chromium, else the one that ``playwright install chromium`` would have put there."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        if path := shutil.which(name):
+            return path
+    return playwright.chromium.executable_path
+
+
+@pytest.fixture(scope="session")
+def browser(launch: Launch) -> Browser:
+    return launch("patterns")
 
 
 @pytest.fixture(scope="session")
@@ -30,61 +97,80 @@ def demo(browser: Browser, model_folder: Path, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as driver:
-        yield driver
+def trained(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo with the bundled weights: it tells a smile from a straight face."""
+    with running(bundled_folder(), tmp_path_factory.mktemp("trained")) as started:
+        yield started
 
 
-@pytest.fixture(scope="session")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    """Chromium. Where there is none this skips, unless REQUIRE_BROWSER=1 says that there must be one."""
+@dataclass
+class Visits:
+    """The visitors of one server, and what went wrong in their browsers."""
+
+    demo: Demo
+    pages: list[Page] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+    def open(
+        self,
+        browser: Browser,
+        *,
+        width: int = 1280,
+        height: int = 900,
+        camera: bool = False,
+        host: str = "127.0.0.1",
+        theme: str = "light",
+    ) -> Page:
+        """The page as a new visitor sees it who has, or has not, allowed the camera."""
+        address = self.demo.address.replace("127.0.0.1", host)
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, permissions=["camera"] if camera else []
+        )
+        self.pages.append(page := context.new_page())
+        context.set_default_timeout(1000 * PATIENCE)
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.on("request", lambda request: self._note(request, address))
+        page.goto(f"{address}?__theme={theme}")
+        expect(page.locator(".picker")).to_be_visible()
+        return page
+
+    def _note(self, request: Request, address: str) -> None:
+        if not request.url.startswith((address, "data:", "blob:" + address)):
+            self.troubles.append(request.url)
+
+    def end(self) -> None:
+        for page in self.pages:
+            page.context.close()
+
+
+@contextmanager
+def visits_of(demo: Demo) -> Iterator[Visits]:
+    """Afterwards: nothing went wrong in a browser, no request left the machine, and no file is left on the server."""
+    visits = Visits(demo)
     try:
-        chromium = playwright.chromium.launch(executable_path=_installed(playwright), args=FLAGS)
-    except Error as error:
-        if os.environ.get("REQUIRE_BROWSER") == "1":
-            raise
-        pytest.skip(f"no Chromium: {error.message.splitlines()[0]}")
-    expect.set_options(timeout=1000 * PATIENCE)
-    yield chromium
-    chromium.close()
-
-
-def _installed(playwright: Playwright) -> str:
-    """The system's Chromium, else the one that ``playwright install chromium`` would have put there."""
-    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
-        if path := shutil.which(name):
-            return path
-    return playwright.chromium.executable_path
+        yield visits
+    finally:
+        visits.end()
+    assert visits.troubles == []
+    assert demo.files() == []
 
 
 @pytest.fixture
 def visit(browser: Browser, demo: Demo) -> Iterator[Callable[..., Page]]:
-    """Opens the page as a new visitor: ``visit(width=390, camera=True)``.
+    """Opens the page as a new visitor: ``visit(width=390, camera=True)``; what it left is looked at afterwards."""
+    with visits_of(demo) as visits:
+        yield lambda **options: visits.open(browser, **options)
 
-    Afterwards: nothing went wrong in the browser, no request left the machine, and no file is left on the server.
-    """
-    pages: list[Page] = []
-    troubles: list[str] = []
 
-    def note_request(request: Request) -> None:
-        if not request.url.startswith((demo.address, "data:", "blob:" + demo.address)):
-            troubles.append(request.url)
+@pytest.fixture
+def visit_live(launch: Launch, trained: Demo) -> Iterator[Callable[..., Page]]:
+    """Opens the live page with a camera: ``visit_live("crowd", width=390)``; what it left is looked at afterwards."""
 
-    def open_page(*, width: int = 1280, height: int = 900, camera: bool = False) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, permissions=["camera"] if camera else []
-        )
-        context.set_default_timeout(1000 * PATIENCE)
-        page = context.new_page()
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("request", note_request)
-        page.goto(demo.address)
-        expect(page.locator(".picker")).to_be_visible()
-        pages.append(page)
+    def open_page(kind: str = "astronaut", *, camera: bool = True, **options: object) -> Page:
+        page = visits.open(launch(kind), camera=camera, **options)  # type: ignore[arg-type]
+        page.get_by_role("tab", name="Live camera").click()
+        expect(page.locator(".live")).to_be_visible()
         return page
 
-    yield open_page
-    for page in pages:
-        page.context.close()
-    assert troubles == []
-    assert demo.files() == []
+    with visits_of(trained) as visits:
+        yield open_page

@@ -30,6 +30,8 @@ GIVE = """([kind, name, content]) => {
         ? new ClipboardEvent("paste", {clipboardData: data, ...options})
         : new DragEvent("drop", {dataTransfer: data, ...options}));
 }"""
+# What has the keyboard's focus, in a word.
+ACTIVE = "document.activeElement.role ?? document.activeElement.className.split(' ')[0]"
 
 
 def choose(page: Page, file: Path) -> None:
@@ -113,7 +115,7 @@ def test_a_text_file_named_jpg_ends_in_a_message_and_the_page_goes_on(visit: Vis
     expect_one_face(page)
     choose(page, fake)
     expect_state(page, "refused", re.compile("^This file cannot be read: not a picture"))
-    expect(page.locator(".card .fill")).to_have_count(0)  # the bars of the picture before are gone
+    expect(page.locator("#faces .faces.waiting")).to_be_visible()  # the bars of the picture before are gone
     expect(page.get_by_role("button", name="As JSON")).to_be_hidden()
     choose(page, fake)  # the same answer again is an answer too
     expect_state(page, "refused", re.compile("^This file cannot be read: not a picture"))
@@ -170,11 +172,33 @@ def test_examples_are_one_click_away(visit: Visit):
     expect_one_face(page)
 
 
+def test_why_shows_what_spoke_for_an_emotion(visit: Visit):
+    page = visit()
+    choose(page, TWO_FACES)
+    expect(page.locator("#faces .why")).to_have_count(2)
+    cards = page.locator("#faces .card")
+    cards.nth(1).get_by_role("button", name="Why?").click()
+    reason = cards.nth(1).locator(".reason")
+    expect(reason).to_have_attribute("data-state", "done")
+    expect(reason.locator("select")).to_have_value(cards.nth(1).locator(".label").inner_text().lower())
+    expect(reason.locator("img")).to_have_js_property("naturalWidth", 264)
+    expect(cards.nth(0).locator(".reason")).to_be_hidden()
+    for emotion in EMOTIONS:
+        reason.locator("select").select_option(emotion)
+        expect(reason.locator(".reason-text")).to_have_text(
+            re.compile(rf"^[<>]?\d+%\. .*(spoke|speaks) for {emotion}\.")
+        )
+    choose(page, ASTRONAUT)  # another picture has cards of its own
+    expect_one_face(page)
+    page.locator("#faces .why").click()
+    expect(page.locator("#faces .reason")).to_have_attribute("data-state", "done")
+
+
 def test_the_camera_takes_one_picture_and_is_let_go(visit: Visit):
     page = visit(camera=True)
     page.get_by_role("button", name="Use the camera").click()
     expect_state(page, "camera", "Look at the camera.")
-    track = page.evaluate_handle("document.querySelector('.live').srcObject.getTracks()[0]")
+    track = page.evaluate_handle("document.querySelector('.picker .camera').srcObject.getTracks()[0]")
     page.get_by_role("button", name="Take the picture").click()
     expect_state(page, "done", "No face was found in this picture.")  # the fake camera shows a pattern
     assert track.evaluate("track => track.readyState") == "ended"
@@ -201,10 +225,10 @@ def test_the_keyboard_reaches_everything_in_order(visit: Visit):
     page = visit()
     page.locator("h1").click()
     reached = []
-    for _ in range(8):
+    for _ in range(9):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.className.split(' ')[0]"))
-    assert reached[:7] == ["file", "choose", "open-camera", "example", "example", "example", "example"]
+        reached.append(page.evaluate(ACTIVE))
+    assert reached == ["tab", "tab", "file", "choose", "open-camera", "example", "example", "example", "example"]
 
 
 @pytest.mark.parametrize("width", [320, 390])

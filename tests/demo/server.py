@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 240  # seconds for what takes a fraction of one: test machines may be very busy
+# Seconds for what takes a fraction of one: test machines may be very busy. Less is for those who write tests.
+PATIENCE = float(os.environ.get("RESEMOTENET_PATIENCE", "240"))
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,28 @@ class Demo:
         return [path for path in self.temporary.rglob("*") if path.is_file()]
 
 
-@contextmanager
-def running(model: Path, folder: Path) -> Iterator[Demo]:
-    """Start the demo on a free port with its temporary files and its log under ``folder``; stop it afterwards."""
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(model: Path, folder: Path, port: int | None = None) -> Iterator[Demo]:
+    """Start the demo with its temporary files and its log under ``folder``, and stop it afterwards.
+
+    Args:
+        model: a model folder.
+        folder: may be of a server that was stopped; its log is continued.
+        port: a free one unless given.
+    """
+    port = port or free_port()
     temporary, log = folder / "temporary", folder / "log.txt"
-    temporary.mkdir()
+    temporary.mkdir(exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GRADIO_")}
     environment |= {"GRADIO_SERVER_PORT": str(port), "RESEMOTENET_MODEL": str(model), "TMPDIR": str(temporary)}
     environment |= {"GRADIO_TEMP_DIR": str(temporary / "gradio")}
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         command = [sys.executable, "-m", "demo"]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:

@@ -127,3 +127,63 @@ def test_summary_counts():
     assert handlers.summary(several) == "3 faces: 2 happy, 1 sad."
     assert handlers.summary([face()] * 12) == "12 faces: 12 happy."
     assert "the 12 largest" in handlers.summary([face()] * 13)
+
+
+class TestExplainFace:
+    """ "Why?": what is asked comes from outside, so anything may be in it."""
+
+    def test_what_the_network_saw_with_the_heat_over_it(self, predictor: EmotionPredictor, astronaut: bytes):
+        image = Image.open(io.BytesIO(astronaut)).convert("RGB")
+        [found] = predictor(image)
+        asked = {"picture": data_uri(astronaut), "box": list(found.crop_box), "label": "sad"}
+        answer = handlers.explain_face(predictor, asked)
+        assert set(answer) == {"picture", "text"}
+        share = markup.percent(found.probabilities["sad"])
+        assert answer["text"].startswith(f"{share}. The brighter a place, the more")
+        crop = image.crop(found.crop_box)
+        seen = np.asarray(predictor.model.preprocess.look(crop).resize((264, 264), Image.Resampling.BICUBIC), int)
+        shown = np.asarray(opened(answer["picture"]), int)
+        assert shown.shape == (264, 264, 3)
+        warm = shown[..., 0] - shown[..., 2]  # the heat is red to yellow, the rest grey
+        cold = warm < 10
+        assert 0.05 < cold.mean() < 0.95
+        assert np.corrcoef(shown[..., 0][cold], seen[cold])[0, 1] > 0.95
+
+    def test_a_crop_alone_is_explained_like_the_face_in_its_picture(
+        self, predictor: EmotionPredictor, astronaut: bytes
+    ):
+        image = Image.open(io.BytesIO(astronaut)).convert("RGB")
+        [found] = predictor(image)
+        crop = image.crop(found.crop_box)
+        given = markup.data_uri(predictor.model.preprocess.look(crop), "PNG")
+        alone = handlers.explain_face(predictor, {"picture": given, "box": None, "label": "happy"})
+        box = list(found.crop_box)
+        inside = handlers.explain_face(predictor, {"picture": data_uri(astronaut), "box": box, "label": "happy"})
+        assert alone["text"] == inside["text"]
+        pictures = [np.asarray(opened(answer["picture"]), int) for answer in (alone, inside)]
+        assert np.abs(pictures[0] - pictures[1]).mean() < 2
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"label": "calm"}, "There is no such emotion."),
+            ({"label": None}, "There is no such emotion."),
+            ({"picture": None}, "There is no face in this call."),
+            ({"box": [0, 0, 10]}, "There is no face in this call."),
+            ({"box": [0, 0, 10, "10"]}, "There is no face in this call."),
+            ({"box": [0, 0, 5000, 5000]}, "There is no face in this call."),
+            ({"box": [50, 50, 20, 20]}, "There is no face in this call."),
+            ({"box": [0, 0, 0.2, 0.2]}, "There is no face in this call."),
+            ({"picture": "data:image/jpeg;base64,AAAA"}, "This file cannot be read: not a picture"),
+        ],
+    )
+    def test_what_cannot_be_explained_says_so(
+        self, predictor: EmotionPredictor, astronaut: bytes, changes: dict[str, object], message: str
+    ):
+        asked = {"picture": data_uri(astronaut), "box": [100, 50, 200, 150], "label": "happy"} | changes
+        answer = handlers.explain_face(predictor, asked)
+        assert answer["refused"].startswith(message)
+
+    @pytest.mark.parametrize("asked", [None, [], "why", 3, {}])
+    def test_not_even_a_question(self, predictor: EmotionPredictor, asked: object):
+        assert set(handlers.explain_face(predictor, asked)) == {"refused"}

@@ -30,6 +30,12 @@ def detector() -> MTCNNDetector:
 
 
 @pytest.fixture(scope="module")
+def small() -> MTCNNDetector:
+    """As the live page uses it."""
+    return MTCNNDetector(max_side=320)
+
+
+@pytest.fixture(scope="module")
 def astronaut() -> Image.Image:
     return Image.fromarray(data.astronaut())
 
@@ -192,3 +198,56 @@ def test_the_crop_restores_the_frame_of_fer2013(detector, fer2013_parquet):
         found += [overlap(crop_box(face.box, picture.size), frame) for face in faces[:1]]
     assert len(found) >= 24
     assert np.median(found) > 0.75
+
+
+class TestFollow:
+    """Where faces of the frame before are now, seen by the cascade's last network alone."""
+
+    @staticmethod
+    def moved(astronaut: Image.Image, across: int, down: int, side: int = 512) -> Image.Image:
+        room = Image.new("RGB", (800, 600), (120, 125, 130))
+        room.paste(astronaut.resize((side, side)), (100 + across, 40 + down))
+        return room
+
+    def test_a_moving_and_growing_face(self, small, astronaut):
+        box = small.detect(self.moved(astronaut, 0, 0))[0].box
+        for step in range(1, 15):
+            side = 512 + 6 * step
+            (face,) = small.follow(self.moved(astronaut, 8 * step, -4 * step, side), [box])
+            scale = side / 512
+            x1, y1, x2, y2 = (scale * value for value in ASTRONAUT)
+            drawn = (100 + 8 * step + x1, 40 - 4 * step + y1, 100 + 8 * step + x2, 40 - 4 * step + y2)
+            assert overlap(face.box, drawn) > 0.75
+            assert face.score > 0.9
+            box = face.box
+
+    def test_a_still_face_does_not_drift_away(self, small, astronaut):
+        room = self.moved(astronaut, 0, 0)
+        start = box = small.detect(room)[0].box
+        for _ in range(60):
+            box = small.follow(room, [box])[0].box
+        assert overlap(box, start) > 0.8
+
+    def test_landmarks_are_in_their_places(self, small, astronaut):
+        room = self.moved(astronaut, 0, 0)
+        (found,) = MTCNNDetector().detect(room)
+        (face,) = small.follow(room, [found.box])
+        side = found.box[2] - found.box[0]
+        assert np.abs(np.subtract(face.landmarks, found.landmarks)).max() < 0.06 * side
+
+    def test_what_is_no_face_any_more_is_none(self, small, astronaut):
+        room = self.moved(astronaut, 0, 0)
+        box = small.detect(room)[0].box
+        empty = Image.new("RGB", room.size, (120, 125, 130))
+        assert small.follow(empty, [box, (0.0, 0.0, 90.0, 90.0)]) == [None, None]
+        followed = small.follow(room, [(5.0, 5.0, 80.0, 90.0), box])
+        assert followed[0] is None
+        assert overlap(followed[1].box, box) > 0.85
+
+    def test_a_face_half_outside_the_picture(self, small, astronaut):
+        room = self.moved(astronaut, -315, 0)
+        (face,) = small.follow(room, [(-35.0, 106.0, 53.0, 214.0)])
+        assert overlap(face.box, (-35.0, 106.0, 53.0, 214.0)) > 0.6
+
+    def test_nobody_to_follow(self, small, astronaut):
+        assert small.follow(astronaut, []) == []

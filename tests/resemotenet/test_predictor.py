@@ -260,3 +260,11 @@ class TestDevices:
 def test_no_model_at_the_place_named(tmp_path):
     with pytest.raises(CheckpointNotFoundError, match="nowhere"):
         EmotionPredictor.from_pretrained(tmp_path / "nowhere")
+
+
+def test_faces_found_before_are_read_as_if_found_now(placed: EmotionPredictor):
+    image = picture(320)
+    assert placed.read(image, [Face(box, 0.97) for box in THREE]) == placed(image)
+    outside = Face((400.0, 10.0, 460.0, 80.0), 0.9)
+    assert placed.read(image, [outside, Face(THREE[0], 0.97)]) == placed(image)[:1]
+    assert placed.read(image, []) == []

@@ -142,3 +142,13 @@ def test_dict_and_back() -> None:
         Preprocess.from_dict(values)
     with pytest.raises(ValueError, match="mean and std must be lists"):
         Preprocess.from_dict({**GREY.to_dict(), "mean": 0.5})
+
+
+def test_what_the_network_sees_can_be_looked_at():
+    crop = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
+    preprocess = Preprocess(size=48, channels=1, mean=(0.5,), std=(0.25,))
+    seen = preprocess.look(crop)
+    assert (seen.size, seen.mode) == ((48, 48), "L")
+    # Seen again it is the same: nothing is left to resize, and only the rounding is lost.
+    level = 1 / 255 / 0.25
+    assert (preprocess([seen]) - preprocess([crop])).abs().max() <= 0.5 * level + 1e-6

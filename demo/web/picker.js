@@ -7,7 +7,7 @@
 
 const root = element.querySelector(".picker");
 const find = (selector) => root.querySelector(selector);
-const [file, shown, live, status, choose] = [".file", ".shown", ".live", ".status", ".choose"].map(find);
+const [file, shown, camera, status, choose] = [".file", ".shown", ".camera", ".status", ".choose"].map(find);
 const page = document.querySelector("#photo");
 const UNREACHABLE = "The server is busy or cannot be reached: please try again in a moment.";
 const SLOW = 4000; // ms without an answer, after which it is looked whether there still is a server
@@ -49,6 +49,7 @@ function ask({ picture: data = null, example = null }, source) {
 }
 
 function give(blob) {
+  if (root.offsetParent === null) document.querySelector("#tabs [role=tab]").click(); // pasted on the live page
   if (blob.size > props.max_bytes) {
     turn += 1; // an answer that is still on its way must not replace this message
     show("refused", `This file has ${Math.round(blob.size / 1e6)} MB, and at most ${props.max_bytes / 1e6} MB are read: make the picture smaller and try again.`);
@@ -118,8 +119,8 @@ const REFUSALS = {
 };
 
 function stopCamera() {
-  live.srcObject?.getTracks().forEach((track) => track.stop());
-  live.srcObject = null;
+  camera.srcObject?.getTracks().forEach((track) => track.stop());
+  camera.srcObject = null;
 }
 
 find(".open-camera").addEventListener("click", async () => {
@@ -130,8 +131,8 @@ find(".open-camera").addEventListener("click", async () => {
   turn += 1;
   show("asking", "Asking for the camera…");
   try {
-    live.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: 1280 } });
-    await live.play();
+    camera.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: 1280 } });
+    await camera.play();
     show("camera", "Look at the camera.");
     find(".snap").focus();
   } catch (error) {
@@ -147,7 +148,7 @@ find(".close-camera").addEventListener("click", () => {
 
 find(".snap").addEventListener("click", () => {
   const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [live.videoWidth, live.videoHeight];
-  canvas.getContext("2d").drawImage(live, 0, 0);
+  [canvas.width, canvas.height] = [camera.videoWidth, camera.videoHeight];
+  canvas.getContext("2d").drawImage(camera, 0, 0);
   canvas.toBlob(give, "image/jpeg", 0.95);
 });

@@ -1,0 +1,164 @@
+"""The live page's server side: one frame in, its faces out. What is remembered between them is kept by the page."""
+
+import asyncio
+import math
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import torch
+from PIL import Image
+
+from resemotenet import EmotionPredictor
+from resemotenet.errors import ImageError
+from resemotenet.faces import Box, Face, FaceDetector, clip
+from resemotenet.tracking import TrackState, track
+
+from . import guard
+
+# The page sends frames of at most this size; a larger one is not from it.
+MAX_SIDE = 640
+MAX_FRAME_BYTES = 600_000
+# The longer side at which a whole frame is searched: faces from 40 of 640 pixels are found, in a third of the time.
+SEARCH_SIDE = 320
+# Seconds between two searches of the whole frame while there are faces to follow.
+SEARCH_EVERY = 1.0
+# Faces that are read in one frame, the largest; a crowd would stall everybody else.
+MAX_FACES = 12
+# Seconds of smoothing that can be asked for.
+MAX_SMOOTHING = 5.0
+
+
+class Follower(FaceDetector, Protocol):
+    """A detector that can also say where faces of the frame before are now, as ``MTCNNDetector`` does."""
+
+    def follow(self, image: Image.Image, boxes: list[Box]) -> list[Face | None]: ...
+
+
+def answer(predictor: EmotionPredictor, finder: Follower, asked: Any) -> dict[str, Any]:
+    """Read one frame.
+
+    Args:
+        finder: searches and follows; smaller and quicker than the predictor's own detector.
+        asked: {"frame": data URI of a JPEG, "time": seconds, "smoothing": seconds, "memory": None or what the answer
+            to the frame before held}. From outside, so anything may be in it.
+
+    Returns:
+        {"size": [width, height], "faces": [...], "memory": for the next frame, "ms": {"decode", "find", "read"}};
+        a face is ``FaceEmotion.to_dict()`` with the "number" of its person. Or {"refused": one sentence}.
+    """
+    try:
+        started = time.perf_counter()
+        image = _open(asked)
+        opened = time.perf_counter()
+        now, smoothing, searched, state = _read_request(asked, image.size)
+        faces, searched = _find(finder, image, state, now, searched)
+        found = time.perf_counter()
+        state, tracked = track(state, predictor.read(image, faces), time=now, smoothing=smoothing)
+        done = time.perf_counter()
+    except (ImageError, ValueError) as error:
+        return {"refused": str(error)}
+    return {
+        "size": list(image.size),
+        "faces": [{"number": each.number, **each.face.to_dict()} for each in tracked],
+        "memory": {"searched": searched, **state.to_dict()},
+        "ms": {
+            "decode": 1000 * (opened - started),
+            "find": 1000 * (found - opened),
+            "read": 1000 * (done - found),
+        },
+    }
+
+
+def _open(asked: Any) -> Image.Image:
+    if not (isinstance(asked, dict) and isinstance(frame := asked.get("frame"), str)):
+        raise ImageError("There is no frame in this call.")
+    if len(frame) > MAX_FRAME_BYTES * 4 // 3:
+        raise ImageError(f"A frame may have at most {MAX_FRAME_BYTES} bytes.")
+    return guard.open_picture(guard.decode_data_uri(frame), max_side=MAX_SIDE)
+
+
+def _read_request(asked: dict[str, Any], size: tuple[int, int]) -> tuple[float, float, float, TrackState]:
+    """Time, smoothing, time of the last search, state; a state that does not fit the frame is a ``ValueError``."""
+    now, smoothing = _number(asked.get("time"), 0, 1e9), _number(asked.get("smoothing"), 0, MAX_SMOOTHING)
+    memory = asked.get("memory")
+    if memory is None:
+        return now, smoothing, -math.inf, TrackState()
+    if not isinstance(memory, dict):
+        raise ValueError("the memory must be what the answer before held")
+    searched = _number(memory.get("searched"), 0, now)
+    state = TrackState.from_dict({"time": memory.get("time"), "tracks": memory.get("tracks")})
+    # A box of a million pixels would be cut out and take as much memory.
+    if any(not _fits(each.box, size) for each in state.tracks):
+        raise ValueError(f"the memory holds a face that no frame of {size} has")
+    return now, smoothing, searched, state
+
+
+def _number(value: Any, low: float, high: float) -> float:
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise ValueError(f"expected a number from {low} to {high}, got {str(value)[:50]}")
+    return float(value)
+
+
+def _fits(box: Box, size: tuple[int, int]) -> bool:
+    return clip(box, size) is not None and max(box[2] - box[0], box[3] - box[1]) <= 3 * max(size)
+
+
+def _find(
+    finder: Follower, image: Image.Image, state: TrackState, now: float, searched: float
+) -> tuple[list[Face], float]:
+    """The faces of a frame, and when the whole of one was searched last.
+
+    Faces are followed from frame to frame, which takes a millisecond each. The whole frame is searched, which takes
+    some forty, where nobody is followed, where one was lost, and every ``SEARCH_EVERY`` seconds.
+    """
+    boxes = [each.box for each in state.visible]
+    if boxes and now - searched < SEARCH_EVERY:
+        followed = finder.follow(image, boxes)
+        faces = [face for face in followed if face is not None]
+        if len(faces) == len(boxes):
+            return faces, searched
+    return finder.detect(image)[:MAX_FACES], now
+
+
+class Turns:
+    """Who is served when: in the order of arrival, and only so many wait.
+
+    A page has one frame under way, so the order of arrival gives every visitor the same share. Where too many come, the
+    next is told to come again later; and as long as that happens, those who were served are told to wait as long before
+    their next frame, so that nobody keeps a place to himself.
+
+    Args:
+        workers: frames that are read at once; one a core unless given.
+        places: frames that may be in the house, for each worker.
+    """
+
+    PAUSE = 0.5  # seconds
+    CROWDED = 2.0  # seconds for which one who was turned away is remembered
+
+    def __init__(self, workers: int | None = None, places: int = 8) -> None:
+        workers = workers or min(8, os.cpu_count() or 1)
+        # One thread a frame: for a face or two, sharing a network's work among threads takes as long as it saves.
+        self._executor = ThreadPoolExecutor(workers, "live", initializer=torch.set_num_threads, initargs=(1,))
+        self._places = places * workers
+        self._inside = 0
+        self._turned_away = -math.inf
+
+    async def take(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What ``work`` gives, with "pause", the seconds to wait before asking again; or {"busy": True, "pause": ...}.
+
+        Runs on the server's event loop, so the counters need no lock.
+        """
+        now = time.monotonic()
+        if self._inside >= self._places:
+            self._turned_away = now
+            return {"busy": True, "pause": self.PAUSE}
+        self._inside += 1
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        finally:
+            self._inside -= 1
+        crowded = now - self._turned_away < self.CROWDED
+        return {**result, "pause": self.PAUSE if crowded else 0.0}

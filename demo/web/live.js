@@ -1,0 +1,328 @@
+// The live page: takes the camera, asks the server about one frame at a time, draws the answer on that very frame.
+//
+// Why not gr.Image(streaming=True): it writes every frame into a file and manages a few a second. Here a frame travels
+// inside a call, the newest one wins, and what the server must remember travels with it and comes back.
+//
+// States (data-state of the root): idle, asking, watching, paused, problem. While watching, data-server says how the
+// server is: fine, busy or lost. Each answer raises the event "answered" with its times.
+//
+// Gradio runs this once, with: element (the component's root), server (its functions), props. Before it comes overlay.js
+// (drawFrame) and why.js (explainable).
+
+const root = element.querySelector(".live");
+const find = (selector) => root.querySelector(selector);
+const [video, view, status, spoken, badge] = [".source", ".view", ".status", ".spoken", ".badge"].map(find);
+const [go, stopButton, turn, smooth, mirror] = [".go", ".stop", ".turn", ".smooth input", ".mirror input"].map(find);
+const [cards, blank] = [".cards", "template"].map(find);
+
+const LONGEST = 640; // pixels of the longer side of a frame that is sent
+const QUALITY = 0.8; // of its JPEG
+const PATIENCE = 15000; // ms until an answer is given up
+const KEEP = 1000; // ms for which the card of a face that is gone stays, so that a blink does not move the page
+const SPEAK = 4000; // ms between two sentences for screen readers
+
+const PRIVACY = "Frames are read in memory and not stored.";
+const insecure = !window.isSecureContext || !navigator.mediaDevices;
+const INSECURE = "Browsers give the camera only to pages on https, or on this very machine as http://localhost. "
+  + "Put this page behind https to watch from another device.";
+const UNPLUGGED = "The camera was disconnected: connect it, then start again.";
+const REFUSALS = {
+  NotAllowedError: "The camera was refused: allow it beside the address bar, then start again.",
+  NotFoundError: "No camera was found: connect one, or give a picture instead.",
+  OverconstrainedError: "This camera cannot be used: choose another one, or give a picture instead.",
+  NotReadableError: "The camera is used by another program: close that program, then start again.",
+};
+
+let grab = document.createElement("canvas"); // the frame that is under way
+let still = document.createElement("canvas"); // the frame that is shown, to which the faces belong
+let cameras = []; // device ids
+let memory = null; // what the server wants to see again with the next frame
+let visit = 0; // counts starts and stops; a loop of an older one ends
+let shown = []; // the faces on the canvas
+let mirrorChosen = false; // by the visitor, else it follows the camera
+let answers = []; // {at, latency} of the last seconds
+
+const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
+const state = () => root.dataset.state;
+const plural = (count) => `${count} ${count === 1 ? "face" : "faces"}`;
+
+function show(next, message = "") {
+  const focused = document.activeElement;
+  root.dataset.state = next;
+  status.textContent = message;
+  status.classList.toggle("problem", next === "problem");
+  go.textContent = { watching: "Pause", paused: "Go on" }[next] ?? find(".start .invite-title").textContent;
+  go.setAttribute("aria-disabled", next === "asking"); // not disabled: that would take the keyboard's focus from it
+  badge.textContent = next === "paused" ? "Paused" : "";
+  if (next !== "watching") root.dataset.server = "fine";
+  // A button that goes away leaves the keyboard's focus to the one that stays.
+  if (root.contains(focused) && !focused.checkVisibility({ visibilityProperty: true })) go.focus();
+}
+
+function serverIs(how) {
+  if (root.dataset.server === how) return;
+  root.dataset.server = how;
+  status.classList.toggle("problem", how === "lost");
+  status.textContent = {
+    fine: PRIVACY,
+    busy: "Many are watching at the moment: frames are slow until some have left.",
+    lost: "The server does not answer. Trying again…",
+  }[how];
+}
+
+// The camera.
+
+async function start(constraint = { facingMode: "user" }) {
+  if (insecure) {
+    document.querySelector("#tabs [role=tab]").click(); // pictures can be given
+    return;
+  }
+  const mine = (visit += 1);
+  release();
+  show("asking", "Allow the camera where the browser asks for it.");
+  try {
+    const size = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { ...constraint, ...size } });
+    if (mine !== visit) {
+      stream.getTracks().forEach((track) => track.stop());
+      return;
+    }
+    video.srcObject = stream;
+    await video.play();
+  } catch (error) {
+    if (mine === visit) end("problem", REFUSALS[error.name] ?? `The camera could not be opened (${error.name}).`);
+    return;
+  }
+  const [track] = video.srcObject.getVideoTracks();
+  track.addEventListener("ended", () => {
+    if (video.srcObject?.getVideoTracks()[0] === track) end("problem", UNPLUGGED);
+  });
+  if (!mirrorChosen) mirror.checked = track.getSettings().facingMode !== "environment";
+  cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput").map(({ deviceId }) => deviceId);
+  turn.classList.toggle("offered", cameras.length > 1);
+  // The stage takes the shape of the picture once, before the first frame, and keeps it.
+  const shape = Math.min(16 / 9, Math.max(3 / 4, video.videoWidth / video.videoHeight));
+  find(".stage").style.aspectRatio = String(shape);
+  memory = null;
+  watchOn();
+}
+
+function release() {
+  video.srcObject?.getTracks().forEach((track) => track.stop());
+  video.srcObject = null;
+}
+
+function end(next = "idle", message = PRIVACY) {
+  visit += 1;
+  release();
+  show(next, message);
+  forget();
+}
+
+function forget() {
+  memory = null;
+  answers = [];
+  shown = [];
+  for (const card of [...cards.children]) card.remove();
+  people(0);
+  spoken.textContent = "";
+  for (const gauge of [".rate", ".latency", ".count"]) find(gauge).textContent = "–";
+  view.getContext("2d").clearRect(0, 0, view.width, view.height);
+}
+
+function otherCamera() {
+  mirrorChosen = false;
+  const current = video.srcObject?.getVideoTracks()[0]?.getSettings().deviceId;
+  start({ deviceId: { exact: cameras[(cameras.indexOf(current) + 1) % cameras.length] } });
+}
+
+// The loop: one frame under way, and the newest wins.
+
+function watchOn() {
+  show("watching", PRIVACY);
+  root.dataset.server = "fine";
+  loop((visit += 1));
+}
+
+function pause(message = "Paused.") {
+  if (state() !== "watching") return;
+  visit += 1;
+  show("paused", message);
+}
+
+async function loop(mine) {
+  let wait = 500; // ms until a server that does not answer is asked again
+  let seen = -1; // the last frame of the video that was taken
+  while (mine === visit) {
+    if (video.currentTime === seen || video.readyState < 2) {
+      await new Promise(requestAnimationFrame);
+      continue;
+    }
+    seen = video.currentTime;
+    const taken = performance.now();
+    const frame = encode();
+    const sent = performance.now();
+    const answer = await ask({ frame, time: taken / 1000, smoothing: Number(smooth.value), memory });
+    const arrived = performance.now();
+    if (mine !== visit) return;
+    if (answer === undefined) {
+      serverIs("lost");
+      await sleep(wait);
+      wait = Math.min(4000, 2 * wait);
+      continue;
+    }
+    wait = 500;
+    if (answer.faces) accept(answer, { taken, sent, arrived });
+    else if (answer.refused) memory = null; // the server does not know this memory, it may have been replaced
+    serverIs(answer.pause ? "busy" : "fine");
+    // Not all at once: those who were told to wait would meet again.
+    if (answer.pause) await sleep(1000 * answer.pause * (0.5 + Math.random()));
+  }
+}
+
+function encode() {
+  const scale = Math.min(1, LONGEST / Math.max(video.videoWidth, video.videoHeight));
+  const [width, height] = [Math.round(scale * video.videoWidth), Math.round(scale * video.videoHeight)];
+  if (grab.width !== width || grab.height !== height) [grab.width, grab.height] = [width, height];
+  // Kept where it can be read: its pixels are wanted each time. At this size toDataURL takes half as long as toBlob.
+  grab.getContext("2d", { willReadFrequently: true }).drawImage(video, 0, 0, width, height);
+  return grab.toDataURL("image/jpeg", QUALITY);
+}
+
+// undefined where the server cannot be reached or is too slow.
+async function ask(question) {
+  return Promise.race([server.read_frame(question).catch(() => undefined), sleep(PATIENCE)]);
+}
+
+function accept(answer, { taken, sent, arrived }) {
+  memory = answer.memory;
+  shown = answer.faces;
+  [grab, still] = [still, grab];
+  draw();
+  const now = performance.now();
+  answers = [...answers.filter(({ at }) => now - at < 2000), { at: now, latency: now - taken }];
+  gauges(now);
+  fill(now);
+  speak(now);
+  const ms = { ...answer.ms, encode: sent - taken, call: arrived - sent, total: performance.now() - taken };
+  root.dispatchEvent(new CustomEvent("answered", { detail: { faces: shown, ms } }));
+}
+
+function draw() {
+  root.classList.toggle("mirrored", mirror.checked);
+  if (still.width && state() !== "idle") drawFrame(view, still, shown, { mirror: mirror.checked, tones: props.tones });
+}
+
+function gauges(now) {
+  const span = Math.max(0.25, (now - answers[0].at) / 1000);
+  const sorted = answers.map(({ latency }) => latency).sort((a, b) => a - b);
+  find(".rate").textContent = answers.length > 1 ? ((answers.length - 1) / span).toFixed(0) : "–";
+  find(".latency").textContent = `${Math.round(sorted[sorted.length >> 1])} ms`;
+  find(".count").textContent = String(shown.length);
+}
+
+// One card a person, in the order of their numbers. Only texts and widths change from frame to frame.
+
+function fill(now) {
+  for (const face of shown) {
+    const card = cardOf(face.number);
+    card.dataset.seen = now;
+    const [x1, y1, x2, y2] = face.crop_box;
+    const crop = card.querySelector("canvas.crop");
+    crop.getContext("2d").drawImage(still, x1, y1, x2 - x1, y2 - y1, 0, 0, crop.width, crop.height);
+    card.querySelector(".label").textContent = face.label;
+    card.querySelector(".sub").textContent = `${percent(face.confidence)} · face ${face.number}`;
+    for (const row of card.querySelectorAll(".bars li")) {
+      const share = face.probabilities[row.dataset.emotion];
+      row.classList.toggle("winner", row.dataset.emotion === face.label);
+      row.querySelector(".fill").style.width = `${100 * share}%`;
+      row.querySelector(".figure").textContent = percent(share);
+    }
+  }
+  for (const card of [...cards.children]) {
+    const gone = now - Number(card.dataset.seen);
+    card.classList.toggle("gone", gone > 0);
+    if (gone > KEEP) card.remove();
+  }
+  people(cards.children.length);
+}
+
+function cardOf(number) {
+  const known = [...cards.children].find((card) => Number(card.dataset.number) === number);
+  if (known) return known;
+  const card = blank.content.firstElementChild.cloneNode(true);
+  card.dataset.number = number;
+  card.setAttribute("aria-label", `Face ${number}`);
+  explainable(card, async () => {
+    pause("Paused, so that the face stays the one that is explained.");
+    const face = shown.find((each) => each.number === number);
+    return face && { picture: still.toDataURL("image/jpeg", QUALITY), box: face.crop_box, label: face.label };
+  });
+  const next = [...cards.children].find((other) => Number(other.dataset.number) > number);
+  cards.insertBefore(card, next ?? null);
+  return card;
+}
+
+// What the result side shows: people, nobody, or that there is nothing yet.
+function people(count) {
+  root.dataset.people = count ? "some" : state() === "watching" || state() === "paused" ? "nobody" : "unknown";
+}
+
+function percent(fraction) {
+  if (fraction > 0 && fraction < 0.01) return "<1%";
+  if (fraction > 0.99 && fraction < 1) return ">99%";
+  return `${Math.round(100 * fraction)}%`;
+}
+
+// Screen readers get a sentence when something has changed, not twenty a second.
+let spokenAt = 0;
+function speak(now) {
+  const known = [...shown].sort((one, other) => one.number - other.number); // the largest is another one each second
+  const sentence = shown.length
+    ? `${plural(shown.length)}: ${known.map(({ number, label }) => (shown.length > 1 ? `${number} ${label}` : label)).join(", ")}.`
+    : "No face in sight.";
+  if (now - spokenAt < SPEAK || sentence === spoken.textContent) return;
+  spokenAt = now;
+  spoken.textContent = sentence;
+}
+
+// What visitors do.
+
+find(".start").addEventListener("click", () => start());
+go.addEventListener("click", () => {
+  if (state() === "watching") pause();
+  else if (state() === "paused") watchOn();
+  else if (state() !== "asking") start();
+});
+stopButton.addEventListener("click", () => end());
+turn.addEventListener("click", otherCamera);
+smooth.addEventListener("input", () => (find(".smooth output").textContent = `${Number(smooth.value).toFixed(1)} s`));
+mirror.addEventListener("change", () => {
+  mirrorChosen = true;
+  draw();
+});
+
+let asleep = false; // paused by the page being hidden, not by the visitor
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden && state() === "watching") {
+    asleep = true;
+    pause("Paused while this page was hidden.");
+  } else if (!document.hidden && asleep) {
+    asleep = false;
+    if (state() === "paused") watchOn();
+  }
+});
+
+// Another tab of the page was chosen, so the camera is not needed; or the window has another size.
+new ResizeObserver(() => {
+  if (root.offsetParent === null) {
+    if (state() !== "idle" && state() !== "problem") end();
+  } else draw();
+}).observe(root);
+
+end();
+if (insecure) {
+  find(".start .invite-title").textContent = "Give a picture instead";
+  find(".start .invite-sub").textContent = "";
+  show("problem", INSECURE);
+}

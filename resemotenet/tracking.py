@@ -1,0 +1,177 @@
+"""Who is who from one frame of a video to the next, and probabilities that do not flicker.
+
+A pure function: what is remembered is a value that goes in and comes out. So a server needs no memory of its visitors,
+and a video can be read in pieces.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from .faces import Box, overlap
+
+if TYPE_CHECKING:
+    from .predictor import FaceEmotion
+
+# A box that shares less than this with every box of a moment ago (intersection over union) is somebody new. Small,
+# because a head may move by half its width between two frames of a slow camera.
+MIN_OVERLAP = 0.2
+# Seconds for which a face that cannot be seen keeps its number: a turned head, a hand in front of it.
+MEMORY = 1.0
+# More than any frame has; what comes in from outside is held to it.
+MAX_TRACKS = 64
+
+
+@dataclass(frozen=True)
+class Track:
+    """One person, as seen last.
+
+    Attributes:
+        number: who it is, from 1; unique among those remembered, and free again once forgotten.
+        box: (x1, y1, x2, y2) pixels.
+        probabilities: emotion -> smoothed probability.
+        seen: time of the frame, in seconds.
+    """
+
+    number: int
+    box: Box
+    probabilities: dict[str, float]
+    seen: float
+
+
+@dataclass(frozen=True)
+class TrackState:
+    """Everybody remembered.
+
+    Attributes:
+        tracks: by number.
+        time: of the last frame, in seconds from any beginning; None before the first.
+    """
+
+    tracks: tuple[Track, ...] = ()
+    time: float | None = None
+
+    @property
+    def visible(self) -> tuple[Track, ...]:
+        """Those seen in the last frame."""
+        return tuple(track for track in self.tracks if track.seen == self.time)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON; read back by ``from_dict`` to the same state but for the rounding of boxes to 0.1 px."""
+        return {
+            "time": self.time,
+            "tracks": [
+                {
+                    "number": track.number,
+                    "box": [round(value, 1) for value in track.box],
+                    "probabilities": track.probabilities,
+                    "seen": track.seen,
+                }
+                for track in self.tracks
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "TrackState":
+        """Read back ``to_dict``, from a sender who is not trusted.
+
+        Raises:
+            ValueError: it is something else, too large, or holds numbers that no state has.
+        """
+        match values:
+            case {"time": None, "tracks": []}:
+                return cls()
+            case {"time": int() | float() as time, "tracks": [*tracks]} if len(tracks) <= MAX_TRACKS:
+                read = tuple(_read_track(track) for track in tracks)
+                numbers = {track.number for track in read}
+                if math.isfinite(time) and len(numbers) == len(read) and all(track.seen <= time for track in read):
+                    return cls(read, float(time))
+        raise ValueError(f"this is no state of a tracking with at most {MAX_TRACKS} faces: {str(values)[:200]}")
+
+
+@dataclass(frozen=True)
+class TrackedFace:
+    """A face of the frame with the number of the person; its label and probabilities are the smoothed ones."""
+
+    number: int
+    face: "FaceEmotion"
+
+
+def track(
+    state: TrackState, faces: "Sequence[FaceEmotion]", *, time: float, smoothing: float = 0.0
+) -> tuple[TrackState, list[TrackedFace]]:
+    """Tell who is who in the next frame, and smooth what is read of each.
+
+    Args:
+        state: ``TrackState()`` before the first frame, then what this function gave for the frame before.
+        faces: what the predictor read in this frame.
+        time: of this frame, in seconds, later than that of the frame before.
+        smoothing: time constant, in seconds: after that long, 63 % of a change is shown; 0 shows every frame as read.
+
+    Returns:
+        The new state, and one ``TrackedFace`` for each of ``faces``, in their order.
+
+    Raises:
+        ValueError: ``time`` does not go forward, or ``smoothing`` is negative.
+    """
+    if state.time is not None and not time > state.time:
+        raise ValueError(f"a frame at {time} s cannot follow one at {state.time} s: time goes forward")
+    if not smoothing >= 0:
+        raise ValueError(f"smoothing must be a time in seconds from 0 up, got {smoothing}")
+    known = [each for each in state.tracks if time - each.seen <= MEMORY]
+    matches = _match(known, faces)
+    taken = {each.number for each in known}
+    tracks, tracked = [], []
+    for index, face in enumerate(faces):
+        before = matches.get(index)
+        if before is None:
+            number = next(number for number in range(1, len(taken) + 2) if number not in taken)
+            taken.add(number)
+        else:
+            number = before.number
+            face = _smooth(face, before, time, smoothing)
+        tracks.append(Track(number, face.box, face.probabilities, time))
+        tracked.append(TrackedFace(number, face))
+    unseen = [each for each in known if each not in matches.values()]
+    return TrackState(tuple(sorted([*tracks, *unseen], key=lambda each: each.number)), time), tracked
+
+
+def _match(known: Sequence[Track], faces: "Sequence[FaceEmotion]") -> dict[int, Track]:
+    """Index of a face -> the track it continues: the assignment with the largest sum of overlaps."""
+    if not known or not faces:
+        return {}
+    from scipy.optimize import linear_sum_assignment
+
+    overlaps = [[overlap(face.box, each.box) for each in known] for face in faces]
+    pairs = zip(*linear_sum_assignment(overlaps, maximize=True), strict=True)
+    return {int(row): known[column] for row, column in pairs if overlaps[row][column] >= MIN_OVERLAP}
+
+
+def _smooth(face: "FaceEmotion", before: Track, time: float, smoothing: float) -> "FaceEmotion":
+    """Exponential smoothing with the true time between the frames, so that it is the same at any frame rate."""
+    if set(before.probabilities) != set(face.probabilities):
+        raise ValueError(f"the state is of a model with the labels {sorted(before.probabilities)}; begin anew")
+    if smoothing == 0:
+        return face
+    weight = 1 - math.exp(-(time - before.seen) / smoothing)
+    old = before.probabilities
+    mixed = {label: old[label] + weight * (new - old[label]) for label, new in face.probabilities.items()}
+    label = max(mixed, key=mixed.__getitem__)
+    return replace(face, probabilities=mixed, label=label, confidence=mixed[label])
+
+
+def _read_track(values: Any) -> Track:
+    match values:
+        case {"number": int(number), "box": [*box], "probabilities": {**shares}, "seen": seen} if (
+            1 <= number <= 2 * MAX_TRACKS and len(box) == 4 and _all_finite([*box, seen, *shares.values()])
+        ):
+            x1, y1, x2, y2 = map(float, box)
+            probabilities: dict[str, Any] = {str(name): share for name, share in shares.items()}
+            if all(0 <= share <= 1 for share in probabilities.values()):
+                return Track(number, (x1, y1, x2, y2), probabilities, float(cast(float, seen)))
+    raise ValueError(f"this is no face of a tracking state: {str(values)[:200]}")
+
+
+def _all_finite(values: Sequence[Any]) -> bool:
+    return all(type(value) in (int, float) and math.isfinite(value) for value in values)
