@@ -144,7 +144,7 @@ def _photo(predictor: EmotionPredictor, reader: Executor, turns: live.Turns) -> 
 
 def _live(predictor: EmotionPredictor, turns: live.Turns) -> None:
     """The camera's picture and its faces. The page asks by calls of its own, so nothing waits in Gradio's queue."""
-    finder = MTCNNDetector(device=predictor.device, max_side=live.SEARCH_SIDE)
+    finder = MTCNNDetector(max_side=live.SEARCH_SIDE)  # on the CPU: its networks are tiny
 
     async def read_frame(asked: Any) -> dict[str, Any]:
         return await turns.take(lambda: live.answer(predictor, finder, asked))
