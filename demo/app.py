@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import torch
 from PIL import Image
 from starlette.middleware import Middleware
 
@@ -68,7 +69,9 @@ def build(predictor: EmotionPredictor, uploads: Uploads) -> gr.Blocks:
     page = gr.Blocks(title="ResEmoteNet: emotions on faces", analytics_enabled=False, delete_cache=_ABANDONED)
     # Gradio would read each picture in whatever thread is free. Every thread has a heap and buffers of its own: two
     # pictures of 25 megapixels took 180 MB more that way.
-    reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
+    # The live page's threads take one core each, which later threads would inherit.
+    threads = (torch.get_num_threads(),)
+    reader = ThreadPoolExecutor(1, "reader", initializer=torch.set_num_threads, initargs=threads)
     turns = live.Turns()
     with page:
         gr.HTML(markup.header(), apply_default_css=False)
@@ -97,7 +100,7 @@ def _photo(predictor: EmotionPredictor, reader: Executor, turns: live.Turns) -> 
             picker = gr.HTML(
                 value={"state": "empty"},
                 html_template=_web("picker.html"),
-                js_on_load=_web("picker.js"),
+                js_on_load=_web("camera.js", "picker.js"),
                 apply_default_css=False,
                 elem_id="picker",
                 accept=_ACCEPT,
@@ -107,7 +110,7 @@ def _photo(predictor: EmotionPredictor, reader: Executor, turns: live.Turns) -> 
         with gr.Column(scale=5, min_width=280):
             faces = gr.HTML(
                 markup.nothing_yet(),
-                js_on_load=_web("why.js", "cards.js"),
+                js_on_load=_web("ask.js", "why.js", "cards.js"),
                 server_functions=[_explainer(predictor, turns)],
                 apply_default_css=False,
                 elem_id="faces",
@@ -151,7 +154,7 @@ def _live(predictor: EmotionPredictor, turns: live.Turns) -> None:
 
     gr.HTML(
         html_template=_web("live.html"),
-        js_on_load=_web("overlay.js", "why.js", "live.js"),
+        js_on_load=_web("ask.js", "camera.js", "overlay.js", "why.js", "live.js"),
         server_functions=[read_frame, _explainer(predictor, turns)],
         apply_default_css=False,
         elem_id="live",

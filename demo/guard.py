@@ -4,7 +4,6 @@ Every refusal is an ``ImageError`` whose text is one sentence for the person who
 """
 
 import base64
-import binascii
 import io
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from PIL import Image
 from starlette.exceptions import HTTPException
 
 from resemotenet.errors import ImageError
-from resemotenet.images import read_image
+from resemotenet.images import read_image, readable_formats
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,12 +20,17 @@ MAX_BYTES = 15_000_000
 # A camera's 24 megapixels pass. Pixels cost memory, three bytes each and a few copies of them, whatever the file's
 # size says.
 MAX_PIXELS = 25_000_000
+MAX_SCANS = 50
 MIN_SIDE = 32
+# What the page's own scripts send many times a second.
+MAX_FRAME_SIDE = 640
+MAX_FRAME_BYTES = 600_000
 # Faces that get bars of their own; the table and the JSON hold all of them.
 MAX_FACES_SHOWN = 12
 
 # A data URI is a third longer than the bytes in it; the rest is room for the event around it.
 MAX_BODY_BYTES = MAX_BYTES * 4 // 3 + 100_000
+MAX_CALL_BYTES = MAX_FRAME_BYTES * 4 // 3 + 100_000  # with what is remembered of a dozen faces
 
 
 def check_bytes(count: int) -> None:
@@ -51,27 +55,49 @@ def decode_data_uri(text: str) -> bytes:
     check_bytes(len(body) // 4 * 3 - body[-2:].count("="))
     try:
         return base64.b64decode(body, validate=True)
-    except binascii.Error:
+    except ValueError:  # not base64, or not even ASCII
         raise ImageError("The picture did not arrive whole: please try again.") from None
 
 
-def open_picture(data: bytes, *, max_side: int | None = None) -> Image.Image:
+def open_picture(data: bytes) -> Image.Image:
     """The bytes of a file -> an upright PIL image in RGB, if they are within the limits.
 
-    Args:
-        max_side: a limit of its own for the longer side, in pixels.
-
     Raises:
-        ImageError: too many bytes or pixels, too few pixels, or not a picture.
+        ImageError: too many bytes or pixels, too few pixels, too much work, or not a picture.
     """
     check_bytes(len(data))
-    _check_header(data, max_side)
+    _check_header(data)
+    # A progressive JPEG is drawn in a dozen scans; a thousand of them would keep the server busy for minutes.
+    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > MAX_SCANS:
+        raise ImageError("This file is built in an unusual way: open it and save it again as JPEG.")
     return read_image(data, name="This file cannot be read")
 
 
-def _check_header(data: bytes, max_side: int | None) -> None:
+def open_frame(text: str) -> Image.Image:
+    """A frame of a camera or the crop of a face, as the page's own scripts send them -> a PIL image in RGB.
+
+    Args:
+        text: data URI of a JPEG that is not progressive, or of a PNG.
+
+    Raises:
+        ImageError: something else, or larger than scripts send.
+    """
+    if len(text) > MAX_FRAME_BYTES * 4 // 3:
+        raise ImageError(f"A frame may have at most {MAX_FRAME_BYTES} bytes.")
+    data = decode_data_uri(text)
     try:
-        with Image.open(io.BytesIO(data)) as header:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as header:
+            large, slow = max(header.size) > MAX_FRAME_SIDE, bool(header.info.get("progressive"))
+    except OSError:
+        raise ImageError("A frame must be a JPEG or a PNG.") from None
+    if large or slow:
+        raise ImageError(f"A frame may have at most {MAX_FRAME_SIDE} pixels on a side and not be progressive.")
+    return open_picture(data)
+
+
+def _check_header(data: bytes) -> None:
+    try:
+        with Image.open(io.BytesIO(data), formats=readable_formats()) as header:
             width, height = header.size
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(_too_many_pixels("far too many pixels")) from None
@@ -79,10 +105,6 @@ def _check_header(data: bytes, max_side: int | None) -> None:
         return  # not a picture: read_image knows better words for why
     if width * height > MAX_PIXELS:
         raise ImageError(_too_many_pixels(f"{width * height / 1e6:.0f} megapixels"))
-    if max_side and max(width, height) > max_side:
-        raise ImageError(
-            f"This picture has {width} by {height} pixels, and at most {max_side} on a side are read here."
-        )
     if min(width, height) < MIN_SIDE:
         raise ImageError(
             f"This picture is only {width} by {height} pixels, and both sides should have at least {MIN_SIDE}: "
@@ -98,24 +120,26 @@ def _too_many_pixels(amount: str) -> str:
 
 
 class BodyLimit:
-    """ASGI middleware that stops reading a request's body at ``limit`` bytes and answers 413.
+    """ASGI middleware that stops reading a request's body at a limit and answers 413.
 
     A server would otherwise take any amount into memory before the first line of a handler could object.
     """
 
-    def __init__(self, app: "ASGIApp", limit: int = MAX_BODY_BYTES) -> None:
+    def __init__(self, app: "ASGIApp", limit: int = MAX_BODY_BYTES, call_limit: int = MAX_CALL_BYTES) -> None:
         self.app = app
         self.limit = limit
+        self.call_limit = call_limit  # of a call of the page's own functions, which bring a frame
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         taken = 0
+        limit = self.call_limit if "/component_server" in scope.get("path", "") else self.limit
 
         async def limited() -> "Message":
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self.limit:
-                raise HTTPException(413, f"a request may have at most {self.limit} bytes")
+            if taken > limit:
+                raise HTTPException(413, f"a request may have at most {limit} bytes")
             return message
 
         await self.app(scope, limited if scope["type"] == "http" else receive, send)

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from resemotenet import EmotionPredictor, FaceEmotion
-from resemotenet.drawing import annotate
+from resemotenet.drawing import annotate, percent
 from resemotenet.errors import ImageError
 from resemotenet.explain import Explanation, explain, overlay
 from resemotenet.faces import clip
@@ -19,8 +19,7 @@ EXAMPLES_FOLDER = Path(__file__).parent / "examples"
 
 # The longest side of the picture that goes back to the page: sharp on any screen, a few hundred kB.
 _SHOWN_SIDE = 1600
-# The longer side of a picture in which a face is explained, and the side of the explanation.
-_MAX_EXPLAINED = 640
+# The side of the picture that explains a face, in pixels.
 _HEAT_SIDE = 264
 
 
@@ -130,7 +129,7 @@ def summary(faces: list[FaceEmotion]) -> str:
     if not faces:
         return "No face was found in this picture."
     if len(faces) == 1:
-        return f"1 face: {faces[0].label}, {markup.percent(faces[0].confidence)}."
+        return f"1 face: {faces[0].label}, {percent(faces[0].confidence)}."
     counts = Counter(face.label for face in faces).most_common()
     text = f"{len(faces)} faces: " + ", ".join(f"{count} {label}" for label, count in counts) + "."
     if len(faces) > guard.MAX_FACES_SHOWN:
@@ -156,7 +155,10 @@ def explain_face(predictor: EmotionPredictor, asked: Any) -> dict[str, Any]:
     except ImageError as error:
         return {"refused": str(error)}
     seen = predictor.model.preprocess.look(crop)
-    (explanation,) = explain(predictor.model, [seen], label)
+    try:
+        (explanation,) = explain(predictor.model, [seen], label)
+    except ValueError:  # the model names no layer that has a map
+        return {"refused": "These weights cannot be explained: their config.json names no layer to look at."}
     enlarged = seen.resize((_HEAT_SIDE, _HEAT_SIDE), Image.Resampling.BICUBIC)
     return {"picture": markup.data_uri(overlay(enlarged, explanation)), "text": _reason(explanation)}
 
@@ -164,9 +166,9 @@ def explain_face(predictor: EmotionPredictor, asked: Any) -> dict[str, Any]:
 def _asked_crop(asked: Any) -> Image.Image:
     match asked:
         case {"picture": str(picture), "box": None, "label": _}:
-            return guard.open_picture(guard.decode_data_uri(picture), max_side=_MAX_EXPLAINED)
+            return guard.open_frame(picture)
         case {"picture": str(picture), "box": [*box], "label": _} if all(type(value) in (int, float) for value in box):
-            image = guard.open_picture(guard.decode_data_uri(picture), max_side=_MAX_EXPLAINED)
+            image = guard.open_frame(picture)
             if len(box) == 4 and clip((box[0], box[1], box[2], box[3]), image.size) == tuple(box):
                 crop = image.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3])))
                 if crop.width and crop.height:
@@ -175,11 +177,10 @@ def _asked_crop(asked: Any) -> Image.Image:
 
 
 def _reason(explanation: Explanation) -> str:
-    share = markup.percent(explanation.probability)
     if not explanation.heat.any():
-        return f"{share}. Nothing in this face speaks for {explanation.label}."
+        return f"Nothing in this face speaks for {explanation.label}."
     rows, columns = explanation.evidence.shape
     return (
-        f"{share}. The brighter a place, the more it spoke for {explanation.label}. It is what the network used, "
+        f"The brighter a place, the more it spoke for {explanation.label}. It is what the network used, "
         f"no finer than {columns} by {rows} places, and not what the person feels."
     )

@@ -13,15 +13,12 @@ from PIL import Image
 
 from resemotenet import EmotionPredictor
 from resemotenet.errors import ImageError
-from resemotenet.faces import Box, Face, FaceDetector, clip
+from resemotenet.faces import Box, Face, FaceDetector, clip, suppress_overlaps
 from resemotenet.tracking import TrackState, track
 
 from . import guard
 
-# The page sends frames of at most this size; a larger one is not from it.
-MAX_SIDE = 640
-MAX_FRAME_BYTES = 600_000
-# The longer side at which a whole frame is searched: faces from 40 of 640 pixels are found, in a third of the time.
+# The longer side at which a whole frame is searched: faces from 40 of 640 pixels on are found, in some 40 ms.
 SEARCH_SIDE = 320
 # Seconds between two searches of the whole frame while there are faces to follow.
 SEARCH_EVERY = 1.0
@@ -46,8 +43,8 @@ def answer(predictor: EmotionPredictor, finder: Follower, asked: Any) -> dict[st
             to the frame before held}. From outside, so anything may be in it.
 
     Returns:
-        {"size": [width, height], "faces": [...], "memory": for the next frame, "ms": {"decode", "find", "read"}};
-        a face is ``FaceEmotion.to_dict()`` with the "number" of its person. Or {"refused": one sentence}.
+        {"faces": [...], "memory": for the next frame, "ms": {"decode", "find", "read"}}; a face is
+        ``FaceEmotion.to_dict()`` with the "number" of its person. Or {"refused": one sentence}.
     """
     try:
         started = time.perf_counter()
@@ -61,7 +58,6 @@ def answer(predictor: EmotionPredictor, finder: Follower, asked: Any) -> dict[st
     except (ImageError, ValueError) as error:
         return {"refused": str(error)}
     return {
-        "size": list(image.size),
         "faces": [{"number": each.number, **each.face.to_dict()} for each in tracked],
         "memory": {"searched": searched, **state.to_dict()},
         "ms": {
@@ -75,9 +71,7 @@ def answer(predictor: EmotionPredictor, finder: Follower, asked: Any) -> dict[st
 def _open(asked: Any) -> Image.Image:
     if not (isinstance(asked, dict) and isinstance(frame := asked.get("frame"), str)):
         raise ImageError("There is no frame in this call.")
-    if len(frame) > MAX_FRAME_BYTES * 4 // 3:
-        raise ImageError(f"A frame may have at most {MAX_FRAME_BYTES} bytes.")
-    return guard.open_picture(guard.decode_data_uri(frame), max_side=MAX_SIDE)
+    return guard.open_frame(frame)
 
 
 def _read_request(asked: dict[str, Any], size: tuple[int, int]) -> tuple[float, float, float, TrackState]:
@@ -91,8 +85,8 @@ def _read_request(asked: dict[str, Any], size: tuple[int, int]) -> tuple[float, 
     searched = _number(memory.get("searched"), 0, now)
     state = TrackState.from_dict({"time": memory.get("time"), "tracks": memory.get("tracks")})
     # A box of a million pixels would be cut out and take as much memory.
-    if any(not _fits(each.box, size) for each in state.tracks):
-        raise ValueError(f"the memory holds a face that no frame of {size} has")
+    if len(state.visible) > MAX_FACES or any(not _fits(each.box, size) for each in state.tracks):
+        raise ValueError(f"the memory holds faces that no frame of {size} has")
     return now, smoothing, searched, state
 
 
@@ -103,7 +97,7 @@ def _number(value: Any, low: float, high: float) -> float:
 
 
 def _fits(box: Box, size: tuple[int, int]) -> bool:
-    return clip(box, size) is not None and max(box[2] - box[0], box[3] - box[1]) <= 3 * max(size)
+    return clip(box, size) is not None and max(box[2] - box[0], box[3] - box[1]) <= 1.5 * max(size)
 
 
 def _find(
@@ -112,12 +106,12 @@ def _find(
     """The faces of a frame, and when the whole of one was searched last.
 
     Faces are followed from frame to frame, which takes a millisecond each. The whole frame is searched, which takes
-    some forty, where nobody is followed, where one was lost, and every ``SEARCH_EVERY`` seconds.
+    some forty, where nobody is followed, where one was lost or two have become one, and every ``SEARCH_EVERY`` seconds.
     """
     boxes = [each.box for each in state.visible]
     if boxes and now - searched < SEARCH_EVERY:
         followed = finder.follow(image, boxes)
-        faces = [face for face in followed if face is not None]
+        faces = suppress_overlaps([face for face in followed if face is not None])
         if len(faces) == len(boxes):
             return faces, searched
     return finder.detect(image)[:MAX_FACES], now
@@ -126,16 +120,17 @@ def _find(
 class Turns:
     """Who is served when: in the order of arrival, and only so many wait.
 
-    A page has one frame under way, so the order of arrival gives every visitor the same share. Where too many come, the
-    next is told to come again later; and as long as that happens, those who were served are told to wait as long before
-    their next frame, so that nobody keeps a place to himself.
+    A page has one frame under way, so among pages the order of arrival gives every visitor the same share. Where too
+    many come, the next is told to come again later; and as long as that happens, those who were served are told to
+    wait as long before their next frame, so that nobody keeps a place to himself. A program that asks many at once and
+    waits for nothing takes more than its share; what is limited then is what the server does in all.
 
     Args:
         workers: frames that are read at once; one a core unless given.
         places: frames that may be in the house, for each worker.
     """
 
-    PAUSE = 0.5  # seconds
+    WAIT = 0.5  # seconds
     CROWDED = 2.0  # seconds for which one who was turned away is remembered
 
     def __init__(self, workers: int | None = None, places: int = 8) -> None:
@@ -147,18 +142,18 @@ class Turns:
         self._turned_away = -math.inf
 
     async def take(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """What ``work`` gives, with "pause", the seconds to wait before asking again; or {"busy": True, "pause": ...}.
+        """What ``work`` gives, with "wait", the seconds before asking again; or {"busy": True, "wait": ...}.
 
         Runs on the server's event loop, so the counters need no lock.
         """
         now = time.monotonic()
         if self._inside >= self._places:
             self._turned_away = now
-            return {"busy": True, "pause": self.PAUSE}
+            return {"busy": True, "wait": self.WAIT}
         self._inside += 1
         try:
             result = await asyncio.get_running_loop().run_in_executor(self._executor, work)
         finally:
             self._inside -= 1
         crowded = now - self._turned_away < self.CROWDED
-        return {**result, "pause": self.PAUSE if crowded else 0.0}
+        return {**result, "wait": self.WAIT if crowded else 0.0}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from PIL import Image
 
 from resemotenet import FaceEmotion, LoadedModel
-from resemotenet.drawing import color_of
+from resemotenet.drawing import color_of, percent
 from resemotenet.emotions import EMOTIONS
 from resemotenet.preprocessing import Preprocess
 from resemotenet.pretrained import bundled_folder
@@ -54,15 +54,6 @@ def thumbnail(image: Image.Image, side: int) -> str:
     small = image.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return data_uri(small, quality=85)
-
-
-def percent(fraction: float) -> str:
-    """0.873 -> "87%"; "<1%" and ">99%" rather than a 0 or 100 that is not one."""
-    if 0 < fraction < 0.01:
-        return "<1%"
-    if 0.99 < fraction < 1:
-        return ">99%"
-    return f"{fraction:.0%}"
 
 
 def nothing_yet() -> str:
@@ -115,7 +106,7 @@ def _card(picture: str, labels: Sequence[str], face: FaceEmotion | None = None, 
   <div class="card-head">
     {picture}
     <div class="read"><p class="label">{title}</p><p class="sub">{sub}</p></div>
-    <button type="button" class="why" aria-expanded="false">Why?</button>
+    <button type="button" class="why" aria-expanded="false" aria-label="Why? Face {number}">Why?</button>
   </div>
   {bars}
   <div class="reason" hidden>

@@ -78,6 +78,15 @@ def color_of(label: str) -> str:
     return COLORS.get(label, OTHER_COLOR)
 
 
+def percent(fraction: float) -> str:
+    """0.873 -> "87%"; "<1%" and ">99%" rather than a 0 or 100 that is not one."""
+    if 0 < fraction < 0.01:
+        return "<1%"
+    if 0.99 < fraction < 1:
+        return ">99%"
+    return f"{fraction:.0%}"
+
+
 def text_color(background: str) -> str:
     """Black or white, whichever is read better on ``background`` (WCAG 2 contrast ratio)."""
     red, green, blue = (_linear(value / 255) for value in ImageColor.getrgb(background)[:3])
@@ -111,7 +120,7 @@ def _variants(face: "FaceEmotion", number: int | None, picture: tuple[int, int])
     size = max(smallest, round(min(max(0.16 * width, 0.016 * longer), 0.032 * longer)))
     start = f"{number} " if number else ""
     name = f"{start}{face.label.capitalize()}"
-    for text in (f"{name} {face.confidence:.0%}", name, start.strip()):
+    for text in (f"{name} {percent(face.confidence)}", name, start.strip()):
         if text:
             yield text, size
             yield text, smallest

@@ -3,6 +3,8 @@
 import io
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -69,17 +71,16 @@ def read_image(source: ImageSource, *, name: str | None = None) -> Image.Image:
         name, opened = name or str(source), Path(source)
     else:
         raise ImageError(f"a picture must be a path, bytes, a PIL image or a uint8 array, got {type(source).__name__}")
-    with _WARNINGS_LOCK, warnings.catch_warnings():
-        # Pillow warns of damaged metadata and of large pictures. The first is no matter here, the second an error.
-        warnings.simplefilter("ignore")
-        return _read(opened, name)
+    return _read(opened, name)
 
 
 def _read(source: "Image.Image | Path | io.BytesIO", name: str) -> Image.Image:
     try:
         if isinstance(source, Image.Image):
             return _upright_rgb(source, name)
-        with Image.open(source, formats=_readable_formats()) as image:
+        with _without_warnings():
+            opened = Image.open(source, formats=readable_formats())
+        with opened as image:
             return _upright_rgb(image, name)
     except (ImageError, MemoryError):
         raise
@@ -95,7 +96,19 @@ def _read(source: "Image.Image | Path | io.BytesIO", name: str) -> Image.Image:
         raise ImageError(f"{name}: the picture is damaged or cut short ({reason})") from error
 
 
-def _readable_formats() -> list[str]:
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Pillow warns of damaged metadata and of large pictures. The first is no matter here, the second an error.
+
+    Not for decoding, which may take seconds: the filters are those of the whole process, so others would have to wait.
+    """
+    with _WARNINGS_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def readable_formats() -> list[str]:
+    """Pillow's names of the formats that are read here, as far as this Pillow knows them."""
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
 
@@ -117,7 +130,8 @@ def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        with _without_warnings():
+            return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     # Damaged EXIF says nothing about the pixels, and people cannot mend it: the picture is taken as it lies.
     except (SyntaxError, ValueError, TypeError, KeyError, IndexError, OSError):
         return 1

@@ -21,6 +21,7 @@ MIN_OVERLAP = 0.2
 MEMORY = 1.0
 # More than any frame has; what comes in from outside is held to it.
 MAX_TRACKS = 64
+_LARGEST = 1e9
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,10 @@ class TrackState:
         match values:
             case {"time": None, "tracks": []}:
                 return cls()
-            case {"time": int() | float() as time, "tracks": [*tracks]} if len(tracks) <= MAX_TRACKS:
+            case {"time": time, "tracks": [*tracks]} if len(tracks) <= MAX_TRACKS and _are_numbers([time]):
                 read = tuple(_read_track(track) for track in tracks)
                 numbers = {track.number for track in read}
-                if math.isfinite(time) and len(numbers) == len(read) and all(track.seen <= time for track in read):
+                if len(numbers) == len(read) and all(track.seen <= time for track in read):
                     return cls(read, float(time))
         raise ValueError(f"this is no state of a tracking with at most {MAX_TRACKS} faces: {str(values)[:200]}")
 
@@ -164,7 +165,7 @@ def _smooth(face: "FaceEmotion", before: Track, time: float, smoothing: float) -
 def _read_track(values: Any) -> Track:
     match values:
         case {"number": int(number), "box": [*box], "probabilities": {**shares}, "seen": seen} if (
-            1 <= number <= 2 * MAX_TRACKS and len(box) == 4 and _all_finite([*box, seen, *shares.values()])
+            1 <= number <= 2 * MAX_TRACKS and len(box) == 4 and _are_numbers([*box, seen, *shares.values()])
         ):
             x1, y1, x2, y2 = map(float, box)
             probabilities: dict[str, Any] = {str(name): share for name, share in shares.items()}
@@ -173,5 +174,6 @@ def _read_track(values: Any) -> Track:
     raise ValueError(f"this is no face of a tracking state: {str(values)[:200]}")
 
 
-def _all_finite(values: Sequence[Any]) -> bool:
-    return all(type(value) in (int, float) and math.isfinite(value) for value in values)
+def _are_numbers(values: Sequence[Any]) -> bool:
+    """Whether all are numbers that a state may hold; not NaN, and not an integer too long to be a float."""
+    return all(type(value) in (int, float) and abs(value) <= _LARGEST for value in values)

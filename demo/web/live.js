@@ -4,10 +4,10 @@
 // inside a call, the newest one wins, and what the server must remember travels with it and comes back.
 //
 // States (data-state of the root): idle, asking, watching, paused, problem. While watching, data-server says how the
-// server is: fine, busy or lost. Each answer raises the event "answered" with its times.
+// server is: fine, crowded or lost. Each answer raises the event "answered" with its times.
 //
-// Gradio runs this once, with: element (the component's root), server (its functions), props. Before it comes overlay.js
-// (drawFrame) and why.js (explainable).
+// Gradio runs this once, with: element (the component's root), server (its functions), props. Before it come ask.js,
+// camera.js (noCamera, refusal), overlay.js (drawFrame, percent) and why.js (explainable).
 
 const root = element.querySelector(".live");
 const find = (selector) => root.querySelector(selector);
@@ -17,25 +17,19 @@ const [cards, blank] = [".cards", "template"].map(find);
 
 const LONGEST = 640; // pixels of the longer side of a frame that is sent
 const QUALITY = 0.8; // of its JPEG
-const PATIENCE = 15000; // ms until an answer is given up
 const KEEP = 1000; // ms for which the card of a face that is gone stays, so that a blink does not move the page
 const SPEAK = 4000; // ms between two sentences for screen readers
 
 const PRIVACY = "Frames are read in memory and not stored.";
-const insecure = !window.isSecureContext || !navigator.mediaDevices;
-const INSECURE = "Browsers give the camera only to pages on https, or on this very machine as http://localhost. "
-  + "Put this page behind https to watch from another device.";
 const UNPLUGGED = "The camera was disconnected: connect it, then start again.";
-const REFUSALS = {
-  NotAllowedError: "The camera was refused: allow it beside the address bar, then start again.",
-  NotFoundError: "No camera was found: connect one, or give a picture instead.",
-  OverconstrainedError: "This camera cannot be used: choose another one, or give a picture instead.",
-  NotReadableError: "The camera is used by another program: close that program, then start again.",
-};
+const LIMIT = 3; // frames in a row that may be refused
+const REST = 60000; // ms of pause after which the camera is let go
 
 let grab = document.createElement("canvas"); // the frame that is under way
 let still = document.createElement("canvas"); // the frame that is shown, to which the faces belong
 let cameras = []; // device ids
+let wanted = { facingMode: "user" }; // the camera, as getUserMedia takes it
+let rest; // timer of a pause
 let memory = null; // what the server wants to see again with the next frame
 let visit = 0; // counts starts and stops; a loop of an older one ends
 let shown = []; // the faces on the canvas
@@ -62,49 +56,54 @@ function show(next, message = "") {
 function serverIs(how) {
   if (root.dataset.server === how) return;
   root.dataset.server = how;
+  if (how === "lost") for (const gauge of [".rate", ".latency"]) find(gauge).textContent = "–";
   status.classList.toggle("problem", how === "lost");
   status.textContent = {
     fine: PRIVACY,
-    busy: "Many are watching at the moment: frames are slow until some have left.",
+    crowded: "Many are watching at the moment: frames are slow until some have left.",
     lost: "The server does not answer. Trying again…",
   }[how];
 }
 
 // The camera.
 
-async function start(constraint = { facingMode: "user" }) {
-  if (insecure) {
+async function start(camera = wanted) {
+  if (noCamera()) {
     document.querySelector("#tabs [role=tab]").click(); // pictures can be given
     return;
   }
   const mine = (visit += 1);
+  wanted = camera;
   release();
   show("asking", "Allow the camera where the browser asks for it.");
   try {
     const size = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
-    const stream = await navigator.mediaDevices.getUserMedia({ video: { ...constraint, ...size } });
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { ...camera, ...size } });
     if (mine !== visit) {
       stream.getTracks().forEach((track) => track.stop());
       return;
     }
     video.srcObject = stream;
     await video.play();
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    cameras = devices.filter(({ kind }) => kind === "videoinput").map(({ deviceId }) => deviceId);
   } catch (error) {
-    if (mine === visit) end("problem", REFUSALS[error.name] ?? `The camera could not be opened (${error.name}).`);
+    if (mine === visit) end("problem", refusal(error));
     return;
   }
+  if (mine !== visit) return;
   const [track] = video.srcObject.getVideoTracks();
   track.addEventListener("ended", () => {
     if (video.srcObject?.getVideoTracks()[0] === track) end("problem", UNPLUGGED);
   });
   if (!mirrorChosen) mirror.checked = track.getSettings().facingMode !== "environment";
-  cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput").map(({ deviceId }) => deviceId);
   turn.classList.toggle("offered", cameras.length > 1);
   // The stage takes the shape of the picture once, before the first frame, and keeps it.
   const shape = Math.min(16 / 9, Math.max(3 / 4, video.videoWidth / video.videoHeight));
   find(".stage").style.aspectRatio = String(shape);
   memory = null;
   watchOn();
+  if (document.hidden) hide(); // since it was asked for
 }
 
 function release() {
@@ -114,6 +113,7 @@ function release() {
 
 function end(next = "idle", message = PRIVACY) {
   visit += 1;
+  clearTimeout(rest);
   release();
   show(next, message);
   forget();
@@ -139,20 +139,38 @@ function otherCamera() {
 // The loop: one frame under way, and the newest wins.
 
 function watchOn() {
+  clearTimeout(rest);
+  if (!video.srcObject) {
+    start(); // it was let go in a long pause
+    return;
+  }
+  for (const card of cards.children) card.dispatchEvent(new Event("changed"));
   show("watching", PRIVACY);
-  root.dataset.server = "fine";
-  loop((visit += 1));
+  const mine = (visit += 1);
+  loop(mine).catch((error) => {
+    console.error(error);
+    if (mine === visit) end("problem", "This page no longer understands the server, which may be another one now: please reload it.");
+  });
 }
 
 function pause(message = "Paused.") {
   if (state() !== "watching") return;
   visit += 1;
   show("paused", message);
+  rest = setTimeout(release, REST);
+}
+
+// A page that nobody sees does not hold the camera.
+function hide() {
+  asleep = true;
+  pause("Paused while this page was hidden.");
+  release();
 }
 
 async function loop(mine) {
   let wait = 500; // ms until a server that does not answer is asked again
   let seen = -1; // the last frame of the video that was taken
+  let refused = 0; // frames in a row
   while (mine === visit) {
     if (video.currentTime === seen || video.readyState < 2) {
       await new Promise(requestAnimationFrame);
@@ -162,7 +180,7 @@ async function loop(mine) {
     const taken = performance.now();
     const frame = encode();
     const sent = performance.now();
-    const answer = await ask({ frame, time: taken / 1000, smoothing: Number(smooth.value), memory });
+    const answer = await ask(server.read_frame, { frame, time: taken / 1000, smoothing: Number(smooth.value), memory });
     const arrived = performance.now();
     if (mine !== visit) return;
     if (answer === undefined) {
@@ -173,10 +191,15 @@ async function loop(mine) {
     }
     wait = 500;
     if (answer.faces) accept(answer, { taken, sent, arrived });
-    else if (answer.refused) memory = null; // the server does not know this memory, it may have been replaced
-    serverIs(answer.pause ? "busy" : "fine");
+    refused = answer.refused ? refused + 1 : 0;
+    if (refused) memory = null; // it may be the memory: without it, the next frame is a first one
+    if (refused === LIMIT) {
+      end("problem", answer.refused);
+      return;
+    }
+    serverIs(answer.wait ? "crowded" : "fine");
     // Not all at once: those who were told to wait would meet again.
-    if (answer.pause) await sleep(1000 * answer.pause * (0.5 + Math.random()));
+    if (answer.wait) await sleep(1000 * answer.wait * (0.5 + Math.random()));
   }
 }
 
@@ -187,11 +210,6 @@ function encode() {
   // Kept where it can be read: its pixels are wanted each time. At this size toDataURL takes half as long as toBlob.
   grab.getContext("2d", { willReadFrequently: true }).drawImage(video, 0, 0, width, height);
   return grab.toDataURL("image/jpeg", QUALITY);
-}
-
-// undefined where the server cannot be reached or is too slow.
-async function ask(question) {
-  return Promise.race([server.read_frame(question).catch(() => undefined), sleep(PATIENCE)]);
 }
 
 function accept(answer, { taken, sent, arrived }) {
@@ -242,7 +260,9 @@ function fill(now) {
   for (const card of [...cards.children]) {
     const gone = now - Number(card.dataset.seen);
     card.classList.toggle("gone", gone > 0);
-    if (gone > KEEP) card.remove();
+    if (gone <= KEEP) continue;
+    if (card.contains(document.activeElement)) go.focus(); // else the keyboard would have to begin at the top
+    card.remove();
   }
   people(cards.children.length);
 }
@@ -253,9 +273,10 @@ function cardOf(number) {
   const card = blank.content.firstElementChild.cloneNode(true);
   card.dataset.number = number;
   card.setAttribute("aria-label", `Face ${number}`);
-  explainable(card, async () => {
-    pause("Paused, so that the face stays the one that is explained.");
+  card.querySelector(".why").setAttribute("aria-label", `Why? Face ${number}`);
+  explainable(card, () => {
     const face = shown.find((each) => each.number === number);
+    if (face) pause("Paused, so that the face stays the one that is explained.");
     return face && { picture: still.toDataURL("image/jpeg", QUALITY), box: face.crop_box, label: face.label };
   });
   const next = [...cards.children].find((other) => Number(other.dataset.number) > number);
@@ -266,12 +287,6 @@ function cardOf(number) {
 // What the result side shows: people, nobody, or that there is nothing yet.
 function people(count) {
   root.dataset.people = count ? "some" : state() === "watching" || state() === "paused" ? "nobody" : "unknown";
-}
-
-function percent(fraction) {
-  if (fraction > 0 && fraction < 0.01) return "<1%";
-  if (fraction > 0.99 && fraction < 1) return ">99%";
-  return `${Math.round(100 * fraction)}%`;
 }
 
 // Screen readers get a sentence when something has changed, not twenty a second.
@@ -296,7 +311,10 @@ go.addEventListener("click", () => {
 });
 stopButton.addEventListener("click", () => end());
 turn.addEventListener("click", otherCamera);
-smooth.addEventListener("input", () => (find(".smooth output").textContent = `${Number(smooth.value).toFixed(1)} s`));
+smooth.addEventListener("input", () => {
+  find(".smooth output").textContent = `${Number(smooth.value).toFixed(1)} s`;
+  smooth.setAttribute("aria-valuetext", `${Number(smooth.value).toFixed(1)} seconds`);
+});
 mirror.addEventListener("change", () => {
   mirrorChosen = true;
   draw();
@@ -304,10 +322,8 @@ mirror.addEventListener("change", () => {
 
 let asleep = false; // paused by the page being hidden, not by the visitor
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden && state() === "watching") {
-    asleep = true;
-    pause("Paused while this page was hidden.");
-  } else if (!document.hidden && asleep) {
+  if (document.hidden && state() === "watching") hide();
+  else if (!document.hidden && asleep) {
     asleep = false;
     if (state() === "paused") watchOn();
   }
@@ -321,8 +337,8 @@ new ResizeObserver(() => {
 }).observe(root);
 
 end();
-if (insecure) {
+if (noCamera()) {
   find(".start .invite-title").textContent = "Give a picture instead";
   find(".start .invite-sub").textContent = "";
-  show("problem", INSECURE);
+  show("problem", noCamera());
 }

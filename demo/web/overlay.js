@@ -49,7 +49,7 @@ function drawTag(brush, place, numbered, [color, ink], bounds, tags, ratio) {
   const size = Math.round(ratio * Math.min(20, Math.max(13, place.width / ratio / 9)));
   brush.font = `600 ${size}px system-ui, sans-serif`;
   const name = place.face.label[0].toUpperCase() + place.face.label.slice(1);
-  const text = `${numbered ? `${place.face.number} ` : ""}${name} ${Math.round(100 * place.face.confidence)}%`;
+  const text = `${numbered ? `${place.face.number} ` : ""}${name} ${percent(place.face.confidence)}`;
   const [width, height] = [brush.measureText(text).width + size * 0.9, size * 1.55];
   const x = Math.max(bounds.left, Math.min(place.x, bounds.right - width));
   const gap = 3 * ratio;
@@ -65,4 +65,11 @@ function drawTag(brush, place, numbered, [color, ink], bounds, tags, ratio) {
   brush.fillStyle = ink;
   brush.textBaseline = "middle";
   brush.fillText(text, x + size * 0.45, y + height / 2 + size * 0.05);
+}
+
+// As the cards of pictures say it: never a 0 or 100 that is not one.
+function percent(fraction) {
+  if (fraction > 0 && fraction < 0.01) return "<1%";
+  if (fraction > 0.99 && fraction < 1) return ">99%";
+  return `${Math.round(100 * fraction)}%`;
 }

@@ -4,6 +4,7 @@
 // outlive the answer. Here the picture travels inside the event, and nothing is written anywhere.
 //
 // Gradio runs this once, with: element (the component's root), trigger (sends an event), props, watch (a new value).
+// Before it comes camera.js (noCamera, refusal).
 
 const root = element.querySelector(".picker");
 const find = (selector) => root.querySelector(selector);
@@ -22,11 +23,11 @@ function show(state, message) {
   status.classList.toggle("problem", state === "refused");
   choose.textContent = state === "done" ? "Another picture" : "Choose a picture";
   clearTimeout(waiting);
-  if (state === "working") waiting = setTimeout(look, SLOW);
+  if (state === "working") waiting = setTimeout(checkServer, SLOW);
 }
 
 // A connection that is gone raises no event in Gradio.
-async function look() {
+async function checkServer() {
   const asked = turn;
   const reached = await fetch(location.href, { method: "HEAD", cache: "no-store" }).then(() => true, () => false);
   if (asked !== turn || root.dataset.state !== "working") return;
@@ -112,20 +113,14 @@ document.addEventListener("paste", (event) => {
 
 // Camera: a single picture.
 
-const REFUSALS = {
-  NotAllowedError: "The camera was refused: allow it beside the address bar and try again.",
-  NotFoundError: "No camera was found.",
-  NotReadableError: "The camera is used by another program.",
-};
-
 function stopCamera() {
   camera.srcObject?.getTracks().forEach((track) => track.stop());
   camera.srcObject = null;
 }
 
 find(".open-camera").addEventListener("click", async () => {
-  if (!navigator.mediaDevices) {
-    show("refused", "Browsers give the camera only to pages on https or on this machine: choose a picture instead.");
+  if (noCamera()) {
+    show("refused", noCamera());
     return;
   }
   turn += 1;
@@ -137,7 +132,7 @@ find(".open-camera").addEventListener("click", async () => {
     find(".snap").focus();
   } catch (error) {
     stopCamera();
-    show("refused", REFUSALS[error.name] ?? `The camera could not be opened (${error.name}).`);
+    show("refused", refusal(error));
   }
 });
 

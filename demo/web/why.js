@@ -1,9 +1,10 @@
-// "Why?" on a card: which pixels of the face spoke for an emotion. Asked for, never shown unasked: it takes time.
+// "Why?" on a card: which places of the face spoke for an emotion. Asked for, never shown unasked: it takes time.
 //
-// explainable(card, look) gives a card its button. look() says what is explained, as {picture, box, label}; it is asked
-// when the button is pressed, since on the live page the face is another one each moment.
+// explainable(card, subject) gives a card its button. subject() says what is explained, as {picture, box, label}, or
+// undefined; it is asked when the button is pressed, since on the live page the face is another one each moment. The event
+// "changed" on a card says that it shows another face: what was explained goes. Before this comes ask.js.
 
-function explainable(card, look) {
+function explainable(card, subject) {
   const button = card.querySelector(".why");
   const panel = card.querySelector(".reason");
   const [image, text, choice] = ["img", ".reason-text", "select"].map((selector) => panel.querySelector(selector));
@@ -14,31 +15,31 @@ function explainable(card, look) {
     const mine = (turn += 1);
     panel.dataset.state = "working";
     text.textContent = "Looking…";
-    const answer = await server.explain_face({ ...asked, label }).catch(() => ({ refused: "The server cannot be reached: please try again in a moment." }));
+    const answer = (await ask(server.explain_face, { ...asked, label }))
+      ?? { refused: "The server cannot be reached: please try again in a moment." };
     if (mine !== turn) return;
     panel.dataset.state = answer.refused ? "refused" : "done";
     text.textContent = answer.refused ?? answer.text;
-    if (answer.picture) {
-      image.src = answer.picture;
-      image.alt = answer.text;
-    }
+    if (answer.picture) image.src = answer.picture;
+    else image.removeAttribute("src");
+    image.alt = answer.picture ? answer.text : "";
   };
 
-  const toggle = async (open) => {
+  const show = (open) => {
     button.setAttribute("aria-expanded", open);
     panel.hidden = !open;
     turn += 1;
-    if (!open) return;
     image.removeAttribute("src");
-    asked = await look();
-    if (!asked) {
-      toggle(false);
-      return;
-    }
-    choice.value = asked.label;
-    explain(asked.label);
   };
 
-  button.addEventListener("click", () => toggle(panel.hidden));
+  button.addEventListener("click", () => {
+    const open = panel.hidden;
+    asked = open ? subject() : undefined;
+    show(open && asked !== undefined);
+    if (!asked) return;
+    choice.value = asked.label;
+    explain(asked.label);
+  });
   choice.addEventListener("change", () => explain(choice.value));
+  card.addEventListener("changed", () => show(false));
 }

@@ -1,7 +1,7 @@
 """Every state of the page as a picture, wide and on a phone, light and dark; and what must be true of all of them.
 
 The pictures are for eyes: ``RESEMOTENET_SCREENSHOTS=FOLDER`` keeps them. The README's is made with
-``RESEMOTENET_SCREENSHOTS=demo/web pytest tests/browser/test_screenshots.py -k readme``.
+``RESEMOTENET_SCREENSHOTS=demo pytest tests/browser/test_screenshots.py -k readme``.
 """
 
 import io

@@ -1,9 +1,11 @@
 """What the page refuses, and that it does so before it decodes."""
 
 import base64
+import io
 from collections.abc import Callable
 
 import pytest
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -102,8 +104,8 @@ def limited() -> TestClient:
     async def length(request: Request) -> PlainTextResponse:
         return PlainTextResponse(str(len(await request.body())))
 
-    routes = [Route("/", length, methods=["GET", "POST"])]
-    return TestClient(Starlette(routes=routes, middleware=[Middleware(guard.BodyLimit, limit=1000)]))
+    routes = [Route(path, length, methods=["GET", "POST"]) for path in ("/", "/gradio_api/component_server/")]
+    return TestClient(Starlette(routes=routes, middleware=[Middleware(guard.BodyLimit, limit=1000, call_limit=100)]))
 
 
 def test_a_body_within_the_limit_arrives_whole(limited: TestClient):
@@ -121,3 +123,38 @@ def test_a_body_that_does_not_tell_its_length_is_refused_too(limited: TestClient
 
 def test_the_body_limit_lets_the_largest_picture_through():
     assert len(data_uri(bytes(guard.MAX_BYTES))) < guard.MAX_BODY_BYTES
+
+
+def test_calls_of_the_page_itself_have_a_smaller_limit(limited: TestClient):
+    address = "/gradio_api/component_server/"
+    assert limited.post(address, content=b"x" * 100).text == "100"
+    assert limited.post(address, content=b"x" * 101).status_code == 413
+    assert guard.MAX_FRAME_BYTES * 4 / 3 < guard.MAX_CALL_BYTES < guard.MAX_BODY_BYTES
+
+
+def test_a_jpeg_of_endless_scans_is_refused_before_it_is_drawn(picture: Picture):
+    """Each scan costs a pass over all pixels and a few bytes of the file."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(picture(64, 64))).save(buffer, "JPEG", progressive=True)
+    progressive = buffer.getvalue()
+    assert guard.open_picture(progressive).size == (64, 64)
+    last = progressive.rindex(b"\xff\xda")
+    bomb = progressive[:last] + progressive[last:-2] * (guard.MAX_SCANS + 1) + progressive[-2:]
+    with pytest.raises(ImageError, match="unusual way"):
+        guard.open_picture(bomb)
+
+
+def test_a_frame_is_what_the_page_sends(picture: Picture):
+    assert guard.open_frame(data_uri(picture(640, 480, "JPEG"))).size == (640, 480)
+    assert guard.open_frame(data_uri(picture(48, 48, "PNG"))).size == (48, 48)
+    with pytest.raises(ImageError, match="at most 640 pixels"):
+        guard.open_frame(data_uri(picture(641, 48, "PNG")))
+    with pytest.raises(ImageError, match="JPEG or a PNG"):
+        guard.open_frame(data_uri(picture(100, 100, "GIF")))
+    with pytest.raises(ImageError, match="at most 600000 bytes"):
+        guard.open_frame(data_uri(bytes(guard.MAX_FRAME_BYTES + 10)))
+
+
+def test_text_that_is_not_even_ascii_did_not_arrive_whole():
+    with pytest.raises(ImageError, match="did not arrive whole"):
+        guard.decode_data_uri("data:image/jpeg;base64,äöü=")

@@ -10,6 +10,7 @@ from PIL import Image
 
 from demo import guard, handlers, markup
 from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
+from resemotenet.drawing import percent
 from resemotenet.errors import ImageError
 
 
@@ -49,7 +50,7 @@ def test_an_answer_shows_the_annotated_picture(predictor: EmotionPredictor, astr
     assert y1 - 60 < rows.min() < y1 + 5
     assert y2 - 5 < rows.max() < y2 + 60
     assert (answer.stage["state"], answer.stage["turn"]) == ("done", 7)
-    assert answer.stage["message"] == f"1 face: {found.label}, {markup.percent(found.confidence)}."
+    assert answer.stage["message"] == f"1 face: {found.label}, {percent(found.confidence)}."
     assert answer.report == predictor.report({"width": 512, "height": 512}, [found])
 
 
@@ -138,8 +139,7 @@ class TestExplainFace:
         asked = {"picture": data_uri(astronaut), "box": list(found.crop_box), "label": "sad"}
         answer = handlers.explain_face(predictor, asked)
         assert set(answer) == {"picture", "text"}
-        share = markup.percent(found.probabilities["sad"])
-        assert answer["text"].startswith(f"{share}. The brighter a place, the more")
+        assert answer["text"].startswith("The brighter a place, the more it spoke for sad.")
         crop = image.crop(found.crop_box)
         seen = np.asarray(predictor.model.preprocess.look(crop).resize((264, 264), Image.Resampling.BICUBIC), int)
         shown = np.asarray(opened(answer["picture"]), int)
@@ -174,7 +174,8 @@ class TestExplainFace:
             ({"box": [0, 0, 5000, 5000]}, "There is no face in this call."),
             ({"box": [50, 50, 20, 20]}, "There is no face in this call."),
             ({"box": [0, 0, 0.2, 0.2]}, "There is no face in this call."),
-            ({"picture": "data:image/jpeg;base64,AAAA"}, "This file cannot be read: not a picture"),
+            ({"picture": "data:image/jpeg;base64,AAAA"}, "A frame must be a JPEG or a PNG."),
+            ({"picture": "data:image/jpeg;base64,\u00e4\u00e4\u00e4\u00e4"}, "The picture did not arrive whole"),
         ],
     )
     def test_what_cannot_be_explained_says_so(

@@ -60,14 +60,6 @@ SEEN = Preprocess(size=48, channels=1, mean=(0.5,), std=(0.25,))
 PICTURE = Image.linear_gradient("L").resize((100, 100)).convert("RGB")
 
 
-@pytest.mark.parametrize(
-    ("fraction", "text"),
-    [(0, "0%"), (0.0001, "<1%"), (0.0099, "<1%"), (0.01, "1%"), (0.873, "87%"), (0.9901, ">99%"), (1, "100%")],
-)
-def test_percent_never_rounds_to_certainty(fraction: float, text: str):
-    assert markup.percent(fraction) == text
-
-
 def test_a_face_has_seven_bars_in_canonical_order():
     page = Reader(markup.faces(PICTURE, [face(PROBABILITIES)], SEEN))
     assert [text for _, text in page.find("span", "name")] == [name.capitalize() for name in EMOTIONS]
