@@ -7,7 +7,7 @@ Averages over classes leave out a class that has no say in them, and no undefine
 class that never occurs, or the precision of one that is never predicted, is None.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import comb, sqrt
 from statistics import NormalDist
 from typing import Any
@@ -155,39 +155,6 @@ def wilson_interval(correct: int, n: int, confidence: float = 0.95) -> tuple[flo
     low = 0.0 if correct == 0 else centre - half
     high = 1.0 if correct == n else centre + half
     return low, high
-
-
-def bootstrap_interval(
-    figure: Callable[..., float], *arrays: ArrayLike, samples: int = 1000, confidence: float = 0.95, seed: int = 0
-) -> tuple[float, float]:
-    """Percentile interval of any figure (Efron 1979): draw the cases again with replacement, take the middle share.
-
-    For figures that have no interval of their own: macro F1, calibration error, a difference of two models.
-
-    Args:
-        figure: takes ``arrays`` and gives a number, for example ``metrics.macro_f1``.
-        *arrays: (N, ...) each; row i of all of them is case i, and they are drawn together.
-        samples: how often the cases are drawn; 1000 are enough for two digits of an end.
-
-    Returns:
-        (low, high). Like every interval here it speaks of the sampling of cases, not of seeds.
-
-    Raises:
-        ValueError: no arrays, arrays that differ in length or are empty, no samples, or ``confidence`` leaves (0, 1).
-    """
-    _check_confidence(confidence)
-    given = [np.asarray(array) for array in arrays]
-    lengths = {len(array) for array in given}
-    if len(lengths) != 1 or 0 in lengths or samples < 1:
-        raise ValueError(f"expected arrays of one length >= 1 and samples >= 1, got {sorted(lengths)} and {samples}")
-    (n,) = lengths
-    rng = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(samples):
-        rows = rng.integers(0, n, n)
-        drawn.append(figure(*(array[rows] for array in given)))
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
 
 
 def mcnemar(only_a: int, only_b: int) -> float:

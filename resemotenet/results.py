@@ -2,7 +2,7 @@
 
     config.json         the whole config, defaults included
     environment.json    commit and dirty flag, versions, device, seed, command; the same of every resumption
-    audit.json          identical and nearly identical images within and between the splits
+    audit.json          identical and nearly identical images within and between the splits; a SHA-256 of the data
     epochs.jsonl        one line an epoch, appended while training runs; safe to read at any time
     model/              the chosen epoch as a model folder
     resume/             what going on needs; local, never published

@@ -37,14 +37,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ResEmoteNetError as error:
         print(f"training: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("training: interrupted; 'resume' goes on from the last whole epoch", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"training: interrupted{_how_to_go_on(given[0], stop.args)}", file=sys.stderr)
         return 130
     asked = given[:1] in (["--help"], ["-h"])
     print(
         f"usage: python -m training {{train,{','.join(commands)}}} [--help]", file=sys.stdout if asked else sys.stderr
     )
     return 0 if asked else 2
+
+
+def _how_to_go_on(command: str, run: tuple[Any, ...]) -> str:
+    """What to say to someone who stopped a command; the trainer names the run once it has a folder."""
+    if run:
+        return f"; 'python -m training resume {run[0]}' goes on from the last whole epoch"
+    return "; 'resume' goes on from the last whole epoch" if command == "resume" else ""
 
 
 def _train(arguments: list[str]) -> int:
@@ -101,12 +108,12 @@ def _evaluate(
     if (folder / WEIGHTS_FILE).is_file():
         return _check_facts(folder, data)
     from .evaluation import evaluate_run
-    from .loading import load_data
+    from .loading import load_data_of
 
     results = ResultsFolder(folder)
     config = read_config(results, data)
     results.check_finished()
-    loaded = load_data(config)
+    loaded = load_data_of(results, config)
     result = evaluate_run(results, loaded.scored, split, loaded.leaked[split])
     _print_figures(result, split)
     return 0
@@ -148,11 +155,11 @@ def _release(
         half: store the weights as float16.
         accuracy_margin: validation accuracy (a fraction) that a better macro recall may cost.
     """
-    from .loading import load_data
+    from .loading import load_data_of
     from .release import release
 
     results = ResultsFolder(run)
-    data = load_data(read_config(results))
+    data = load_data_of(results, read_config(results))
     result = release(results, out, data, views=views, half=half, accuracy_margin=accuracy_margin)
     for split in ("validation", "test"):
         _print_figures(result, split)

@@ -11,8 +11,9 @@ from resemotenet.errors import ResultsError
 from resemotenet.metrics import mcnemar, paired_difference_interval, wilson_interval
 from resemotenet.results import Predictions, ResultsFolder, read_json
 
-# Below this probability of chance a difference is called probably real, below a fifth of it real.
-LEVEL = 0.05
+# How often chance alone makes so large a difference: from DOUBT on it may well be chance, between LEVEL and DOUBT
+# nothing can be said, below LEVEL the difference is called probably real, below a fifth of that real.
+DOUBT, LEVEL = 0.1, 0.05
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,11 @@ class Pair:
         return paired_difference_interval(self.only_a, self.only_b, self.n)
 
     @property
-    def chance(self) -> float:
-        """The probability of a difference at least this large, either way, if neither were better."""
+    def p_value(self) -> float:
+        """How often a difference at least this large, either way, would come up if neither were better.
+
+        It is not the probability that the difference is chance.
+        """
         return mcnemar(self.only_a, self.only_b)
 
 
@@ -152,8 +156,8 @@ def verdict(pair: Pair) -> str:
         return f"Both are right on {same}: no difference."
     return (
         f"{'B' if surplus > 0 else 'A'} is right on {abs(surplus):,} more faces of {pair.n:,}. Were neither better, a "
-        f"difference this large would come up by chance {_percent(pair.chance)} of such comparisons (exact McNemar "
-        f"test), so {_conclusion(pair.chance, 'it is', 'it may well be chance')}."
+        f"difference this large would come up by chance {_percent(pair.p_value)} of such comparisons (exact McNemar "
+        f"test), so {_conclusion(pair.p_value, 'it is', 'it may well be chance')}."
     )
 
 
@@ -161,10 +165,12 @@ def _percent(share: float) -> str:
     return f"in {100 * share:.2g} %" if share >= 1e-4 else "in less than 0.01 %"
 
 
-def _conclusion(chance: float, claim: str, doubt: str) -> str:
-    if chance >= LEVEL:
+def _conclusion(p_value: float, claim: str, doubt: str) -> str:
+    if p_value >= DOUBT:
         return doubt
-    return f"{claim} real" if chance < LEVEL / 5 else f"{claim} probably real"
+    if p_value >= LEVEL:
+        return "it cannot be told from chance here, and cannot be ruled out"
+    return f"{claim} real" if p_value < LEVEL / 5 else f"{claim} probably real"
 
 
 def _over_seeds(a: tuple[Path, ...], b: tuple[Path, ...], split: str, labels: str | None) -> list[str]:

@@ -28,7 +28,7 @@ class Network:
     """This, and the two below: None for a network that has no such thing."""
     head_dropout: float | None = 0.5
     stochastic_depth: float | None = None
-    """EmoNeXt: None takes what its size was published with."""
+    """EmoNeXt: None takes 0.1, what the released code takes for every size."""
     backbone: Path | None = None
     """Start from these torchvision weights (ConvNeXt for EmoNeXt, or ResNet) instead of random ones; a .pth or
     .safetensors file. Nothing is downloaded."""
@@ -121,6 +121,7 @@ class RunConfig:
     augmentation: Augmentation = field(default_factory=Augmentation)
     optimization: Optimization = field(default_factory=Optimization)
     precision: Literal["no", "bf16", "fp16"] = "no"
+    """Of training. no: float32, whose convolutions cuDNN may round to TF32. Evaluation is in full float32 always."""
     device: Literal["auto", "cpu"] = "auto"
     compile: bool = False
     """torch.compile the training step's network: minutes at the start, pays in long runs on a GPU. On two CPU cores it
@@ -142,6 +143,8 @@ class RunConfig:
             raise TrainingError(f"the data set {self.dataset.name} has to be given: --data PATH")
         if self.optimization.optimizer == "sgd" and self.optimization.nesterov and not self.optimization.momentum:
             raise TrainingError("Nesterov's momentum needs a momentum above 0; give --optimization.no-nesterov")
+        if self.optimization.optimizer == "adamw" and self.optimization.momentum == 1:
+            raise TrainingError("optimization.momentum is 1, but AdamW needs one below 1; its usual one is 0.9")
 
     def to_dict(self) -> dict[str, Any]:
         """What config.json of a results folder holds."""

@@ -1,5 +1,6 @@
 """The whole data set as one uint8 tensor on the device, cut into batches; 48x48 faces take 82 MB in all."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor
 
 from resemotenet.datasets import FER2013, SPLITS, FaceSet, Synthetic, read_fer2013
-from resemotenet.errors import DatasetFormatError, TrainingError
+from resemotenet.errors import DatasetError, DatasetFormatError, TrainingError
+from resemotenet.results import ResultsFolder, read_json
 
 from .audit import audit, has_copy_in
 from .config import RunConfig
@@ -39,7 +41,20 @@ class Data:
     @cached_property
     def audit(self) -> dict[str, Any]:
         """The content of audit.json; seconds of work that only the start of a run needs."""
-        return audit(self.original)
+        return {**audit(self.original), "sha256": self.sha256}
+
+    @cached_property
+    def sha256(self) -> str:
+        """Over ids, pixels and labels of all faces learned from or scored; the same from every format of the data."""
+        digest = hashlib.sha256()
+        scored = [faces for definitions in self.scored.values() for faces in definitions.values()]
+        for faces in (self.train, *scored):
+            digest.update(f"{faces.split} {faces.name} {' '.join(faces.ids)}".encode())
+            # Shares of votes to four digits, so that the last bit of a division does not matter.
+            shares = np.rint(faces.distribution * 10_000).astype("<i4")
+            for part in (faces.images, faces.targets.astype("<i8"), shares):
+                digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()
 
     @property
     def primary(self) -> str:
@@ -81,6 +96,24 @@ def load_data(config: RunConfig) -> Data:
             if not len(faces):
                 raise DatasetFormatError(f"no {split} face is left under the labels {name}, so nothing can be scored")
     return Data(train, scored, leaked, original)
+
+
+def load_data_of(folder: ResultsFolder, config: RunConfig) -> Data:
+    """The data of a run that was begun before, which must be what it was then.
+
+    Raises:
+        DatasetError: as ``load_data``, or ids, pixels or labels are others. Runs of a version that did not note them go
+            on without.
+        ResultsError: audit.json cannot be read.
+    """
+    data = load_data(config)
+    noted = read_json(folder.audit).get("sha256")
+    if noted is not None and noted != data.sha256:
+        raise DatasetError(
+            f"{config.data or 'the synthetic data'} is not the data that {folder.path} began with: ids, pixels or "
+            "labels differ; name that data with --data, or start a new run"
+        )
+    return data
 
 
 def _read(config: RunConfig) -> FER2013 | Synthetic:

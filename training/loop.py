@@ -1,17 +1,17 @@
 """One run, from data to a finished results folder; reads top to bottom.
 
 An interrupted run goes on from its last whole epoch: order, augmentation and dropout of an epoch are pure functions of
-(seed, epoch), so the weights come out the same as if it had never stopped.
+(seed, epoch), so the weights come out the same as if it had never stopped: bit for bit on a CPU with the same number of
+threads, to rounding on a GPU, where some sums run in no fixed order.
 """
 
-import platform
-import statistics
 import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast, broadcast_object_list
@@ -19,20 +19,19 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from resemotenet.checkpoint import LoadedModel, ModelInfo, save_model
-from resemotenet.errors import DeviceError
-from resemotenet.results import SCHEMA, ResultsFolder, write_json
+from resemotenet.results import SCHEMA, Predictions, ResultsFolder, write_json
 
 from .config import RunConfig
-from .cost import count_macs, peak_memory
+from .cost import count_macs, device_name, forget_peak_memory, peak_memory, run_cost
 from .description import check_network, describe
 from .evaluation import figures, load_chosen, predict_all, record
-from .loading import Batches, Data, load_data
+from .loading import Batches, Data, load_data, load_data_of
 from .optimization import class_weights, has_stalled, learning_rate
-from .processes import join_processes
+from .processes import start_accelerator
 from .progress import Progress
-from .recorder import Recorder
+from .recorder import Recorder, check_place
 from .step import LossWatch, Objective
-from .trackers import check_tracker, start_tracking, track_epoch
+from .trackers import start_tracking, track_epoch
 
 
 def train(config: RunConfig) -> ResultsFolder:
@@ -45,24 +44,30 @@ def train(config: RunConfig) -> ResultsFolder:
         UnknownModelError, CompactLayoutError: there is no such network, or not for this input.
         CheckpointError: the backbone's weights cannot be used.
         DeviceError: the device does not have the precision.
-        TrainingError: a setting makes no sense, or the loss is not finite.
+        ResultsError: no folder can be made where the results are to lie.
+        TrainingError: a setting makes no sense, or the loss or the weights became not finite.
     """
-    accelerator = _accelerator(config)
+    accelerator = start_accelerator(config)
     check_network(config)
+    check_place(config.results)
     data = load_data(config)
     batches = _batches(config, data, accelerator)
     progress = Progress.begin(config, accelerator)
     folder = ""
     if accelerator.is_main_process:
-        folder = str(Recorder.start(config, _device_name(accelerator.device), data.audit).folder.path)
+        folder = str(Recorder.start(config, device_name(accelerator.device), data.audit).folder.path)
     (folder,) = broadcast_object_list([folder])
     return _run(config, Recorder(Path(folder)), data, batches, progress, accelerator)
 
 
 def resume(config: RunConfig, folder: Path) -> ResultsFolder:
-    """Go on with an unfinished run from its last whole epoch; errors as in ``train``."""
-    accelerator = _accelerator(config)
-    data = load_data(config)
+    """Go on with an unfinished run from its last whole epoch; errors as in ``train``.
+
+    Raises:
+        DatasetError: also where the data is not what the run began with.
+    """
+    accelerator = start_accelerator(config)
+    data = load_data_of(ResultsFolder(folder), config)
     batches = _batches(config, data, accelerator)
     recorder = Recorder(folder)
     state = recorder.load_state()
@@ -73,7 +78,7 @@ def resume(config: RunConfig, folder: Path) -> ResultsFolder:
             state["values"] = [line["validation"][data.primary]["accuracy"] for line in lines]
         progress.restore(state)
     if accelerator.is_main_process:
-        recorder.resumed(progress.epoch, _device_name(accelerator.device))
+        recorder.resumed(progress.epoch, device_name(accelerator.device))
     return _run(config, recorder, data, batches, progress, accelerator)
 
 
@@ -119,20 +124,31 @@ def _run(
         print(f"results folder: {recorder.folder.path}", flush=True)
     with _progress_bar(recorder.run, config, progress, len(batches), accelerator) as bar:
         run = _Run(config, info, recorder, data, batches, objective, accelerator, bar)
-        while not _is_done(config, progress):
-            line = _epoch(run, model, optimizer, progress)
-            if accelerator.is_main_process:
-                _keep(recorder, progress, info, data.primary)
-                recorder.epoch(line)
-                recorder.save_state(progress.state())
-                bar.write(_shown(line, progress, config, data.primary))
-                sys.stdout.flush()  # or a log file would stay empty for hours
-            track_epoch(accelerator, line)
-    accelerator.wait_for_everyone()
-    finish(recorder, data, progress.chosen, accelerator)
-    accelerator.wait_for_everyone()
+        try:
+            _until_done(run, model, optimizer, progress)
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(str(recorder.folder.path)) from stop  # what can be resumed
     accelerator.end_training()
     return recorder.folder
+
+
+def _until_done(run: _Run, model: nn.Module, optimizer: Any, progress: Progress) -> None:
+    """Epoch after epoch, each saved before the next one, then the result."""
+    config, recorder, accelerator = run.config, run.recorder, run.accelerator
+    while not _is_done(config, progress):
+        line = _epoch(run, model, optimizer, progress)
+        started = time.perf_counter()
+        if accelerator.is_main_process:
+            _keep(recorder, progress, run.info, run.data.primary)
+            recorder.epoch(line)
+            recorder.save_state(progress.state())
+            run.bar.write(_shown(line, progress, config, run.data.primary))
+            sys.stdout.flush()  # or a log file would stay empty for hours
+        progress.saving_seconds = round(time.perf_counter() - started, 2)
+        track_epoch(accelerator, line)
+    accelerator.wait_for_everyone()
+    finish(recorder, run.data, progress, accelerator)
+    accelerator.wait_for_everyone()
 
 
 def _is_done(config: RunConfig, progress: Progress) -> bool:
@@ -142,11 +158,23 @@ def _is_done(config: RunConfig, progress: Progress) -> bool:
 
 
 def _epoch(run: _Run, model: nn.Module, optimizer: Any, progress: Progress) -> dict[str, Any]:
-    """Train and validate once; the line for epochs.jsonl."""
+    """Train and validate once; the line for epochs.jsonl.
+
+    A line is written before its epoch is saved whole, so it has the time that saving the epoch before took.
+
+    Raises:
+        TrainingError: a loss, the weights or the answers to the validation faces are not finite.
+    """
+    forget_peak_memory(run.accelerator.device)
     started = time.perf_counter()
-    loss = _train_epoch(run, model, optimizer, progress)
+    watch = _train_epoch(run, model, optimizer, progress)
+    loss = watch.mean()
+    watch.check_after(_is_finite(progress.model) and _is_finite(progress.judged), "the weights")
     trained = time.perf_counter()
-    measured = _validate(progress.judged, run.info, run.data, run.recorder.folder.path)
+    predictions = _validate(progress.judged, run.info, run.data, run.recorder.folder.path)
+    answers = (each.probabilities for each in predictions.values())
+    watch.check_after(all(np.isfinite(each).all() for each in answers), "the answers to the validation faces")
+    measured = figures(predictions)
     progress.values.append(measured[run.data.primary]["accuracy"])
     progress.epoch += 1
     return {
@@ -154,14 +182,15 @@ def _epoch(run: _Run, model: nn.Module, optimizer: Any, progress: Progress) -> d
         "loss": loss,
         "learning_rate": optimizer.param_groups[0]["lr"],
         "seconds": round(time.perf_counter() - started, 2),
+        "saving_seconds_before": progress.saving_seconds,
         "images_per_second": round(len(run.batches) * run.batches.batch_size / (trained - started), 1),
         "peak_memory_bytes": peak_memory(run.accelerator.device),
         "validation": measured,
     }
 
 
-def _train_epoch(run: _Run, model: nn.Module, optimizer: Any, progress: Progress) -> float:
-    """One pass over the training faces; the mean loss of its batches."""
+def _train_epoch(run: _Run, model: nn.Module, optimizer: Any, progress: Progress) -> LossWatch:
+    """One pass over the training faces; the losses of its batches."""
     config, epoch, batches, accelerator = run.config.optimization, progress.epoch, run.batches, run.accelerator
     # Everything random in this epoch follows from here, so an epoch that is run again is the same epoch.
     torch.manual_seed((run.config.seed * 1_000_003 + epoch) * 1_009 + accelerator.process_index)
@@ -180,16 +209,21 @@ def _train_epoch(run: _Run, model: nn.Module, optimizer: Any, progress: Progress
         if progress.average is not None:
             progress.average.update_parameters(progress.model)
         run.bar.update()
-    return watch.mean()
+    return watch
 
 
-def _validate(module: nn.Module, info: ModelInfo, data: Data, folder: Path) -> dict[str, Any]:
-    """Figures of the validation split, under each label definition."""
+def _is_finite(module: nn.Module) -> bool:
+    """Whether all that is trained in it is; waits for the device once."""
+    return bool(torch.stack([each.isfinite().all() for each in module.parameters()]).all())
+
+
+def _validate(module: nn.Module, info: ModelInfo, data: Data, folder: Path) -> dict[str, Predictions]:
+    """Predictions of the validation split, under each label definition."""
     # Each process keeps its own BN statistics; those of the main one are saved, so all judge by them.
     for buffer in module.buffers():
         broadcast(buffer)
     model = LoadedModel(module.eval(), info, folder)
-    return figures(predict_all(model, data.scored["validation"]))
+    return predict_all(model, data.scored["validation"])
 
 
 def _keep(recorder: Recorder, progress: Progress, info: ModelInfo, primary: str) -> None:
@@ -202,7 +236,7 @@ def _keep(recorder: Recorder, progress: Progress, info: ModelInfo, primary: str)
     save_model(recorder.folder.model, progress.judged, replace(info, training=source))
 
 
-def finish(recorder: Recorder, data: Data, chosen: dict[str, Any] | None, accelerator: Accelerator) -> None:
+def finish(recorder: Recorder, data: Data, progress: Progress, accelerator: Accelerator) -> None:
     """Validation predictions of the chosen epoch, then result.json: from here on the run is finished."""
     folder = recorder.folder
     model = load_chosen(folder)
@@ -215,33 +249,18 @@ def finish(recorder: Recorder, data: Data, chosen: dict[str, Any] | None, accele
         "schema": SCHEMA,
         "run": recorder.run,
         "protocol": "validation-chosen, test once",
-        "chosen": chosen,
+        "chosen": progress.chosen,
         "splits": {},
         "also": {},
-        "cost": _cost(model, folder.read_epochs(), accelerator),
+        "cost": {
+            "parameters": sum(p.numel() for p in model.module.parameters()),
+            "macs": count_macs(model.module, (1, model.preprocess.channels, *[model.preprocess.size] * 2)),
+            **run_cost(folder.read_epochs(), progress.saving_seconds, accelerator.device),
+            "processes": accelerator.num_processes,
+        },
     }
     record(result, "validation", predictions, model.info.views, data.leaked["validation"])
     write_json(folder.result, result)
-
-
-def _cost(model: LoadedModel, lines: list[dict[str, Any]], accelerator: Accelerator) -> dict[str, Any]:
-    """What the run took; epochs.jsonl has seconds, images a second and memory of each single epoch."""
-    seconds = [line["seconds"] for line in lines]
-    # Runs begun before lines held memory may end with a later version.
-    peaks = [line["peak_memory_bytes"] for line in lines if "peak_memory_bytes" in line]
-    speeds = [line["images_per_second"] for line in lines if "images_per_second" in line]
-    size = model.preprocess.size
-    return {
-        "parameters": sum(p.numel() for p in model.module.parameters()),
-        "macs": count_macs(model.module, (1, model.preprocess.channels, size, size)),
-        "epochs": len(lines),
-        "seconds": round(sum(seconds), 1),
-        "seconds_per_epoch": {"median": statistics.median(seconds), "least": min(seconds), "most": max(seconds)},
-        "images_per_second": statistics.median(speeds) if speeds else None,
-        "device": _device_name(accelerator.device),
-        "processes": accelerator.num_processes,
-        "peak_memory_bytes": max([*peaks, peak_memory(accelerator.device)]),
-    }
 
 
 def _progress_bar(
@@ -269,25 +288,3 @@ def _shown(line: dict[str, Any], progress: Progress, config: RunConfig, primary:
         f"{', '.join(parts)}  macro recall {100 * recall:.2f}  {line['seconds']:.0f} s, "
         f"{line['peak_memory_bytes'] / 2**20:,.0f} MiB"
     )
-
-
-def _accelerator(config: RunConfig) -> Accelerator:
-    check_tracker(config.track)
-    log_with = None if config.track == "none" else config.track
-    state = join_processes(cpu=config.device == "cpu")
-    try:
-        accelerator = Accelerator(
-            cpu=state.device.type == "cpu",
-            mixed_precision=config.precision,
-            log_with=log_with,
-            project_dir=config.results,
-        )
-    except ValueError as error:
-        raise DeviceError(f"precision {config.precision!r} cannot be had here: {error}") from error
-    if config.precision != "no" and not accelerator.native_amp:  # accelerate would go on in float32
-        raise DeviceError(f"precision {config.precision!r} cannot be had on {accelerator.device}; take 'no' or 'bf16'")
-    return accelerator
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"

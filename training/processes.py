@@ -3,9 +3,12 @@
 import os
 
 import torch
-from accelerate import PartialState
+from accelerate import Accelerator, PartialState
 
 from resemotenet.errors import DeviceError
+
+from .config import RunConfig
+from .trackers import check_tracker
 
 
 def join_processes(*, cpu: bool = False) -> PartialState:
@@ -27,3 +30,26 @@ def join_processes(*, cpu: bool = False) -> PartialState:
             "--device cpu"
         )
     return state
+
+
+def start_accelerator(config: RunConfig) -> Accelerator:
+    """Device, processes, precision and tracker as a run asks for them.
+
+    Raises:
+        DeviceError: the device does not have the precision.
+    """
+    check_tracker(config.track)
+    log_with = None if config.track == "none" else config.track
+    state = join_processes(cpu=config.device == "cpu")
+    try:
+        accelerator = Accelerator(
+            cpu=state.device.type == "cpu",
+            mixed_precision=config.precision,
+            log_with=log_with,
+            project_dir=config.results,
+        )
+    except ValueError as error:
+        raise DeviceError(f"precision {config.precision!r} cannot be had here: {error}") from error
+    if config.precision != "no" and not accelerator.native_amp:  # accelerate would go on in float32
+        raise DeviceError(f"precision {config.precision!r} cannot be had on {accelerator.device}; take 'no' or 'bf16'")
+    return accelerator

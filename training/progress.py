@@ -26,6 +26,7 @@ class Progress:
         epoch: how many are done.
         chosen: the best epoch so far, as result.json has it; known to the main process alone.
         values: validation accuracy of every epoch done.
+        saving_seconds: what saving the last epoch took; None right after a stop, since what is saved cannot hold it.
     """
 
     model: nn.Module
@@ -35,6 +36,7 @@ class Progress:
     epoch: int = 0
     chosen: dict[str, Any] | None = None
     values: list[float] = field(default_factory=list)
+    saving_seconds: float | None = 0.0
 
     @classmethod
     def begin(cls, config: RunConfig, accelerator: Accelerator, *, fresh: bool = True) -> "Progress":
@@ -76,6 +78,7 @@ class Progress:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what ``state`` gave."""
+        self.saving_seconds = None
         self.model.load_state_dict(state["model"], strict=True)
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:

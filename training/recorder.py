@@ -32,7 +32,11 @@ class Recorder:
 
     @classmethod
     def start(cls, config: RunConfig, device: str, audit: dict[str, Any]) -> "Recorder":
-        """Make the folder of a new run and write what is known before it starts."""
+        """Make the folder of a new run and write what is known before it starts.
+
+        Raises:
+            ResultsError: it exists already, or cannot be made there.
+        """
         stamp = _stamp()
         run = f"{config.recipe}-{config.network.name}-{config.dataset.labels}-s{config.seed}-{stamp}"
         path = Path(config.results) / run
@@ -48,9 +52,9 @@ class Recorder:
                 raise FileExistsError
             fresh.folder.path.rename(path)
         except OSError as error:
-            if not path.exists():
-                raise
-            raise ResultsError(f"{path} exists already; wait a second and start again") from error
+            if path.exists():
+                raise ResultsError(f"{path} exists already; wait a second and start again") from error
+            raise _unwritable(Path(config.results), error) from error
         return cls(path)
 
     def resumed(self, epoch: int, device: str) -> None:
@@ -90,6 +94,23 @@ class Recorder:
             return None
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         return state
+
+
+def check_place(results: Path) -> None:
+    """See before anything is read or computed whether results can lie there; makes nothing.
+
+    Raises:
+        ResultsError: it is no folder and cannot become one, or must not be written to.
+    """
+    existing = next(place for place in (results.absolute(), *results.absolute().parents) if os.path.exists(place))
+    if not existing.is_dir():
+        raise _unwritable(results, f"{existing} is no folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise _unwritable(results, f"{existing} must not be written to")
+
+
+def _unwritable(results: Path, why: object) -> ResultsError:
+    return ResultsError(f"results cannot be kept in {results}: {why}; give another place with --results")
 
 
 def _stamp() -> str:

@@ -70,12 +70,12 @@ class Objective:
         faces = self.preprocess.normalize(augment(images, self.config.augmentation, self.config.network.size))
         with accelerator.autocast():
             outputs = model(faces.contiguous(memory_format=torch.channels_last))
-        logits = outputs.logits if isinstance(outputs, EmoNeXtOutputs) else outputs
-        loss = loss_sum(logits, distribution, config, self.weights) * scale
-        if config.attention_variance:
-            # Of the faces of this part in this process: their mean stands for that of the batch.
-            loss = loss + config.attention_variance * attention_variance(outputs.attention) / config.accumulate
-        return loss
+        if not isinstance(outputs, EmoNeXtOutputs):
+            return loss_sum(outputs, distribution, config, self.weights) * scale
+        # Of the faces of this part in this process: their mean stands for that of the batch. Added at weight 0 too,
+        # since DistributedDataParallel waits for a gradient of the attention, be it zero.
+        variance = config.attention_variance * attention_variance(outputs.attention) / config.accumulate
+        return loss_sum(outputs.logits, distribution, config, self.weights) * scale + variance
 
 
 class LossWatch:
@@ -88,9 +88,11 @@ class LossWatch:
     def __init__(self, epoch: int, ids: "NDArray[np.str_]") -> None:
         self.epoch, self.ids, self.total, self.count = epoch, ids, 0.0, 0
         self.pending: list[tuple[Tensor, Tensor]] = []
+        self.last = torch.zeros(0, dtype=torch.int64)
 
     def add(self, loss: Tensor, rows: Tensor) -> None:
         self.pending.append((loss, rows))
+        self.last = rows
         if len(self.pending) == _CHECK_EVERY:
             self._look()
 
@@ -100,6 +102,22 @@ class LossWatch:
         totals, counts = zip(*gather_object([(self.total, self.count)]), strict=True)
         return float(sum(totals) / sum(counts))
 
+    def check_after(self, finite: bool, what: str) -> None:
+        """Stop the run if the epoch left behind something that is not finite: its last update is in no loss of it.
+
+        Raises:
+            TrainingError: names the faces of the last step.
+        """
+        if not finite:
+            raise TrainingError(
+                f"{what} were not finite after epoch {self.epoch}, although its losses were; its last step was on the "
+                f"training faces {self._names(self.last)}; the last whole epoch is kept: look at these faces, or lower "
+                "the learning rate"
+            )
+
+    def _names(self, rows: Tensor) -> str:
+        return ", ".join(self.ids[rows.cpu().numpy()])
+
     def _look(self) -> None:
         if not self.pending:
             return
@@ -107,9 +125,8 @@ class LossWatch:
         for loss, (_, rows) in zip(losses, self.pending, strict=True):
             if not np.isfinite(loss):
                 raise TrainingError(
-                    f"the loss became {loss} in epoch {self.epoch}, on the training faces "
-                    f"{', '.join(self.ids[rows.cpu().numpy()])}; the last whole epoch is kept: look at these faces, or "
-                    "lower the learning rate"
+                    f"the loss became {loss} in epoch {self.epoch}, on the training faces {self._names(rows)}; the "
+                    "last whole epoch is kept: look at these faces, or lower the learning rate"
                 )
         self.total += sum(losses)
         self.count += len(losses)

@@ -103,9 +103,9 @@ class SpatialTransformer(nn.Module):
 class BatchAttention(nn.Module):
     """How much each face of a batch looks at each other one: (N, D) -> (N, N), rows sum to one.
 
-    Dot products divided by the fourth root of D, not the usual square root, as in the released code. ``value`` and
-    ``norm`` are in the published network and its parameter count, but their output is used for nothing; they are
-    frozen, since DistributedDataParallel waits for a gradient of everything that asks for one.
+    A layer normalisation, then dot products of query and key divided by the fourth root of D, not the usual square
+    root, as in the released code. ``value`` is in the published network and its parameter count, but its output is used
+    for nothing; it is frozen, since DistributedDataParallel waits for a gradient of everything that asks for one.
     """
 
     def __init__(self, features: int) -> None:
@@ -114,9 +114,10 @@ class BatchAttention(nn.Module):
         self.query = nn.Linear(features, features)
         self.key = nn.Linear(features, features)
         self.value = nn.Linear(features, features).requires_grad_(False)
-        self.norm = nn.LayerNorm(features).requires_grad_(False)
+        self.norm = nn.LayerNorm(features)
 
     def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(x)
         scores: Tensor = self.query(x) @ self.key(x).T
         weights: Tensor = (scores * self.scale).softmax(dim=1)
         return weights
@@ -132,7 +133,7 @@ class EmoNeXt(nn.Module):
         width: multiplies the channels of the four stages; the spatial transformer stays as it is.
         depths, channels: blocks and channels of the four stages at width 1.
         stochastic_depth: probability with which the last block is left out in training; it rises to that from 0 at the
-            first block.
+            first block. The released code takes 0.1 for every size, where ConvNeXt takes more for larger ones.
 
     Raises:
         ValueError: ``width`` is not positive or ``stochastic_depth`` not in [0, 1).
@@ -191,26 +192,26 @@ def emonext_tiny(*, stochastic_depth: float = 0.1, **arguments: Any) -> EmoNeXt:
 
 
 @register_model(explain_layer="features", default_size=SIDE, options=_OPTIONS)
-def emonext_small(*, stochastic_depth: float = 0.4, **arguments: Any) -> EmoNeXt:
+def emonext_small(*, stochastic_depth: float = 0.1, **arguments: Any) -> EmoNeXt:
     """52,198,891 parameters with 7 classes."""
     return EmoNeXt(depths=(3, 3, 27, 3), channels=(96, 192, 384, 768), stochastic_depth=stochastic_depth, **arguments)
 
 
 @register_model(explain_layer="features", default_size=SIDE, options=_OPTIONS)
-def emonext_base(*, stochastic_depth: float = 0.5, **arguments: Any) -> EmoNeXt:
+def emonext_base(*, stochastic_depth: float = 0.1, **arguments: Any) -> EmoNeXt:
     """91,765,259 parameters with 7 classes."""
     return EmoNeXt(depths=(3, 3, 27, 3), channels=(128, 256, 512, 1024), stochastic_depth=stochastic_depth, **arguments)
 
 
 @register_model(explain_layer="features", default_size=SIDE, options=_OPTIONS)
-def emonext_large(*, stochastic_depth: float = 0.5, **arguments: Any) -> EmoNeXt:
+def emonext_large(*, stochastic_depth: float = 0.1, **arguments: Any) -> EmoNeXt:
     """204,582,475 parameters with 7 classes."""
     return EmoNeXt(depths=(3, 3, 27, 3), channels=(192, 384, 768, 1536), stochastic_depth=stochastic_depth, **arguments)
 
 
 @register_model(explain_layer="features", default_size=SIDE, options=_OPTIONS)
-def emonext_xlarge(*, stochastic_depth: float = 0.5, **arguments: Any) -> EmoNeXt:
-    """362,312,331 parameters with 7 classes. torchvision has no ConvNeXt of this size; stochastic depth as in large."""
+def emonext_xlarge(*, stochastic_depth: float = 0.1, **arguments: Any) -> EmoNeXt:
+    """362,312,331 parameters with 7 classes. torchvision has no ConvNeXt of this size."""
     return EmoNeXt(
         depths=(3, 3, 27, 3), channels=(256, 512, 1024, 2048), stochastic_depth=stochastic_depth, **arguments
     )

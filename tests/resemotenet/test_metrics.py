@@ -263,26 +263,6 @@ def test_paired_interval_covers_the_truth_as_often_as_it_says():
     assert covered == pytest.approx(0.95, abs=0.015)
 
 
-def test_bootstrap_interval_of_an_accuracy_is_close_to_wilsons():
-    predictions, targets = np.arange(1000) % 4 == 0, np.zeros(1000, int)
-    low, high = metrics.bootstrap_interval(metrics.accuracy, predictions.astype(int), targets)
-    assert (low, high) == pytest.approx(metrics.wilson_interval(750, 1000), abs=0.006)
-
-
-def test_bootstrap_draws_rows_together_and_repeats_itself(random_case):
-    probabilities, targets = random_case
-    first = metrics.bootstrap_interval(metrics.nll, probabilities, targets, samples=50)
-    assert first == metrics.bootstrap_interval(metrics.nll, probabilities, targets, samples=50)
-    assert first[0] < metrics.nll(probabilities, targets) < first[1]
-    assert metrics.bootstrap_interval(metrics.accuracy, targets, targets, samples=20) == (1.0, 1.0)
-
-
-@pytest.mark.parametrize("arrays", [(), ([0, 1], [0]), ([], [])])
-def test_bootstrap_refuses_what_it_cannot_draw(arrays):
-    with pytest.raises(ValueError, match="of one length"):
-        metrics.bootstrap_interval(metrics.accuracy, *arrays)
-
-
 def test_impossible_counts_are_refused():
     with pytest.raises(ValueError, match="at least 0, got -1"):
         metrics.mcnemar(-1, 3)

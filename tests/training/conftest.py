@@ -86,7 +86,7 @@ def assert_same_run(one: ResultsFolder, other: ResultsFolder) -> None:
     assert list(first) == list(second)
     different = [name for name, value in first.items() if not torch.equal(value, second[name])]
     assert different == []
-    timed = dict.fromkeys(("seconds", "images_per_second", "peak_memory_bytes"))
+    timed = dict.fromkeys(("seconds", "saving_seconds_before", "images_per_second", "peak_memory_bytes"))
     lines = [[{**line, **timed} for line in folder.read_epochs()] for folder in (one, other)]
     assert lines[0] == lines[1]
     for name in ("model/model.safetensors", "predictions/ferplus-strict-validation.npz"):

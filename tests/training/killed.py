@@ -2,6 +2,7 @@
 
 python tests/training/killed.py CONFIG.json MOMENT
 python tests/training/killed.py ctrl-c ARGUMENTS OF python -m training
+python tests/training/killed.py "in the middle of test" RUN
 """
 
 import io
@@ -118,6 +119,8 @@ MOMENTS: dict[str, tuple[Callable[[], None], int]] = {
     "in the middle of the predictions": (in_the_predictions, 4),
     "in the middle of result.json": (in_the_result, 4),
 }
+# The predictions of test are made, and half of the first file is written.
+IN_TEST = "in the middle of test"
 
 
 if __name__ == "__main__":
@@ -126,5 +129,8 @@ if __name__ == "__main__":
         signal.signal(signal.SIGINT, signal.default_int_handler)
         in_an_epoch(signal.SIGINT)
         sys.exit(main(sys.argv[2:]))
+    if sys.argv[1] == IN_TEST:
+        in_the_predictions()
+        sys.exit(main(["evaluate", sys.argv[2]]))
     MOMENTS[sys.argv[2]][0]()
     train(RunConfig.from_dict(read_json(sys.argv[1])))

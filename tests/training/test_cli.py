@@ -15,6 +15,7 @@ from tests.fake_fer2013 import Fake, draw, write_csv, write_parquet
 from training.cli import main, read_config
 from training.config import RunConfig
 from training.recipes import RECIPES
+from training.recorder import Recorder
 
 TINY = (
     "--network.width", "0.0625", "--optimization.batch-size", "16", "--optimization.epochs", "1", "--device", "cpu"
@@ -134,23 +135,41 @@ class TestTrain:
                 ("--data", "x", "--network.name", "vgg19"),
                 "training: no model is called 'vgg19'; there are: ",
             ),
+            (("--data", "x", "--results", __file__), "training: results cannot be kept in "),
             (("--data", "x", "--network.size", "96"), "training: the compact layout got a 3x3 map"),
         ],
     )
     def test_errors_are_one_line_and_1(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: tuple[str, ...], message: str
     ):
-        assert main(["train", "bundled", *arguments, "--results", str(tmp_path / "results")]) == 1
+        assert main(["train", "bundled", "--results", str(tmp_path / "results"), *arguments]) == 1
         assert error_line(capsys).startswith(message)
         assert not (tmp_path / "results").exists()
 
-    def test_ctrl_c_says_how_to_go_on(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-        def interrupted(config: RunConfig) -> None:
+    @pytest.mark.parametrize(
+        ("command", "stopped", "said"),
+        [
+            (["train", "bundled", "--data", "x"], "training.cli._train", ""),  # before there is a folder
+            (["audit", "--data", "x"], "resemotenet.datasets.read_fer2013", ""),
+            (["resume", "RUN"], "training.loop.resume", "; 'resume' goes on from the last whole epoch"),
+        ],
+    )
+    def test_ctrl_c_names_resume_where_there_is_something_to_resume(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        config: RunConfig,
+        command: list[str],
+        stopped: str,
+        said: str,
+    ):
+        def interrupted(*given: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("training.loop.train", interrupted)
-        assert main(["train", "bundled", "--data", "x"]) == 130
-        assert error_line(capsys) == "training: interrupted; 'resume' goes on from the last whole epoch"
+        begun = Recorder.start(config, "cpu", {}).folder
+        monkeypatch.setattr(stopped, interrupted)
+        assert main([str(begun.path) if word == "RUN" else word for word in command]) == 130
+        assert error_line(capsys) == f"training: interrupted{said}"
 
 
 def spoiled(rows: pd.DataFrame, spoil: str) -> pd.DataFrame:
@@ -277,6 +296,30 @@ class TestResume:
         assert capsys.readouterr().out.splitlines()[-1] == f"finished: {finished.path}"
         again, first = read_json(finished.result), json.loads(before)
         assert again["splits"] == first["splits"]
+
+    @pytest.mark.parametrize("command", ["resume", "evaluate"])
+    def test_with_other_data(
+        self, capsys: pytest.CaptureFixture[str], finished: ResultsFolder, tmp_path: Path, command: str
+    ):
+        path = write_parquet(draw(), tmp_path / "other.parquet")
+        rows = pd.read_parquet(path)
+        rows.loc[[40, 41], "image"] = rows.loc[[41, 40], "image"].to_numpy()
+        rows.to_parquet(path)
+        before = finished.result.read_bytes()
+        if command == "resume":
+            finished.result.unlink()
+        assert main([command, str(finished.path), "--data", str(path)]) == 1
+        line = error_line(capsys)
+        assert line.startswith(f"training: {path} is not the data that {finished.path} began with: ids, pixels or")
+        assert finished.is_finished == (command == "evaluate")
+        if command == "evaluate":
+            assert finished.result.read_bytes() == before
+
+        # A run of a version that did not note its data goes on without.
+        audit = read_json(finished.audit)
+        del audit["sha256"]
+        finished.audit.write_text(json.dumps(audit))
+        assert main([command, str(finished.path), "--data", str(path)]) == 0
 
     def test_no_run(self, capsys: pytest.CaptureFixture[str], tmp_path: Path):
         assert main(["resume", str(tmp_path / "gone")]) == 1

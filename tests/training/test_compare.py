@@ -57,11 +57,11 @@ def test_counts_test_and_interval(runs: tuple[Path, Path]):
     assert pair.n == 161
     assert pair.correct == (65, 75)
     assert pair.difference == pytest.approx(10 / 161)
-    assert pair.chance == pytest.approx(0.052479, abs=5e-7)
+    assert pair.p_value == pytest.approx(0.052479, abs=5e-7)
     assert pair.interval == pytest.approx((0.0032, 0.1195), abs=5e-5)
     turned = compare(runs[1], runs[0], "validation")
     assert turned.difference == -pair.difference
-    assert turned.chance == pair.chance
+    assert turned.p_value == pair.p_value
 
 
 def test_faces_are_matched_by_id_not_by_row(runs: tuple[Path, Path]):
@@ -98,7 +98,8 @@ def test_the_report_of_one_pair(runs: tuple[Path, Path]):
     assert "  B - A: +6.21 points [+0.32, +11.95]" in lines
     assert (
         "B is right on 10 more faces of 161. Were neither better, a difference this large would come up by chance in "
-        "5.2 % of such comparisons (exact McNemar test), so it may well be chance."
+        "5.2 % of such comparisons (exact McNemar test), so it cannot be told from chance here, and cannot be ruled "
+        "out."
     ) in lines
     assert lines[-1].startswith("This speaks of these two networks on these faces. With one seed each it says nothing")
 
@@ -109,6 +110,11 @@ def test_the_report_of_one_pair(runs: tuple[Path, Path]):
         (120, 161, r"^B is right on 41 more faces of 3,589\. .* chance in 1\.7 % of .*, so it is probably real\.$"),
         (161, 120, r"^A is right on 41 more faces of 3,589\. .* chance in 1\.7 % of .*, so it is probably real\.$"),
         (100, 200, r"^B is right on 100 more .* in less than 0\.01 % of .*, so it is real\.$"),
+        (
+            100,
+            126,
+            r"^B is right on 26 more .* 9\.6 % of .*, so it cannot be told from chance here, and cannot be ruled",
+        ),
         (100, 110, r"^B is right on 10 more .* chance in 53 % of .*, so it may well be chance\.$"),
         (100, 100, r"^Both are right on equally many faces, if not the same: no difference\.$"),
     ],

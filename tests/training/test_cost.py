@@ -1,8 +1,12 @@
+from typing import Any
+
 import torch
 from torch import nn
 
 from resemotenet import create_model
-from training.cost import count_macs, peak_memory
+from training.cost import count_macs, peak_memory, run_cost
+
+CPU = torch.device("cpu")
 
 
 def test_macs_of_one_convolution_and_one_matrix_by_hand():
@@ -26,3 +30,16 @@ def test_peak_memory_holds_what_was_held():
     assert 2**28 < peak_memory(cpu) < 2**40
     del held
     assert peak_memory(cpu) >= max(before, 2**28)  # a peak does not sink
+
+
+def test_wall_time_is_training_validation_and_saving():
+    lines = [{"seconds": 3.0, "saving_seconds_before": 0.0}, {"seconds": 4.0, "saving_seconds_before": 1.5}]
+    assert run_cost(lines, 2.0, CPU)["wall_seconds"] == 10.5
+    assert run_cost(lines, 2.0, CPU)["seconds"] == 7
+
+
+def test_what_a_stop_or_an_older_version_left_unknown_is_left_out():
+    lines: list[dict[str, Any]] = [{"seconds": 3.0}, {"seconds": 4.0, "saving_seconds_before": None}]
+    cost = run_cost(lines, None, CPU)
+    assert (cost["wall_seconds"], cost["images_per_second"]) == (7.0, None)
+    assert cost["peak_memory_bytes"] > 2**20

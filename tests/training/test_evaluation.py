@@ -16,8 +16,9 @@ from resemotenet.emotions import EMOTIONS, UPSTREAM_ORDER
 from resemotenet.errors import DatasetFormatError, ResultsError
 from resemotenet.results import Predictions, ResultsFolder, read_json
 from training.config import RunConfig
-from training.evaluation import check_facts, evaluate_run, figures, predict, predict_all, record
+from training.evaluation import check_facts, evaluate_run, figures, load_chosen, predict, predict_all, record
 from training.loading import Data, load_data
+from training.processes import join_processes
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,20 @@ class TestPredict:
         )
         both = predict_all(model, {"fer2013": faces, "turned": turned})
         np.testing.assert_array_equal(both["turned"].probabilities, both["fer2013"].probabilities[::-1])
+
+    def test_float32_is_not_rounded_to_tf32_and_the_switches_are_put_back(self, model: LoadedModel, data: FER2013):
+        switches = (torch.backends.cudnn, torch.backends.cuda.matmul)
+        seen: list[bool] = []
+        hook = model.module.register_forward_hook(lambda *_: seen.extend(each.allow_tf32 for each in switches))
+        before = [each.allow_tf32 for each in switches]
+        try:
+            predict(model, data.split("test"))
+        finally:
+            hook.remove()
+        assert seen
+        assert not any(seen)
+        assert [each.allow_tf32 for each in switches] == before
+        assert before[0]  # cuDNN would round
 
 
 class TestRecord:
@@ -180,6 +195,12 @@ class TestEvaluateRun:
         assert finished.result.read_bytes() == before
         assert {path: path.read_bytes() for path in (finished.path / "predictions").iterdir()} == predictions
         assert "touched" not in read_json(finished.result)["splits"]["validation"]
+
+    def test_a_run_on_the_cpu_is_scored_there(self, finished: ResultsFolder, monkeypatch: pytest.MonkeyPatch):
+        """Even where there is a GPU; here there is only said to be one."""
+        monkeypatch.setattr("torch.accelerator.is_available", lambda: True)
+        assert load_chosen(finished).device.type == "cpu"
+        assert join_processes()._cpu
 
     def test_a_run_that_is_not_finished(self, finished: ResultsFolder, loaded: Data):
         finished.result.unlink()

@@ -109,6 +109,12 @@ class TestAFinishedRun:
         assert cost["seconds_per_epoch"] == {
             "median": np.median(seconds), "least": min(seconds), "most": max(seconds)
         }  # fmt: skip
+        savings = [line["saving_seconds_before"] for line in lines]
+        assert savings[0] == 0
+        assert min(savings[1:]) > 0
+        # The last epoch's saving is in no line.
+        assert cost["wall_seconds"] > sum(seconds) + sum(savings) - 0.05
+        assert cost["wall_seconds"] < sum(seconds) + sum(savings) + 10 * max(savings) + 0.1
         assert cost["images_per_second"] == np.median([line["images_per_second"] for line in lines])
 
     def test_cost(self, finished: ResultsFolder):
@@ -332,6 +338,30 @@ class TestLoss:
         assert set(faces) <= set(load_data(absurd).train.ids)
         (path,) = config.results.iterdir()
         assert not ResultsFolder(path).is_finished
+        assert ResultsFolder(path).read_epochs() == []
+        assert not ResultsFolder(path).model.exists()
+
+    @pytest.mark.parametrize(
+        ("change", "what"),
+        [
+            ({"learning_rate": 1e30}, "answers to the validation faces"),
+            ({"learning_rate": 1e38, "weight_decay": 1e3}, "weights"),
+        ],
+    )
+    def test_divergence_in_the_last_step_of_an_epoch(self, config: RunConfig, change: dict[str, Any], what: str):
+        """Its loss was looked at before the update, so nothing but what it left behind can tell."""
+        changes: dict[str, Any] = {"clip_norm": None, "batch_size": 40, "warmup_epochs": 0, **change}
+        one_step = replace(config, optimization=replace(config.optimization, **changes))
+        with pytest.raises(TrainingError) as caught:
+            train(one_step)
+        found = re.search(
+            rf"the {what} were not finite after epoch 0, .* training faces (.*); the last .* lower", str(caught.value)
+        )
+        assert found is not None, str(caught.value)
+        faces = found[1].split(", ")
+        assert len(set(faces)) == 40
+        assert set(faces) <= set(load_data(config).train.ids)
+        (path,) = config.results.iterdir()
         assert ResultsFolder(path).read_epochs() == []
         assert not ResultsFolder(path).model.exists()
 

@@ -16,7 +16,7 @@ from accelerate import Accelerator
 
 from resemotenet.results import ResultsFolder, read_json
 from tests.training.conftest import STILL, assert_same_run
-from tests.training.killed import MOMENTS
+from tests.training.killed import IN_TEST, MOMENTS
 from tests.training.shared_gradient import gradient
 from training.cli import main
 from training.config import RunConfig
@@ -111,6 +111,31 @@ def test_killed_at_the_worst_moment_and_resumed(
     assert [each.name for each in path.rglob(".*")] == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_killed_while_test_is_scored_it_is_counted_all_the_same(finished: ResultsFolder):
+    """Whoever saw the predictions and killed it before the figures were kept has touched test."""
+    before = read_json(finished.result)
+    script = str(Path(__file__).with_name("killed.py"))
+
+    def kill() -> None:
+        done = python(script, IN_TEST, str(finished.path))
+        assert done.returncode == -signal.SIGKILL, done.stderr
+
+    kill()
+    assert read_json(finished.result) == {**before, "test_touched": 1}
+    assert not list((finished.path / "predictions").glob("*-test.npz"))
+    assert main(["evaluate", str(finished.path), "--split", "validation"]) == 0
+    assert read_json(finished.result) == {**before, "test_touched": 1}
+
+    assert main(["evaluate", str(finished.path)]) == 0
+    whole = read_json(finished.result)
+    assert whole["splits"]["test"]["touched"] == 2
+    assert "test_touched" not in whole
+    kill()
+    whole["splits"]["test"]["touched"] = 3
+    assert read_json(finished.result) == whole
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
 def test_ctrl_c_in_the_middle_of_an_epoch_and_resumed(config: RunConfig, finished: ResultsFolder):
     # A run that was only begun, so that the command line needs no settings of its own.
@@ -118,7 +143,8 @@ def test_ctrl_c_in_the_middle_of_an_epoch_and_resumed(config: RunConfig, finishe
     script = str(Path(__file__).with_name("killed.py"))
     done = python(script, "ctrl-c", "resume", str(begun.path), threads=torch.get_num_threads())
     assert done.returncode == 130
-    assert done.stderr.splitlines()[-1] == "training: interrupted; 'resume' goes on from the last whole epoch"
+    said = f"training: interrupted; 'python -m training resume {begun.path}' goes on from the last whole epoch"
+    assert done.stderr.splitlines()[-1] == said
     assert "Traceback" not in done.stderr
     assert not begun.is_finished
     assert len(begun.read_epochs()) == 2
@@ -174,6 +200,17 @@ def test_a_batch_that_two_cannot_share(config: RunConfig):
     assert done.returncode != 0
     assert "9 faces cannot be shared evenly by 2 processes" in done.stderr
     assert not config.results.exists()
+
+
+def test_emonext_in_two_processes_without_its_attention_term(config: RunConfig):
+    """They would stop at the second step, were the attention left without a gradient."""
+    done = python(*TWO, "-m", "training", "train", "emonext", "--data", str(config.data), "--results",
+                  str(config.results), "--network.width", "0.03", "--dataset.limit", "24", "--optimization.epochs", "1",
+                  "--optimization.batch-size", "6", "--optimization.attention-variance", "0", "--device",
+                  "cpu")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (path,) = config.results.iterdir()
+    assert read_json(ResultsFolder(path).result)["cost"]["processes"] == 2
 
 
 class TestOneBatchSharedByTwo:

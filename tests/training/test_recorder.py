@@ -1,8 +1,10 @@
 import json
+import os
 import re
 import time
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import torch
 from resemotenet.errors import ResultsError
 from resemotenet.results import read_json, write_json
 from training.config import RunConfig
-from training.recorder import Recorder
+from training.recorder import Recorder, check_place
 
 
 def test_a_new_folder_says_what_is_known_before_the_start(config: RunConfig):
@@ -73,6 +75,30 @@ def test_runs_from_before_resumptions_were_entered(config: RunConfig):
     write_json(recorder.folder.environment, environment)
     recorder.resumed(1, "cpu")
     assert len(read_json(recorder.folder.environment)["resumptions"]) == 1
+
+
+@pytest.mark.parametrize("inside", ["", "results", "more/results"])
+def test_results_in_a_place_that_is_no_folder(config: RunConfig, tmp_path: Path, inside: str):
+    (tmp_path / "file").write_text("x")
+    place = tmp_path / "file" / inside
+    for refused in (lambda: Recorder.start(replace(config, results=place), "cpu", {}), lambda: check_place(place)):
+        with pytest.raises(
+            ResultsError, match=r"results cannot be kept in .*file.*; give another place with --results"
+        ):
+            refused()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_results_in_a_place_that_must_not_be_written_to(config: RunConfig, tmp_path: Path):
+    tmp_path.chmod(0o500)
+    for refused in (lambda: Recorder.start(config, "cpu", {}), lambda: check_place(config.results)):
+        with pytest.raises(ResultsError, match="give another place with --results"):
+            refused()
+
+
+def test_a_place_that_can_be_made_is_not_made_yet(tmp_path: Path):
+    check_place(tmp_path / "new" / "results")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_seeds_have_folders_of_their_own(config: RunConfig):

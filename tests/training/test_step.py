@@ -93,6 +93,24 @@ def test_emonexts_loss_by_hand(config: RunConfig):
     assert query.abs().max() > 0
 
 
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_emonexts_parameters_all_get_a_gradient(config: RunConfig, weight: float):
+    """Or DistributedDataParallel would stop at the second step; at weight 0 the attention's is zero."""
+    torch.manual_seed(0)
+    model = create_model("emonext_tiny", width=0.05, in_channels=1, stochastic_depth=0).train()
+    given = objective(config, attention_variance=weight)
+    given = replace(given, config=replace(given.config, network=replace(config.network, size=224)))
+    images = torch.randint(0, 256, (4, 1, 48, 48), dtype=torch.uint8)
+    distribution = torch.eye(7)[[0, 3, 3, 6]]
+    given.backward(model, Batch(images, distribution, torch.arange(4), distribution), Accelerator(cpu=True))
+    trained = {name: each for name, each in model.named_parameters() if each.requires_grad}
+    assert [name for name, each in trained.items() if each.grad is None] == []
+    for name in ("attention.query.weight", "attention.key.weight", "attention.norm.weight"):
+        grad = trained[name].grad
+        assert grad is not None
+        assert (grad.abs().max() > 0) == (weight > 0)
+
+
 def test_fp16_gradients_are_clipped_at_their_true_size(config: RunConfig, model: nn.Module, batch: Batch):
     """Loss scaling needs no GPU, only accelerate insists on one: so its switches are set by hand here."""
     plain, scaled = Accelerator(cpu=True), Accelerator(cpu=True)

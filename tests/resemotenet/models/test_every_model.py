@@ -36,7 +36,7 @@ PARAMETERS = {
 }
 
 # Part of the published EmoNeXt and of its count, but their output is used for nothing.
-FROZEN = {"attention.value.weight", "attention.value.bias", "attention.norm.weight", "attention.norm.bias"}
+FROZEN = {"attention.value.weight", "attention.value.bias"}
 
 # Narrow, but wide enough that no gate has but one hidden unit, which may be a dead ReLU. EmoNeXt's base, large and
 # xlarge are one network when they are narrow, so only the first of them computes values.
