@@ -19,8 +19,8 @@ What it found, --n 1000 --seed 0:
 
 Accuracy of the bundled weights on those 881 faces, labels FER+ strict (--skip-fit --model resemotenet/weights): given
 frames 88.1 %, crop_box 88.5 %, detected boxes as they are 79.9 %. With the same network in the 18th epoch of its
-training and another draw (1,323 of 1,500 found): 87.6, 88.1, 79.4 %; scales of 0.92, 1.00, 1.16, 1.25: 87.7, 88.2, 86.9,
-86.9 %.
+training and another draw (1,323 of 1,500 found): 87.6, 88.1, 79.4 %; scales of 0.92, 1.00, 1.16, 1.25: 87.7, 88.2,
+86.9, 86.9 %.
 """
 
 import argparse
