@@ -202,7 +202,13 @@ class TestRealPictures:
         pictures = [data.astronaut(), data.camera(), data.coffee(), data.astronaut()[:, ::-1]] * 2
         expected = [predictor(image) for image in pictures]
         with ThreadPoolExecutor(4) as pool:
-            assert list(pool.map(predictor, pictures)) == expected
+            found = list(pool.map(predictor, pictures))
+        # Threads may share a network's sums among different numbers of cores, which changes the last digits.
+        for one, other in zip(found, expected, strict=True):
+            assert [face.label for face in one] == [face.label for face in other]
+            for face, same in zip(one, other, strict=True):
+                assert face.box == pytest.approx(same.box, abs=0.01)
+                assert face.probabilities == pytest.approx(same.probabilities, abs=1e-4)
         assert [len(faces) for faces in expected] == [1, 1, 0, 1] * 2
 
     def test_the_bundled_weights_see_that_the_astronaut_smiles(self):
