@@ -5,7 +5,7 @@ Every refusal is an ``ImageError`` whose text is one sentence for the person who
 
 import base64
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image
 from starlette.exceptions import HTTPException
@@ -66,11 +66,10 @@ def open_picture(data: bytes) -> Image.Image:
         ImageError: too many bytes or pixels, too few pixels, too much work, or not a picture.
     """
     check_bytes(len(data))
-    _check_header(data)
-    # A progressive JPEG is drawn in a dozen scans; a thousand of them would keep the server busy for minutes.
-    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > MAX_SCANS:
-        raise ImageError("This file is built in an unusual way: open it and save it again as JPEG.")
-    return read_image(data, name="This file cannot be read")
+    header = _read_header(data, readable_formats())
+    if header is not None:  # else it is not a picture, and read_image knows better words for why
+        _check_header(header)
+    return _read(data)
 
 
 def open_frame(text: str) -> Image.Image:
@@ -85,24 +84,36 @@ def open_frame(text: str) -> Image.Image:
     if len(text) > MAX_FRAME_BYTES * 4 // 3:
         raise ImageError(f"A frame may have at most {MAX_FRAME_BYTES} bytes.")
     data = decode_data_uri(text)
-    try:
-        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as header:
-            large, slow = max(header.size) > MAX_FRAME_SIDE, bool(header.info.get("progressive"))
-    except OSError:
-        raise ImageError("A frame must be a JPEG or a PNG.") from None
-    if large or slow:
+    header = _read_header(data, ("JPEG", "PNG"))
+    if header is None:
+        raise ImageError("A frame must be a JPEG or a PNG.")
+    if max(header.width, header.height) > MAX_FRAME_SIDE or header.progressive:
         raise ImageError(f"A frame may have at most {MAX_FRAME_SIDE} pixels on a side and not be progressive.")
-    return open_picture(data)
+    _check_header(header)
+    return _read(data)
 
 
-def _check_header(data: bytes) -> None:
+class _Header(NamedTuple):
+    """What a picture's file says of it before anything is decoded."""
+
+    width: int
+    height: int
+    progressive: bool
+
+
+def _read_header(data: bytes, formats: list[str] | tuple[str, ...]) -> _Header | None:
+    """None where it is no picture of one of these formats."""
     try:
-        with Image.open(io.BytesIO(data), formats=readable_formats()) as header:
-            width, height = header.size
+        with Image.open(io.BytesIO(data), formats=formats) as image:
+            return _Header(*image.size, bool(image.info.get("progressive")))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(_too_many_pixels("far too many pixels")) from None
     except OSError:
-        return  # not a picture: read_image knows better words for why
+        return None
+
+
+def _check_header(header: _Header) -> None:
+    width, height, _ = header
     if width * height > MAX_PIXELS:
         raise ImageError(_too_many_pixels(f"{width * height / 1e6:.0f} megapixels"))
     if min(width, height) < MIN_SIDE:
@@ -110,6 +121,13 @@ def _check_header(data: bytes) -> None:
             f"This picture is only {width} by {height} pixels, and both sides should have at least {MIN_SIDE}: "
             "try a larger one."
         )
+
+
+def _read(data: bytes) -> Image.Image:
+    # A progressive JPEG is drawn in a dozen scans; a thousand of them would keep the server busy for minutes.
+    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > MAX_SCANS:
+        raise ImageError("This file is built in an unusual way: open it and save it again as JPEG.")
+    return read_image(data, name="This file cannot be read")
 
 
 def _too_many_pixels(amount: str) -> str:

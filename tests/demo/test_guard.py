@@ -155,6 +155,12 @@ def test_a_frame_is_what_the_page_sends(picture: Picture):
         guard.open_frame(data_uri(bytes(guard.MAX_FRAME_BYTES + 10)))
 
 
+def test_a_frame_that_claims_a_huge_size_is_refused_and_no_crash(png_header: Callable[[int, int], bytes]):
+    for side in (12_000, 100_000):  # Pillow warns of the first and refuses the second
+        with pytest.raises(ImageError, match=r"at most|far too many"):
+            guard.open_frame(data_uri(png_header(side, side)))
+
+
 def test_text_that_is_not_even_ascii_did_not_arrive_whole():
     with pytest.raises(ImageError, match="did not arrive whole"):
         guard.decode_data_uri("data:image/jpeg;base64,äöü=")
