@@ -11,6 +11,8 @@ from resemotenet.errors import ResultsError
 from resemotenet.metrics import mcnemar, paired_difference_interval, wilson_interval
 from resemotenet.results import Predictions, ResultsFolder, read_json
 
+from .config import flatten
+
 # How often chance alone makes so large a difference: from DOUBT on it may well be chance, between LEVEL and DOUBT
 # nothing can be said, below LEVEL the difference is called probably real, below a fifth of that real.
 DOUBT, LEVEL = 0.1, 0.05
@@ -100,7 +102,7 @@ def compare(a: Path, b: Path, split: str, labels: str | None = None) -> Pair:
 
 def differing_settings(a: Path, b: Path) -> dict[str, tuple[Any, Any]]:
     """Settings in which the configs of two runs differ, by dotted name; where the files lie does not count."""
-    first, second = (_flat(read_json(ResultsFolder(run).config)) for run in (a, b))
+    first, second = (flatten(read_json(ResultsFolder(run).config)) for run in (a, b))
     names = [*first, *(name for name in second if name not in first)]
     told = [name for name in names if name not in ("data", "results", "device", "track")]
     return {name: (first.get(name), second.get(name)) for name in told if first.get(name) != second.get(name)}
@@ -250,11 +252,3 @@ def _read(run: Path, split: str, labels: str) -> Predictions:
             f"'python -m training evaluate {run} --split {split}'{counted}"
         )
     return Predictions.load(path)
-
-
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings under dotted names."""
-    flat: dict[str, Any] = {}
-    for name, value in config.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return flat

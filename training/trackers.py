@@ -12,7 +12,7 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
 from resemotenet.errors import TrainingError
 
-from .config import RunConfig
+from .config import RunConfig, flatten
 
 _PROJECT = "resemotenet"
 
@@ -53,12 +53,7 @@ def track_epoch(accelerator: Accelerator, line: dict[str, Any]) -> None:
     accelerator.log(values, step=line["epoch"])
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
     """Nested dicts as one, "validation/fer2013/accuracy" say; what trackers do not take becomes text."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}/")
-        else:
-            flat[prefix + name] = value if isinstance(value, int | float | str) else str(value)
-    return flat
+    plain = flatten(values, "/").items()
+    return {name: value if isinstance(value, int | float | str) else str(value) for name, value in plain}
