@@ -8,17 +8,21 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHON ?=
 ARGS :=
 
-.PHONY: help demo test lint bench bench-training clean
+.PHONY: help demo dashboard test lint bench bench-training clean
 
 help:
-	@echo 'make demo    serve the page on this machine; the first time makes $(VENV) and installs (minutes)'
-	@echo 'make test    lint, types and tests'
-	@echo 'make lint    lint and types only'
-	@echo 'make bench   timings on this machine; make bench-training for those of a training step'
-	@echo 'make clean   remove $(VENV) and all caches'
+	@echo 'make demo        serve the page on this machine; the first time makes $(VENV) and installs (minutes)'
+	@echo 'make dashboard   compare trained runs in the browser'
+	@echo 'make test        lint, types and tests'
+	@echo 'make lint        lint and types only'
+	@echo 'make bench       timings on this machine; make bench-training for those of a training step'
+	@echo 'make clean       remove $(VENV) and all caches'
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m demo --open $(ARGS)
+
+dashboard: $(VENV)/.dashboard
+	$(BIN)/python -m dashboard $(ARGS)
 
 test: lint
 	$(BIN)/python -m pytest $(ARGS)
@@ -44,8 +48,12 @@ $(VENV)/.demo: requirements.txt $(VENV)/.made
 	$(PIP) install -r requirements.txt
 	@touch $@
 
+$(VENV)/.dashboard: pyproject.toml $(VENV)/.made
+	$(PIP) install -e '.[dashboard]'
+	@touch $@
+
 $(VENV)/.dev: pyproject.toml $(VENV)/.made
-	$(PIP) install -e '.[demo,training,dev]'
+	$(PIP) install -e '.[demo,dashboard,training,dev]'
 	@touch $@
 
 CANDIDATES = $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python)

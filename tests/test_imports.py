@@ -19,6 +19,7 @@ NEVER = {
     # A bare GPU machine trains without pages and without a face detector.
     "training": {"demo", "dashboard", "tests", "gradio", "streamlit", "facenet_pytorch"},
     "demo": {"training", "dashboard", "tests", "streamlit"},
+    "dashboard": {"training", "demo", "tests", "gradio", "accelerate"},
 }
 # Library -> the one file, of all packages, that imports it.
 ONLY = {

@@ -1,0 +1,1 @@
+"""The dashboard: researchers compare data sets, models and confusions on results that the trainer wrote."""
