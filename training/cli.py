@@ -1,4 +1,4 @@
-"""python -m training {train,resume,evaluate,release,compare,audit,recipes}."""
+"""python -m training {train,resume,evaluate,release,publish,compare,audit,recipes}."""
 
 import dataclasses
 import inspect
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "resume": _resume,
         "evaluate": _evaluate,
         "release": _release,
+        "publish": _publish,
         "compare": _compare,
         "audit": _audit,
         "recipes": _recipes,
@@ -163,6 +164,19 @@ def _release(
     result = release(results, out, data, views=views, half=half, accuracy_margin=accuracy_margin)
     for split in ("validation", "test"):
         _print_figures(result, split)
+    return 0
+
+
+def _publish(run: Annotated[Path, tyro.conf.Positional], into: Annotated[Path, tyro.conf.Positional], /) -> int:
+    """Copy the small files of a finished run for others, without weights and without paths of this machine.
+
+    Args:
+        run: the results folder.
+        into: the folder that gets a folder of the run's name.
+    """
+    from .publish import publish
+
+    print(publish(ResultsFolder(run), into))
     return 0
 
 

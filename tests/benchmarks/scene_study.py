@@ -1,0 +1,259 @@
+"""How well faces are found and read in pictures that are not ready-made crops: size, turn, blur, light, noise, JPEG.
+
+    python tests/benchmarks/scene_study.py --data PATH [--n 300] [--model SOURCE] [--out scene_study.json]
+
+FER2013's PublicTest faces (labels: FER+ strict) are pasted, tinted like skin and with soft borders, into coloured
+clutter, up to six a picture; then the whole picture is turned, blurred, darkened and so on, one thing at a time, and
+goes through detector, crop and network as a visitor's would. A face is found when a detected box has its centre inside
+the pasted frame and between a third and three times its area; it is right when the label is the crowd's. Boxes that
+belong to no face are counted as false.
+
+What it cannot say: these faces are 48 pixels wide, so a large one is smooth where a photograph is sharp; their frames
+are cut tight, so there is no hair or neck; and they are all from one source. It ranks conditions and catches a loss.
+"""
+
+import argparse
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+from tqdm import tqdm
+
+from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
+from resemotenet.datasets import FaceSet, read_fer2013
+from resemotenet.metrics import wilson_interval
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WIDTH, HEIGHT = 1024, 768
+SIDE = 160
+MOST = 6
+# What a grey face is multiplied with, in the proportions of skin in sRGB photographs. The face's own tone stays in it,
+# so the last makes dark faces darker than any: this varies colour and light together, not people.
+SKIN = ((1.0, 0.84, 0.75), (0.95, 0.75, 0.60), (0.78, 0.56, 0.42), (0.50, 0.34, 0.25))
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One setting of one thing that is varied; ``picture`` changes the whole scene."""
+
+    name: str
+    value: float
+    side: int = SIDE
+    turn: float = 0.0
+    cut: float = 0.0
+    tint: int | None = None
+    picture: Callable[[Image.Image, np.random.Generator], Image.Image] = field(default=lambda image, draw: image)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Counts under one condition."""
+
+    name: str
+    value: float
+    n: int
+    found: int
+    right: int
+    false: int
+
+    def to_dict(self) -> dict[str, Any]:
+        read = self.right / self.found if self.found else None
+        interval = list(wilson_interval(self.right, self.n))
+        return vars(self) | {"right_of_found": read, "right_of_all": self.right / self.n, "interval": interval}
+
+
+def conditions() -> Iterator[Condition]:
+    """Everything that is varied, one thing at a time around the plain scene."""
+    yield Condition("plain", 0)
+    yield from (Condition("side, px", side, side=side) for side in (24, 32, 40, 48, 64, 96, 128, 240, 360, 600))
+    yield from (Condition("turn, degrees", turn, turn=turn) for turn in (-90, -60, -45, -30, -15, 15, 30, 45, 60, 90))
+    yield from (Condition("cut off at the left", cut, cut=cut) for cut in (0.1, 0.2, 0.3, 0.4))
+    yield from (Condition("tint, pale to dark", tone, tint=tone) for tone in range(len(SKIN)))
+    yield from (
+        Condition("blur, % of the side", share, picture=_blurred(share / 100 * SIDE)) for share in (1, 2, 4, 6, 8)
+    )
+    yield from (Condition("light, x", factor, picture=_lit(factor)) for factor in (0.08, 0.15, 0.3, 0.6, 1.5, 2.5))
+    yield from (Condition("light from one side", share, picture=_shaded(share)) for share in (0.5, 0.8, 0.95))
+    yield from (Condition("noise, grey levels", sigma, picture=_noisy(sigma)) for sigma in (8, 16, 32, 64))
+    yield from (Condition("JPEG quality", quality, picture=_compressed(quality)) for quality in (75, 40, 20, 10, 5))
+
+
+def _blurred(sigma: float) -> Callable[[Image.Image, np.random.Generator], Image.Image]:
+    return lambda image, draw: image.filter(ImageFilter.GaussianBlur(sigma))
+
+
+def _lit(factor: float) -> Callable[[Image.Image, np.random.Generator], Image.Image]:
+    return lambda image, draw: ImageEnhance.Brightness(image).enhance(factor)
+
+
+def _shaded(share: float) -> Callable[[Image.Image, np.random.Generator], Image.Image]:
+    """Every face's width goes from full light to ``1 - share`` of it, again and again over the picture."""
+
+    def shade(image: Image.Image, draw: np.random.Generator) -> Image.Image:
+        ramp = 1 - share * ((np.arange(WIDTH) % (WIDTH // 3)) / (WIDTH // 3))
+        return _image(np.asarray(image) * ramp[None, :, None])
+
+    return shade
+
+
+def _noisy(sigma: float) -> Callable[[Image.Image, np.random.Generator], Image.Image]:
+    return lambda image, draw: _image(np.asarray(image) + draw.normal(0, sigma, (image.height, image.width, 3)))
+
+
+def _compressed(quality: int) -> Callable[[Image.Image, np.random.Generator], Image.Image]:
+    def compress(image: Image.Image, draw: np.random.Generator) -> Image.Image:
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality)
+        return Image.open(buffer).convert("RGB")
+
+    return compress
+
+
+def _image(pixels: "NDArray[Any]") -> Image.Image:
+    return Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
+
+
+def clutter(draw: np.random.Generator) -> Image.Image:
+    """Coloured noise whose detail falls off as in photographs (amplitude 1 / frequency), and some flat shapes."""
+    frequency = np.hypot(np.fft.fftfreq(HEIGHT)[:, None], np.fft.rfftfreq(WIDTH)[None, :])
+    frequency[0, 0] = np.inf
+    # Mostly the same in all three channels: the world is less colourful than three independent ones would be.
+    shared, own = draw.normal(size=(1, HEIGHT, WIDTH)), draw.normal(size=(3, HEIGHT, WIDTH))
+    spectrum = np.fft.rfft2(shared + 0.4 * own) / frequency
+    noise = np.fft.irfft2(spectrum, s=(HEIGHT, WIDTH)).transpose(1, 2, 0)
+    image = _image(128 + 45 * noise / noise.std())
+    shapes = ImageDraw.Draw(image)
+    for _ in range(8):
+        x, y = draw.integers(0, (WIDTH, HEIGHT))
+        w, h = draw.integers(20, 300, 2)
+        shapes.rectangle((x, y, x + w, y + h), fill=tuple(int(value) for value in draw.integers(0, 256, 3)))
+    return image
+
+
+def scene(
+    faces: "NDArray[np.uint8]", condition: Condition, draw: np.random.Generator
+) -> tuple[Image.Image, list[tuple[float, float]]]:
+    """Faces (N, 48, 48) in clutter under one condition, and the (x, y) of their centres."""
+    image, side = clutter(draw), condition.side
+    columns, rows = _grid(side)
+    cell_width, cell_height = WIDTH / columns, HEIGHT / rows
+    centres = []
+    for number, pixels in enumerate(faces):
+        column, row = number % columns, number // columns
+        x = (column + 0.5) * cell_width
+        y = (row + 0.5) * cell_height
+        if condition.cut:  # the part of the frame that lies outside
+            x = side * (0.5 - condition.cut)
+        _paste(image, pixels, (x, y), condition, draw)
+        centres.append((x, y))
+    return condition.picture(image, draw), centres
+
+
+def _grid(side: int) -> tuple[int, int]:
+    """Columns and rows of faces with half a side between them, at most ``MOST`` in all."""
+    columns, rows = max(1, min(3, int(WIDTH / (1.5 * side)))), max(1, min(2, int(HEIGHT / (1.5 * side))))
+    return columns, rows
+
+
+def _paste(
+    image: Image.Image,
+    pixels: "NDArray[np.uint8]",
+    centre: tuple[float, float],
+    condition: Condition,
+    draw: np.random.Generator,
+) -> None:
+    side = condition.side
+    face = Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC)
+    tint = SKIN[condition.tint if condition.tint is not None else int(draw.integers(2))]
+    colours = _image(np.asarray(face)[..., None] * np.array(tint))
+    mask = Image.new("L", (side * 4, side * 4))
+    ImageDraw.Draw(mask).rounded_rectangle((side * 0.1, side * 0.1, side * 3.9, side * 3.9), side * 1.2, fill=255)
+    mask = mask.resize((side, side)).filter(ImageFilter.GaussianBlur(side * 0.03))
+    if condition.turn:
+        colours = colours.rotate(condition.turn, Image.Resampling.BICUBIC, expand=True)
+        mask = mask.rotate(condition.turn, Image.Resampling.BICUBIC, expand=True)
+    image.paste(colours, (round(centre[0] - colours.width / 2), round(centre[1] - colours.height / 2)), mask)
+
+
+def match(found: Sequence[FaceEmotion], centres: Sequence[tuple[float, float]], side: float) -> list[int | None]:
+    """For each pasted face the number of the box that is it, or None; every box is at most one face."""
+    matches: list[int | None] = []
+    free = set(range(len(found)))
+    for x, y in centres:
+        best = None
+        for number in sorted(free):
+            x1, y1, x2, y2 = found[number].box
+            inside = abs((x1 + x2) / 2 - x) < side / 2 and abs((y1 + y2) / 2 - y) < side / 2
+            if inside and 1 / 3 < (x2 - x1) * (y2 - y1) / side**2 < 3:
+                best = number
+                free.discard(number)
+                break
+        matches.append(best)
+    return matches
+
+
+def measure(predictor: EmotionPredictor, faces: FaceSet, condition: Condition, seed: int) -> Score:
+    """Paste all faces under one condition and count."""
+    draw = np.random.default_rng(seed)
+    columns, rows = (1, 2) if condition.cut else _grid(condition.side)
+    each = columns * rows
+    found_all = right = false = 0
+    for start in range(0, len(faces), each):
+        part = faces.images[start : start + each, 0]
+        image, centres = scene(part, condition, draw)
+        found = predictor(image)
+        matches = match(found, centres, condition.side)
+        hits = [(row, found[number]) for row, number in enumerate(matches) if number is not None]
+        found_all += len(hits)
+        right += sum(face.label == EMOTIONS[faces.targets[start + row]] for row, face in hits)
+        false += len(found) - len(hits)
+    return Score(condition.name, condition.value, len(faces), found_all, right, false)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="FER2013 with votes, in any layout that is read")
+    parser.add_argument("--n", type=int, default=300, help="faces for each condition (default 300)")
+    parser.add_argument("--seed", type=int, default=0, help="which faces are drawn, and the scenes (default 0)")
+    parser.add_argument("--model", help="bundled weights unless given")
+    parser.add_argument("--only", default="", help="only conditions whose name holds this")
+    parser.add_argument("--out", type=Path, help="write all counts as JSON")
+    parser.add_argument("--show", type=Path, help="write one scene of each condition into this folder, to look at")
+    arguments = parser.parse_args()
+
+    faces = read_fer2013(arguments.data).split("validation", "ferplus-strict")
+    keep = np.zeros(len(faces), bool)
+    keep[np.random.default_rng(arguments.seed).permutation(len(faces))[: arguments.n]] = True
+    faces = faces.where(keep)
+    predictor = EmotionPredictor.from_pretrained(arguments.model)
+    chosen = [condition for condition in conditions() if arguments.only in condition.name]
+    scores = []
+    print(f"{'condition':22} {'value':>6}     n  found %  right % of found  right % of all  false boxes")
+    for condition in tqdm(chosen, file=sys.stderr, unit="condition"):
+        if arguments.show:
+            arguments.show.mkdir(parents=True, exist_ok=True)
+            image, _ = scene(faces.images[:2, 0], condition, np.random.default_rng(arguments.seed))
+            name = "".join(letter if letter.isalnum() else "-" for letter in condition.name)
+            image.save(arguments.show / f"{name}-{condition.value:g}.png")
+        score = measure(predictor, faces, condition, arguments.seed)
+        scores.append(score.to_dict())
+        of_found = f"{score.right / score.found:.1%}" if score.found else "-"
+        tqdm.write(
+            f"{score.name:22} {score.value:6g} {score.n:5}  {score.found / score.n:7.1%}  {of_found:>16}  "
+            f"{score.right / score.n:14.1%}  {score.false:11}"
+        )
+        sys.stdout.flush()
+        if arguments.out:
+            arguments.out.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
