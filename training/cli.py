@@ -1,4 +1,4 @@
-"""python -m training {train,resume,evaluate,release,publish,compare,audit,recipes}."""
+"""python -m training {train,resume,campaign,evaluate,release,publish,compare,audit,recipes}."""
 
 import dataclasses
 import inspect
@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     commands: dict[str, Callable[..., int]] = {
         "resume": _resume,
+        "campaign": _campaign,
         "evaluate": _evaluate,
         "release": _release,
         "publish": _publish,
@@ -88,6 +89,37 @@ def _resume(run: Annotated[Path, tyro.conf.Positional], /, data: Path | None = N
     resume(config, run)
     _say(f"finished: {run}")
     return 0
+
+
+def _campaign(
+    name: Annotated[str, tyro.conf.Positional],
+    /,
+    data: Path,
+    results: Path = Path("results"),
+    minutes: float | None = None,
+    test: bool = False,
+    rehearse: bool = False,
+    device: Literal["auto", "cpu"] = "auto",
+) -> int:
+    """Bring a list of runs to its end: ablation, or tables. Started again, it goes on; 3 says that some are left.
+
+    Args:
+        name: which list; see training/campaign.py.
+        data: the data set.
+        results: where the runs lie and go.
+        minutes: stop after this time, also in the middle of a run.
+        test: score each finished run on test, once.
+        rehearse: one epoch of a few faces each, to see that everything works; such runs are no results.
+        device: as for train.
+    """
+    from .campaign import CAMPAIGNS, rehearsed, run_campaign
+
+    if name not in CAMPAIGNS:
+        raise ResEmoteNetError(f"no campaign is called {name!r}; there are {', '.join(CAMPAIGNS)}")
+    configs = [dataclasses.replace(config, data=data, results=results, device=device) for config in CAMPAIGNS[name]()]
+    if rehearse:
+        configs = [rehearsed(config) for config in configs]
+    return 0 if run_campaign(configs, test=test, minutes=minutes) else 3
 
 
 def _evaluate(

@@ -1,0 +1,156 @@
+"""Several runs one after the other: what is finished is skipped, what was cut off goes on.
+
+A campaign may be stopped at any moment and started again by the same command, so it also fits where time is lent in
+small pieces (``--minutes``). Every run has a process of its own: a run that fails leaves nothing behind in the next.
+"""
+
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from resemotenet.errors import ResEmoteNetError, TrainingError
+from resemotenet.models import model_entry
+from resemotenet.results import ResultsFolder, read_json
+
+from .config import RunConfig
+from .recipes import paper, strong, upstream
+
+ABLATIONS = ("resemotenet", *(f"resemotenet_c{number}" for number in range(2, 7)))
+# What a rehearsal takes of every run: enough to go through all of its code.
+_REHEARSED_WIDTH, _REHEARSED_FACES = 0.0625, 256
+
+
+def ablation() -> list[RunConfig]:
+    """C1 to C6 by the recipe strong at a quarter of the width for 15 epochs; C1 and C2 with two seeds more.
+
+    Says which stage costs how much on FER2013 with a short schedule; nothing here is as wide or as long as the paper's.
+    Fifteen minutes a run of C1 or C2 on one CPU core, up to 90 for C4.
+    """
+    base = [_run(strong(), name, width=0.25, epochs=15) for name in ABLATIONS]
+    return base + [replace(config, seed=seed) for seed in (1, 2) for config in base[:2]]
+
+
+def tables() -> list[RunConfig]:
+    """The paper's tables at full width, most telling first; for a GPU, where none of it was run so far.
+
+    strong with three seeds, ResNet-18 by the same recipe, then upstream and paper as they are, then C2 to C6 by strong.
+    """
+    best = _run(strong(), "resemotenet")
+    seeds = [replace(best, seed=seed) for seed in range(3)]
+    others = [_run(strong(), "resnet18"), upstream(), paper()]
+    return seeds + others + [_run(strong(), name) for name in ABLATIONS[1:]]
+
+
+CAMPAIGNS: dict[str, Callable[[], list[RunConfig]]] = {plan.__name__: plan for plan in (ablation, tables)}
+
+
+def _run(recipe: RunConfig, name: str, *, width: float = 1.0, epochs: int | None = None) -> RunConfig:
+    network = replace(recipe.network, name=name, width=width, compact=model_entry(name).compact)
+    optimization = replace(recipe.optimization, epochs=epochs or recipe.optimization.epochs)
+    if name == "resnet18":
+        network = replace(network, conv_dropout=None, head_dropout=None)
+    return replace(recipe, network=network, optimization=optimization)
+
+
+def rehearsed(config: RunConfig) -> RunConfig:
+    """The same run as small as it goes: one epoch of few faces, and a thin network where it can be thin."""
+    width = config.network.width if config.network.name.startswith("resnet") else _REHEARSED_WIDTH
+    return replace(
+        config,
+        network=replace(config.network, width=width),
+        dataset=replace(config.dataset, limit=_REHEARSED_FACES),
+        optimization=replace(config.optimization, epochs=1, warmup_epochs=0.0),
+    )
+
+
+def run_campaign(
+    configs: Sequence[RunConfig], *, test: bool, minutes: float | None = None, say: Callable[[str], None] = print
+) -> bool:
+    """Bring every run to its end, in order.
+
+    Args:
+        configs: with data and results set; runs of the same settings that lie in their results folders count as them.
+        test: score each finished run on test, once.
+        minutes: stop after that time, in the middle of a run if need be; a last whole epoch is never lost.
+
+    Returns:
+        Whether all is done.
+
+    Raises:
+        TrainingError: a run failed; what it said stands above.
+    """
+    end = None if minutes is None else time.monotonic() + 60 * minutes
+    for number, config in enumerate(configs, start=1):
+        title = f"{number} of {len(configs)}: {config.recipe} {config.network.name}, seed {config.seed}"
+        folder = find_run(config)
+        if folder is not None and _is_done(folder, test):
+            say(f"{title}: done, {folder.path.name}")
+            continue
+        say(f"{title}: {'goes on' if folder else 'starts'}")
+        left = None if end is None else max(0.0, end - time.monotonic())
+        if not _in_its_own_process(config, test, left, title):
+            say(f"out of time; the same command goes on with {title}")
+            return False
+    return True
+
+
+def find_run(config: RunConfig) -> ResultsFolder | None:
+    """The run of these settings in ``config.results``: the finished one, else the one that came farthest, or None."""
+    found = []
+    for path in sorted(Path(config.results).glob("[!.]*/config.json")):
+        try:
+            other = RunConfig.from_dict(read_json(path))
+        except ResEmoteNetError:  # of another version, so not of these settings
+            continue
+        if replace(other, data=config.data, results=config.results, device=config.device) == config:
+            folder = ResultsFolder(path.parent)
+            found.append((folder.is_finished, len(folder.read_epochs()), folder))
+    return max(found, key=lambda each: each[:2])[2] if found else None
+
+
+def _is_done(folder: ResultsFolder, test: bool) -> bool:
+    return folder.is_finished and (not test or "test" in read_json(folder.result)["splits"])
+
+
+def _in_its_own_process(config: RunConfig, test: bool, seconds: float | None, title: str) -> bool:
+    """Whether it came to its end in time."""
+    process = multiprocessing.get_context("spawn").Process(target=_complete, args=(config, test))
+    process.start()
+    try:
+        process.join(seconds)
+        if process.is_alive():
+            return False
+    finally:
+        process.kill()  # nothing of a run depends on how it is stopped
+        process.join()
+    if process.exitcode != 0:
+        raise TrainingError(f"{title} failed with exit code {process.exitcode}; what it said stands above")
+    return True
+
+
+def _complete(config: RunConfig, test: bool) -> None:
+    """Start the run or go on with it, then score it; the whole life of the process of its own."""
+    try:
+        _train_and_score(config, test)
+    except ResEmoteNetError as error:
+        sys.exit(f"training: {error}")
+    except KeyboardInterrupt:  # goes to both processes; the other one says what to do
+        sys.exit(130)
+
+
+def _train_and_score(config: RunConfig, test: bool) -> None:
+    from .evaluation import evaluate_run
+    from .loading import load_data_of
+    from .loop import resume, train
+
+    folder = find_run(config)
+    if folder is None:
+        folder = train(config)
+    elif not folder.is_finished:
+        folder = resume(config, folder.path)
+    if test and not _is_done(folder, test):
+        data = load_data_of(folder, config)
+        evaluate_run(folder, data.scored, "test", data.leaked["test"])
