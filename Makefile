@@ -1,18 +1,26 @@
 # Works with GNU make from 3.81 on (macOS has that one) and with BSD or GNU tools.
 #   make demo PYTHON=/path/to/python3.12    builds .venv with that interpreter
 #   make demo ARGS="--model FOLDER"         passes arguments on; the same for test (to pytest) and bench
+#   make space MODEL=owner/name REVISION=v1 a Space with weights of the Hub; without MODEL the bundled ones travel along
+#   make push-space SPACE=owner/name        the same, uploaded with the token of `hf auth login` or HF_TOKEN
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHON ?=
 ARGS :=
+MODEL :=
+REVISION :=
+SPACE :=
+OUT := build/space
+WEIGHTS = $(if $(MODEL),--model "$(MODEL)") $(if $(REVISION),--revision "$(REVISION)")
 
-.PHONY: help demo dashboard test lint bench bench-training clean
+.PHONY: help demo dashboard space push-space test lint bench bench-training clean
 
 help:
 	@echo 'make demo        serve the page on this machine; the first time makes $(VENV) and installs (minutes)'
 	@echo 'make dashboard   compare trained runs in the browser'
+	@echo 'make space       put together what a Hugging Face Space runs, in build/space; push-space uploads it'
 	@echo 'make test        lint, types and tests'
 	@echo 'make lint        lint and types only'
 	@echo 'make bench       timings on this machine; make bench-training for those of a training step'
@@ -23,6 +31,13 @@ demo: $(VENV)/.demo
 
 dashboard: $(VENV)/.dashboard
 	$(BIN)/python -m dashboard $(ARGS)
+
+space: $(VENV)/.demo
+	$(BIN)/python -m demo.space $(OUT) $(WEIGHTS) $(ARGS)
+
+push-space: $(VENV)/.demo
+	@if [ -z "$(SPACE)" ]; then echo "error: which one? make push-space SPACE=owner/name" >&2; exit 1; fi
+	$(BIN)/python -m demo.space $(OUT) $(WEIGHTS) --push "$(SPACE)" $(ARGS)
 
 test: lint
 	$(BIN)/python -m pytest $(ARGS)

@@ -4,36 +4,76 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from resemotenet.errors import ResEmoteNetError
+
+if TYPE_CHECKING:
+    from resemotenet import EmotionPredictor
+
+    from .handlers import Read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Load the model and serve the page until interrupted; returns the exit code."""
-    options = _parser().parse_args(arguments)
-    # Read by the libraries when they are imported.
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.revision and not options.model:
+        parser.error("--revision needs --model owner/name: the bundled model has no revisions")
+    no_telemetry()
+
+    def load() -> "tuple[EmotionPredictor, Read]":
+        from resemotenet import EmotionPredictor
+
+        predictor = EmotionPredictor.from_pretrained(options.model, revision=options.revision)
+        return predictor, predictor
+
+    return start(load, port=options.port, open_browser=options.open)
+
+
+def no_telemetry() -> None:
+    """Before Gradio and the Hub's client are imported: they read this once."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
-    from resemotenet import EmotionPredictor
 
+def start(
+    load: "Callable[[], tuple[EmotionPredictor, Read]]",
+    *,
+    at_once: int = 1,
+    port: int | None = None,
+    open_browser: bool = False,
+) -> int:
+    """Serve the page until interrupted; returns the exit code, 1 after one plain line where it cannot be.
+
+    Args:
+        load: gives the predictor of the page, and what reads its pictures: the same one, unless a GPU is only lent.
+        at_once, port, open_browser: as ``app.serve`` takes them.
+    """
     from . import app
     from .uploads import Uploads
 
     # Hosts stop a server with SIGTERM; ended as by Ctrl-C, it takes its temporary files with it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        predictor = EmotionPredictor.from_pretrained(options.model)
+        predictor, read = load()
+    except (ResEmoteNetError, OSError, ValueError) as error:  # ValueError: a revision of something that has none
+        return _failed(error)
+    try:
         with _own_folder() as folder:
-            app.serve(predictor, Uploads(folder), port=options.port, open_browser=options.open)
-    except (ResEmoteNetError, OSError) as error:  # OSError: the port is taken
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+            app.serve(predictor, Uploads(folder), read=read, at_once=at_once, port=port, open_browser=open_browser)
+    except OSError as error:  # the port is taken
+        return _failed(error)
     return 0
+
+
+def _failed(error: Exception) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return 1
 
 
 @contextmanager
@@ -55,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("RESEMOTENET_MODEL") or None,
         help="a model folder, or owner/name on the Hub (default: RESEMOTENET_MODEL, else the bundled model)",
     )
+    parser.add_argument("--revision", help="branch, tag or commit of owner/name (default: what is newest there)")
     parser.add_argument(
         "--port", type=int, help="port to listen on (default: GRADIO_SERVER_PORT, else the first free one from 7860)"
     )

@@ -1,9 +1,11 @@
 """The page: layout and wiring only. What happens to a picture is in handlers.py, what is shown in markup.py."""
 
+import contextvars
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 import torch
@@ -20,10 +22,8 @@ from .uploads import Uploads, UploadWatch
 
 _WEB = Path(__file__).parent / "web"
 
-# Pictures are read one at a time: one already uses every core. The rest wait, up to this many; the next is told that
-# the server is busy.
+# Pictures that wait to be read; the next is told that the server is busy.
 _MAX_WAITING = 16
-_QUEUE = {"concurrency_limit": 1, "concurrency_id": "predictor"}
 
 # Formats that browsers show and cameras write. No image/*: with it an iPhone sends HEIC instead of converting to JPEG.
 _ACCEPT = "image/jpeg,image/png,image/webp,image/avif,image/gif,image/bmp,image/tiff"
@@ -37,19 +37,30 @@ _ABANDONED = (60, 600)
 _UNANSWERED = "() => document.querySelector('#picker .picker').dispatchEvent(new Event('unanswered'))"
 
 
+_Result = TypeVar("_Result")
+
+
 def serve(
-    predictor: EmotionPredictor, uploads: Uploads, *, port: int | None = None, open_browser: bool = False
+    predictor: EmotionPredictor,
+    uploads: Uploads,
+    *,
+    read: handlers.Read | None = None,
+    at_once: int = 1,
+    port: int | None = None,
+    open_browser: bool = False,
 ) -> None:
     """Serve the page until interrupted.
 
     Args:
-        predictor: what reads the pictures.
+        predictor: what reads the camera's frames, explains, and is named on the page.
+        read: what reads pictures; the predictor unless given.
+        at_once: how many pictures; one already uses every core. More where reading is mostly waiting.
         uploads: of the folder that GRADIO_TEMP_DIR names.
         port: None is GRADIO_SERVER_PORT, or else the first free one from 7860. The address is GRADIO_SERVER_NAME, or
             else this machine alone.
         open_browser: show the page in this machine's browser once it is there.
     """
-    build(predictor, uploads).launch(
+    build(Reader(predictor, read, at_once), uploads).launch(
         server_port=port,
         inbrowser=open_browser,
         theme=_theme(),
@@ -64,26 +75,54 @@ def serve(
     )
 
 
-def build(predictor: EmotionPredictor, uploads: Uploads) -> gr.Blocks:
+def build(reader: "Reader", uploads: Uploads) -> gr.Blocks:
     """The whole page, not started."""
+    predictor = reader.predictor
     page = gr.Blocks(title="ResEmoteNet: emotions on faces", analytics_enabled=False, delete_cache=_ABANDONED)
-    # Gradio would read each picture in whatever thread is free. Every thread has a heap and buffers of its own: two
-    # pictures of 25 megapixels took 180 MB more that way.
-    # The live page's threads take one core each, which later threads would inherit.
-    threads = (torch.get_num_threads(),)
-    reader = ThreadPoolExecutor(1, "reader", initializer=torch.set_num_threads, initargs=threads)
     turns = live.Turns()
     with page:
-        gr.HTML(markup.header(), apply_default_css=False)
+        gr.HTML(markup.header(predictor.source), apply_default_css=False)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Picture"):
-                _photo(predictor, reader, turns)
+                _photo(reader, turns)
             with gr.Tab("Live camera"):
                 _live(predictor, turns)
-        gr.HTML(markup.about(predictor.model), apply_default_css=False)
-        _api(predictor, reader, uploads)
+        gr.HTML(markup.about(predictor.model, predictor.source), apply_default_css=False)
+        _api(reader, uploads)
     page.queue(max_size=_MAX_WAITING)
     return page
+
+
+class Reader:
+    """Reads pictures in the order of their arrival, in threads of its own.
+
+    Gradio would read each picture in whatever thread is free. Every thread has a heap and buffers of its own: two
+    pictures of 25 megapixels took 180 MB more that way.
+
+    Attributes:
+        predictor: as ``serve`` takes it.
+        queue: for the events of the page that lead here.
+    """
+
+    def __init__(self, predictor: EmotionPredictor, read: handlers.Read | None = None, at_once: int = 1) -> None:
+        self.predictor = predictor
+        self.queue = {"concurrency_limit": at_once, "concurrency_id": "predictor"}
+        self._read = read
+        # The live page's threads take one core each, which later threads would inherit.
+        threads = (torch.get_num_threads(),)
+        self._threads = ThreadPoolExecutor(at_once, "reader", initializer=torch.set_num_threads, initargs=threads)
+
+    def answer(self, **given: Any) -> handlers.Answer:
+        """``handlers.answer``."""
+        return self._in_thread(partial(handlers.answer, self.predictor, self._read, **given))
+
+    def report(self, data: bytes) -> dict[str, Any]:
+        """The one JSON for the bytes of a picture."""
+        return self._in_thread(partial(handlers.read_picture, self.predictor, data, self._read)).report
+
+    def _in_thread(self, work: Callable[[], _Result]) -> _Result:
+        # Gradio keeps whose call this is in context variables, and a GPU is lent on that visitor's account.
+        return self._threads.submit(contextvars.copy_context().run, work).result()
 
 
 def _theme() -> gr.themes.Base:
@@ -93,7 +132,7 @@ def _theme() -> gr.themes.Base:
     )
 
 
-def _photo(predictor: EmotionPredictor, reader: Executor, turns: live.Turns) -> None:
+def _photo(reader: Reader, turns: live.Turns) -> None:
     """One picture: picker and annotated picture on one side, faces on the other, numbers below."""
     with gr.Row(elem_id="photo", equal_height=False):
         with gr.Column(scale=7, min_width=280):
@@ -111,7 +150,7 @@ def _photo(predictor: EmotionPredictor, reader: Executor, turns: live.Turns) -> 
             faces = gr.HTML(
                 markup.nothing_yet(),
                 js_on_load=_web("ask.js", "why.js", "cards.js"),
-                server_functions=[_explainer(predictor, turns)],
+                server_functions=[_explainer(reader.predictor, turns)],
                 apply_default_css=False,
                 elem_id="faces",
             )
@@ -122,8 +161,7 @@ def _photo(predictor: EmotionPredictor, reader: Executor, turns: live.Turns) -> 
             report = gr.JSON(show_label=False, max_height=480)
 
     def answer(event: gr.EventData) -> tuple[Any, ...]:
-        given = {"picture": event.picture, "example": event.example, "turn": event.turn}
-        result = reader.submit(handlers.answer, predictor, **given).result()
+        result = reader.answer(picture=event.picture, example=event.example, turn=event.turn)
         return (
             result.stage,
             result.faces,
@@ -140,7 +178,7 @@ def _photo(predictor: EmotionPredictor, reader: Executor, turns: live.Turns) -> 
         show_progress="hidden",
         trigger_mode="multiple",
         api_visibility="private",
-        **_QUEUE,
+        **reader.queue,
     )
     asked.failure(fn=None, js=_UNANSWERED)
 
@@ -183,13 +221,12 @@ def _example(example: handlers.Example) -> dict[str, str]:
         return {"name": example.name, "title": example.title, "picture": markup.thumbnail(image.convert("RGB"), 160)}
 
 
-def _api(predictor: EmotionPredictor, reader: Executor, uploads: Uploads) -> None:
+def _api(reader: Reader, uploads: Uploads) -> None:
     """``/predict``: one picture in, the one JSON out."""
 
     def predict(image: Any) -> dict[str, Any]:
         try:
-            data = _received(image, uploads)
-            return reader.submit(handlers.read_picture, predictor, data).result().report
+            return reader.report(_received(image, uploads))
         except ImageError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -206,7 +243,7 @@ def _api(predictor: EmotionPredictor, reader: Executor, uploads: Uploads) -> Non
         api_name="predict",
         api_description="Find the faces of one picture and read seven emotions from each. "
         "Send the file itself, addresses are not fetched; it is deleted once it is read.",
-        **_QUEUE,
+        **reader.queue,
     )
 
 

@@ -1,6 +1,7 @@
 """What the page and the API do with a picture. Pure functions: bytes and a predictor in, pictures and tables out."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from resemotenet.explain import Explanation, explain, overlay
 from resemotenet.faces import clip
 
 from . import guard, markup
+
+# What finds and reads the faces of an upright RGB picture: a predictor, or one that works somewhere else.
+Read = Callable[[Image.Image], list[FaceEmotion]]
 
 EXAMPLES_FOLDER = Path(__file__).parent / "examples"
 
@@ -75,28 +79,35 @@ class Answer:
     report: dict[str, Any] | None
 
 
-def read_picture(predictor: EmotionPredictor, data: bytes) -> Reading:
+def read_picture(predictor: EmotionPredictor, data: bytes, read: Read | None = None) -> Reading:
     """Find and read the faces of a picture, given as the bytes of its file.
+
+    Args:
+        read: what reads the faces; the predictor unless given. The file is opened and refused here in any case: what
+            reads may be another process, on a GPU that is paid for by the second.
 
     Raises:
         ImageError: refused; the text is one sentence for the person who gave the picture.
     """
     image = guard.open_picture(data)
-    faces = predictor(image)
+    faces = (read or predictor)(image)
     return Reading(image, faces, predictor.report({"width": image.width, "height": image.height}, faces))
 
 
-def answer(predictor: EmotionPredictor, *, picture: str | None, example: str | None, turn: int) -> Answer:
+def answer(
+    predictor: EmotionPredictor, read: Read | None = None, *, picture: str | None, example: str | None, turn: int
+) -> Answer:
     """Answer the picker.
 
     Args:
+        read: as ``read_picture`` takes it.
         picture: a data URI, unless an example was chosen.
         example: the name of one of ``EXAMPLES``.
         turn: a number that comes back with the answer, so that the page can tell which of its pictures was answered.
     """
     try:
         data = _example(example).read() if example else guard.decode_data_uri(picture or "")
-        reading = read_picture(predictor, data)
+        reading = read_picture(predictor, data, read)
     except ImageError as error:
         return Answer({"state": "refused", "message": str(error), "turn": turn}, markup.nothing_yet(), "", None)
     stage = {"state": "done", "message": summary(reading.faces), "picture": _shown(reading), "turn": turn}

@@ -4,7 +4,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from PIL import Image
 
@@ -12,11 +12,13 @@ from resemotenet import FaceEmotion, LoadedModel
 from resemotenet.drawing import color_of, percent
 from resemotenet.emotions import EMOTIONS
 from resemotenet.preprocessing import Preprocess
-from resemotenet.pretrained import bundled_folder
+from resemotenet.pretrained import Source, bundled_folder
 
 from . import guard
 
 _THUMBNAIL_SIDE = 112  # shown at 56 CSS pixels: sharp on screens of double density
+# Of what a config.json says, which may be anybody's: facts, and letters of a word and of a text.
+_MAX_FACTS, _MAX_WORD, _MAX_TEXT = 6, 80, 400
 
 _NO_FACE = """
 <div class="notice">
@@ -157,52 +159,99 @@ def _row(face: FaceEmotion, number: int, labels: Sequence[str]) -> str:
     )
 
 
-def header() -> str:
-    return """
+def header(source: Source) -> str:
+    """Title and invitation; where the weights are not the project's own, which ones answer."""
+    answers = "" if _is_ours(source) else f'<p class="weights">Weights: {_named(source)}</p>'
+    return f"""
 <header class="masthead">
   <h1>Read the emotions on faces</h1>
   <p>Give a picture or start your camera: every face gets a box and a probability for each of seven emotions.</p>
+  {answers}
 </header>"""
 
 
-def about(model: LoadedModel) -> str:
-    """Which weights answer, what was measured of them, their licence, and what none of it is for."""
+def about(model: LoadedModel, source: Source) -> str:
+    """Which weights answer, what is known of them, their licence, and what none of it is for."""
     info = model.info
-    bundled = model.folder == bundled_folder()
-    weights = "were trained by this project" if bundled else f"come from {escape(model.folder.name)}"
-    # What was chosen on validation flatters itself there, so test stands alone where it was measured.
-    facts = [fact for fact in info.measured if fact.get("split") == "test"] or info.measured
-    measured = "".join(f"<li>{_fact(fact)}</li>" for fact in facts)
-    accuracy = f"<ul>{measured}</ul>" if measured else "<p>Not measured: nothing is known about these weights.</p>"
+    weights = "were trained by this project" if _is_ours(source) else f"come from {_named(source)}"
+    pixels = "grey pixels" if info.preprocess.channels == 1 else "pixels"
     return f"""
 <footer class="about">
   <section><h2>The model</h2>
     <p>The network {escape(info.architecture)}, whose weights {weights}. It looks at {info.preprocess.size} by
-    {info.preprocess.size} grey pixels of each face.</p>
+    {info.preprocess.size} {pixels} of each face.</p>
     {_license(info.license)}
     <p>Pictures are held in memory while they are read. They are not stored.</p></section>
-  <section><h2>Measured accuracy</h2>{accuracy}</section>
+  <section><h2>Measured accuracy</h2>{_measured(info.measured, source)}</section>
   <section><h2>What it is for</h2>{_LIMITS}</section>
 </footer>"""
 
 
+def _is_ours(source: Source) -> bool:
+    return source.folder == bundled_folder()
+
+
+def _named(source: Source) -> str:
+    """What the weights are called: of a folder its own name, of a repository a link to its page at the commit."""
+    name = escape(source.short_name)
+    if source.revision is None:
+        return name
+    commit = f'<code title="{escape(source.revision)}">{escape(source.revision[:7])}</code>'
+    return f"{_link(name, source.url)} at {commit}"
+
+
+def _link(text: str, url: object) -> str:
+    """Markup as a link, if the address is one that may be followed."""
+    if not (isinstance(url, str) and url.startswith(("https://", "http://"))):
+        return text
+    return f'<a href="{escape(url)}" rel="noreferrer" target="_blank">{text}</a>'
+
+
+def _measured(facts: Sequence[dict[str, Any]], source: Source) -> str:
+    # What was chosen on validation flatters itself there, so test stands alone where it was measured.
+    chosen = [fact for fact in facts if fact.get("split") == "test"] or facts
+    lines = "".join(f"<li>{line}</li>" for fact in chosen[:_MAX_FACTS] if (line := _fact(fact)))
+    if not lines:
+        return "<p>Not measured: nothing is known about these weights.</p>"
+    notes = []
+    if '"interval"' in lines:
+        notes.append("In brackets: the 95% interval.")
+    if not _is_ours(source):
+        notes.append("These figures come with the weights; they were not checked here.")
+    return f"<ul>{lines}</ul><p>{' '.join(notes)}</p>"
+
+
 def _fact(fact: dict[str, Any]) -> str:
-    """One entry of ``measured`` as a line; what an entry does not say is left out."""
-    right = f"<strong>{fact['accuracy'] * 100:.1f}%</strong> right" if "accuracy" in fact else ""
-    where = [escape(words.get(fact[key], str(fact[key]))) for key, words in _PLAIN.items() if key in fact]
-    if "n" in fact:
+    """One entry of ``measured`` as a line, "" without an accuracy; what else it does not say is left out.
+
+    It may be anybody's, so anything may be in it.
+    """
+    accuracy, recall, interval = fact.get("accuracy"), fact.get("macro_recall"), fact.get("interval")
+    if not _is_share(accuracy):
+        return ""
+    where = [escape(_plain(fact[key], words)) for key, words in _PLAIN.items() if key in fact]
+    if type(fact.get("n")) is int:
         where.append(f"{fact['n']:,} faces")
-    if "macro_recall" in fact:
-        where.append(f"{fact['macro_recall'] * 100:.1f}% averaged over the emotions")
+    if _is_share(recall):
+        where.append(f"{recall * 100:.1f}% averaged over the emotions")
+    right = f"<strong>{accuracy * 100:.1f}%</strong> right"
+    if isinstance(interval, list) and len(interval) == 2 and all(map(_is_share, interval)):
+        right += f' <span class="interval">({interval[0] * 100:.1f} to {interval[1] * 100:.1f})</span>'
     return f'{right} <span class="where">{", ".join(where)}</span>'
+
+
+def _is_share(value: object) -> TypeGuard[float]:
+    return type(value) in (int, float) and 0 <= value <= 1  # type: ignore[operator]
+
+
+def _plain(value: object, words: Mapping[str, str]) -> str:
+    text = str(value)[:_MAX_WORD]
+    return words.get(text, text)
 
 
 def _license(license: dict[str, Any]) -> str:
     if not license.get("name"):
         return "<p>Licence of the weights: not stated.</p>"
-    name = escape(str(license["name"]))
-    link = str(license.get("link") or "")
-    if link.startswith("https://"):
-        name = f'<a href="{escape(link)}" rel="noreferrer" target="_blank">{name}</a>'
-    text = escape(str(license.get("text") or ""))
+    name = _link(escape(str(license["name"])[:_MAX_WORD]), license.get("link"))
+    text = escape(str(license.get("text") or "")[:_MAX_TEXT])
     return f"<p>Licence of the weights: {name}. {text}</p>"

@@ -42,6 +42,7 @@ __all__ = [
     "load_model",
     "read_info",
     "save_model",
+    "swap_in",
 ]
 
 
@@ -146,7 +147,7 @@ def save_model(folder: str | Path, module: nn.Module, info: ModelInfo, *, dtype:
     except BaseException:
         shutil.rmtree(fresh)
         raise
-    _swap_in(fresh, folder)
+    swap_in(fresh, folder)
     return folder
 
 
@@ -263,8 +264,8 @@ def _check_replaceable(folder: Path) -> None:
         raise CheckpointError(f"{folder} holds other things than a model ({_listed(others)}); name another place")
 
 
-def _swap_in(fresh: Path, folder: Path) -> None:
-    """Rename ``fresh`` to ``folder``; where one exists it is renamed first, because no rename replaces a folder.
+def swap_in(fresh: Path, folder: Path) -> None:
+    """Rename ``fresh`` to ``folder``, beside it; one that exists is renamed first, for no rename replaces a folder.
 
     ``find_folder`` takes the renamed one, should a crash fall between the two steps.
     """

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .cli_hub import add_pull, add_push
 from .errors import ImageError, ResEmoteNetError
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_predict(commands)
     _add_convert(commands)
+    add_push(commands)
+    add_pull(commands)
     return parser
 
 
@@ -84,7 +87,12 @@ def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="OUT",
         help="write the annotated picture: a file, or for several pictures and for folders a folder",
     )
-    predict.add_argument("--model", metavar="SOURCE", help="a model folder (default: the weights in the package)")
+    predict.add_argument(
+        "--model",
+        metavar="SOURCE",
+        help="a model folder, or owner/name on the Hub (default: the weights in the package)",
+    )
+    predict.add_argument("--revision", help="branch, tag or commit of the model on the Hub")
     predict.add_argument("--device", default="auto", help="auto (CUDA where there is one), cpu, cuda, cuda:1, mps")
     predict.set_defaults(run=_predict, parser=predict)
 
@@ -99,13 +107,22 @@ def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     convert.add_argument("checkpoint", type=Path, metavar="IN.pth")
     convert.add_argument("folder", type=Path, metavar="OUT")
     convert.add_argument("--compact", action="store_true", help="leave out the weights that never meet a pixel")
+    convert.add_argument(
+        "--base-model",
+        metavar="OWNER/NAME",
+        help="the Hub repository that the checkpoint comes from, if it does: kept as its provenance, named by push",
+    )
     convert.set_defaults(run=_convert)
 
 
 def _convert(arguments: argparse.Namespace) -> int:
     from .convert import convert_upstream
 
-    print(convert_upstream(arguments.checkpoint, arguments.folder, compact=arguments.compact))
+    print(
+        convert_upstream(
+            arguments.checkpoint, arguments.folder, compact=arguments.compact, base_model=arguments.base_model
+        )
+    )
     return 0
 
 
@@ -124,7 +141,14 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     from .predictor import EmotionPredictor
 
-    predictor = EmotionPredictor.from_pretrained(arguments.model, device=arguments.device)
+    try:
+        predictor = EmotionPredictor.from_pretrained(
+            arguments.model, revision=arguments.revision, device=arguments.device
+        )
+    except ResEmoteNetError:
+        raise
+    except ValueError as error:  # a revision of a folder
+        arguments.parser.error(str(error))
     failed = len(empty)
     # disable=None: no bar where stderr is not a terminal.
     for picture, target in zip(tqdm(pictures, disable=None if several else True, unit="picture"), targets, strict=True):

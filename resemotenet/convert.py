@@ -28,9 +28,10 @@ from .preprocessing import Preprocess
 
 STATE_KEY = "model_state_dict"
 
+UPSTREAM = "https://github.com/ArnabKumarRoy02/ResEmoteNet"
 LICENSE = {
     "name": "non-commercial-research",
-    "link": "https://github.com/ArnabKumarRoy02/ResEmoteNet",
+    "link": UPSTREAM,
     "text": (
         "Upstream publishes no licence for its weights; its MIT licence speaks of the code. The data sets that these "
         "weights were trained on allow non-commercial research only, so use the weights for nothing else."
@@ -41,13 +42,16 @@ LICENSE = {
 _BEGINNINGS = (b"PK\x03\x04", b"\x80")
 
 
-def convert_upstream(pth: str | Path, folder: str | Path, *, compact: bool = False) -> Path:
+def convert_upstream(
+    pth: str | Path, folder: str | Path, *, compact: bool = False, base_model: str | None = None
+) -> Path:
     """Write the model folder of an upstream checkpoint; its outputs keep upstream's class order.
 
     Args:
         pth: a bare state_dict, or a dict that has it under "model_state_dict" (what lies beside it is not used).
         folder: the model folder to write; see ``save_model``.
         compact: store the compact layout: the same answers at 64 px from less than half the weights.
+        base_model: "owner/name" of the Hub repository that the checkpoint comes from, if it comes from one.
 
     Returns:
         The folder, resolved.
@@ -65,12 +69,13 @@ def convert_upstream(pth: str | Path, folder: str | Path, *, compact: bool = Fal
         module = create_model("resemotenet")
     _check_width(state, module.state_dict(), pth)
     assign_weights(module, state, source=pth)
+    origin = {"file": pth.name, "sha256": _sha256(pth), "layout": "upstream ResEmoteNet", "url": UPSTREAM}
     info = ModelInfo(
         architecture="resemotenet",
         arguments={"num_classes": len(UPSTREAM_ORDER), "in_channels": 3, "width": 1.0, "compact": compact},
         labels=UPSTREAM_ORDER,
         preprocess=Preprocess(),
-        training={"converted_from": {"file": pth.name, "sha256": _sha256(pth), "layout": "upstream ResEmoteNet"}},
+        training={"converted_from": {**origin, **({} if base_model is None else {"base_model": base_model})}},
         license=LICENSE,
     )
     return save_model(folder, to_compact(module) if compact else module, info)

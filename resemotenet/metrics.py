@@ -126,13 +126,14 @@ def reliability(probabilities: ArrayLike, targets: ArrayLike, *, bins: int = 15)
     checked, truth = check_probabilities(probabilities, targets)
     confidence, hits = checked.max(axis=1), checked.argmax(axis=1) == truth
     index = np.searchsorted(np.arange(1, bins) / bins, confidence, side="left")
+    counts = np.bincount(index, minlength=bins).tolist()
+    right = np.bincount(index, weights=hits, minlength=bins).tolist()
+    claimed = np.bincount(index, weights=confidence, minlength=bins).tolist()
     rows = []
-    for number in range(bins):
-        inside = index == number
-        n = int(inside.sum())
+    for number, n in enumerate(counts):
         row = {"low": number / bins, "high": (number + 1) / bins, "n": n, "accuracy": None, "confidence": None}
         if n:
-            row |= {"accuracy": float(hits[inside].mean()), "confidence": float(confidence[inside].mean())}
+            row |= {"accuracy": right[number] / n, "confidence": claimed[number] / n}
         rows.append(row)
     return rows
 

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from . import pretrained
 from .checkpoint import LoadedModel, load_model
 from .emotions import EMOTIONS
 from .errors import DeviceError
 from .faces import Box, Face, FaceDetector, MTCNNDetector, clip, crop_box
 from .images import ImageSource, read_image
+from .pretrained import Source, resolve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,10 +79,20 @@ class EmotionPredictor:
         labels: order of the columns of ``classify``.
         device: the ``torch.device`` that was taken.
         detector: what finds the faces.
+        source: where the model comes from.
     """
 
-    def __init__(self, model: LoadedModel, *, device: str = "auto", detector: FaceDetector | None = None) -> None:
+    def __init__(
+        self,
+        model: LoadedModel,
+        *,
+        device: str = "auto",
+        detector: FaceDetector | None = None,
+        source: Source | None = None,
+    ) -> None:
         """``device``: "auto" (CUDA, else CPU), "cpu", "cuda", "cuda:1", "mps". ``detector``: MTCNN unless given.
+
+        ``source``: the model's own folder unless given.
 
         Raises:
             DeviceError: the device does not exist on this machine.
@@ -90,6 +100,7 @@ class EmotionPredictor:
         self.device = choose_device(device)
         self.model = model.to(self.device)
         self.labels = model.labels
+        self.source = source or Source(model.folder, str(model.folder))
         # MTCNN runs dozens of tiny networks a picture, and not every accelerator has all of its operations.
         self.detector = detector or MTCNNDetector(device=self.device if self.device.type == "cuda" else "cpu")
         logger.info("EmotionPredictor: %s on %s", model.info.architecture, self.device)
@@ -103,13 +114,15 @@ class EmotionPredictor:
         device: str = "auto",
         detector: FaceDetector | None = None,
     ) -> "EmotionPredictor":
-        """Load a model: None = the bundled one, offline; a model folder; or "owner/name" on the Hub.
+        """Load a model: None = the bundled one, offline; a model folder; or "owner/name" on the Hub (see ``resolve``).
 
         Raises:
             CheckpointError: there is no model, or it is damaged.
+            HubError: the repository cannot be had; each way to fail has an error of its own.
             DeviceError: the device does not exist on this machine.
         """
-        return cls(load_model(pretrained.resolve(source, revision)), device=device, detector=detector)
+        found = resolve(source, revision)
+        return cls(load_model(found.folder), device=device, detector=detector, source=found)
 
     def __call__(self, image: ImageSource) -> list[FaceEmotion]:
         """Every face of one picture, largest first; [] where there is none.
@@ -169,6 +182,8 @@ class EmotionPredictor:
         """
         info = self.model.info
         model = {
+            "source": self.source.short_name,
+            "revision": self.source.revision,
             "architecture": info.architecture,
             "arguments": info.arguments,
             "labels": list(info.labels),

@@ -1,43 +1,128 @@
 """Where weights come from: bundled with the package, a folder, or a repository on the Hugging Face Hub."""
 
+import os
 import re
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
-from .checkpoint import find_folder
-from .errors import CheckpointNotFoundError
+from .checkpoint import find_folder, load_model, swap_in
+from .errors import CheckpointError, HubRepositoryNotFoundError
+from .hub_files import CARD, MODEL_FILES
+
+BUNDLED = "bundled"
 
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 
-def resolve(source: str | Path | None = None, revision: str | None = None) -> Path:
-    """The model folder that ``source`` names, ready for ``load_model``.
+@dataclass(frozen=True)
+class Source:
+    """A model folder, and what it is called.
+
+    Attributes:
+        folder: ready for ``load_model``. That of a Hub repository lies in huggingface_hub's cache: do not write to it.
+        name: "bundled", the folder as it was given, or "owner/name".
+        revision: the commit of a Hub repository, 40 hexadecimal digits; else None.
+        url: the page of the repository at that commit; else None.
+    """
+
+    folder: Path
+    name: str
+    revision: str | None = None
+    url: str | None = None
+
+    @property
+    def short_name(self) -> str:
+        """``name`` for strangers: of a folder its last part, which says nothing about this machine."""
+        return self.name if self.revision or self.name == BUNDLED else self.folder.name
+
+
+def resolve(source: str | Path | None = None, revision: str | None = None) -> Source:
+    """The model folder that ``source`` names; one on the Hub is fetched unless it is in the cache.
 
     Args:
         source: None for the bundled weights (needs no network), a folder, or "owner/name" on the Hub. A folder that
             exists is taken before a Hub repository of the same name.
-        revision: branch, tag or commit of a Hub repository; nothing else has one.
+        revision: branch, tag or commit of a Hub repository; nothing else has one. A commit (40 digits) that is in the
+            cache is taken without asking the network.
 
     Raises:
         CheckpointNotFoundError: nothing is there.
+        HubError: the repository or revision cannot be had; see ``errors``.
         ValueError: a revision of something that is not on the Hub.
     """
     folder = bundled_folder() if source is None else Path(source).expanduser()
     if isinstance(source, str) and not folder.exists() and _HUB_NAME.fullmatch(source):
-        return _from_hub(source, revision)
+        from .hub import fetch  # its library is heavy, and only needed here
+
+        try:
+            snapshot = fetch(source, revision)
+        except HubRepositoryNotFoundError as error:
+            raise HubRepositoryNotFoundError(f"there is no folder {source}; and on the Hub, {error}") from error
+        return Source(snapshot.folder, source, snapshot.revision, snapshot.url)
     if revision is not None:
         raise ValueError(f"revision {revision!r} was given, but {folder} is no Hub repository and has none")
-    return find_folder(folder)
+    return Source(find_folder(folder), BUNDLED if source is None else str(source))
+
+
+def pull(name: str, out: str | Path, revision: str | None = None) -> Source:
+    """Fetch a model from the Hub into a folder of its own: config.json, model.safetensors and the card, if any.
+
+    The model is loaded before anything is written to ``out``, which appears or changes in one step.
+
+    Args:
+        name: "owner/name".
+        out: where to; if it exists, it must be empty or hold an earlier pull.
+        revision: as in ``resolve``.
+
+    Returns:
+        Where it came from; ``folder`` is ``out``.
+
+    Raises:
+        HubError, CheckpointError: as ``resolve`` and ``load_model``.
+        CheckpointError: ``out`` holds other things, or cannot be written.
+        ValueError: ``name`` is not "owner/name".
+    """
+    if not _HUB_NAME.fullmatch(name):
+        raise ValueError(f"expected a repository as owner/name, got {name!r}")
+    from .hub import fetch
+
+    out = Path(out).expanduser().resolve()
+    _check_place(out, {*MODEL_FILES, CARD})
+    snapshot = fetch(name, revision, card=True)
+    load_model(snapshot.folder)
+    fresh = out.with_name(f".{out.name}.new")
+    try:
+        if fresh.exists():  # left behind by a crash
+            shutil.rmtree(fresh)
+        fresh.mkdir(parents=True)
+        for file in (*MODEL_FILES, CARD):
+            if (snapshot.folder / file).exists():
+                _copy(snapshot.folder / file, fresh / file)
+        swap_in(fresh, out)
+    except OSError as error:
+        raise CheckpointError(f"{out} cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return Source(out, name, snapshot.revision, snapshot.url)
+
+
+def _check_place(out: Path, ours: set[str]) -> None:
+    """Replacing a folder deletes what is in it, so it must be one that ``pull`` wrote."""
+    if out.exists() and not out.is_dir():
+        raise CheckpointError(f"{out} is a file; a model is written as a folder, name another place")
+    others = sorted({item.name for item in out.iterdir()} - ours) if out.exists() else []
+    if others:
+        raise CheckpointError(f"{out} holds other things than a model ({', '.join(others[:10])}); name another place")
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as read, target.open("wb") as write:
+        shutil.copyfileobj(read, write)
+        write.flush()
+        os.fsync(write.fileno())
 
 
 def bundled_folder() -> Path:
     """The model folder that ships with the package. A source tree without weights lacks it; ``resolve`` says so."""
     return Path(__file__).resolve().parent / "weights"
-
-
-def _from_hub(name: str, revision: str | None) -> Path:
-    # The one place that hub.py takes over.
-    at = "" if revision is None else f" at revision {revision!r}"
-    raise CheckpointNotFoundError(
-        f"there is no folder {name!r}, and this version cannot load {name!r}{at} from the Hub: that arrives with "
-        "hub.py. Download the repository and name its folder"
-    )

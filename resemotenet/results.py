@@ -16,11 +16,11 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -44,11 +44,13 @@ class Predictions:
         probabilities: (N, 7) float32, columns in canonical order, rows sum to 1.
         targets: (N,) int64 into the canonical emotions.
         ids: (N,) str, the data set's sample ids.
+        leaked: (N,) bool, which images have a pixel-identical copy in train; None where the file does not say.
     """
 
     probabilities: "NDArray[np.float32]"
     targets: "NDArray[np.int64]"
     ids: "NDArray[np.str_]"
+    leaked: "NDArray[np.bool_] | None" = None
 
     def __post_init__(self) -> None:
         n = self.ids.size
@@ -64,14 +66,17 @@ class Predictions:
                 f"predictions hold probabilities {self.probabilities.dtype}, targets {self.targets.dtype}, ids "
                 f"{self.ids.dtype}; expected float32, int64, str"
             )
+        if self.leaked is not None and (self.leaked.shape != (n,) or self.leaked.dtype != np.bool_):
+            raise ResultsError(
+                f"leaked is {self.leaked.dtype} of shape {self.leaked.shape}; expected bool of shape ({n},)"
+            )
 
     def save(self, path: Path) -> None:
         """Write one .npz, atomically; the same predictions give the same bytes."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        arrays = {name: array for name, array in vars(self).items() if array is not None}
         with replacing(path) as fresh, fresh.open("wb") as file:
-            np.savez_compressed(
-                file, probabilities=self.probabilities, targets=self.targets, ids=self.ids, labels=np.array(EMOTIONS)
-            )
+            np.savez_compressed(file, labels=np.array(EMOTIONS), **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> "Predictions":
@@ -84,7 +89,8 @@ class Predictions:
             # Opened here, because numpy leaves a damaged file open.
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 labels = tuple(str(label) for label in arrays["labels"])
-                predictions = cls(arrays["probabilities"], arrays["targets"], arrays["ids"])
+                leaked = arrays.get("leaked")
+                predictions = cls(arrays["probabilities"], arrays["targets"], arrays["ids"], leaked)
         except _DAMAGED as error:
             raise ResultsError(f"{path} holds no predictions: {error}") from error
         if labels != EMOTIONS:
@@ -151,6 +157,18 @@ class ResultsFolder:
             return [json.loads(line) for line in lines if line.endswith("\n")]
         except ValueError as error:
             raise ResultsError(f"{self.epochs} is damaged: {error}") from error
+
+
+def schema_of(result: Mapping[str, Any]) -> Literal["older", "current", "newer"]:
+    """Whether a result.json was written by an older version, one like this, or a newer one.
+
+    What an older one lacks is absent and the rest means the same. Of a newer one nothing can be relied on, its version
+    number apart; a number that makes no sense counts as newer for that reason.
+    """
+    schema = result.get("schema", 0)
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema > SCHEMA:
+        return "newer"
+    return "current" if schema == SCHEMA else "older"
 
 
 @contextmanager

@@ -29,8 +29,8 @@ ONLY = {
 
 # Module to import -> what must not be loaded after it.
 LAZY = {
-    "resemotenet": ("torch", "torchvision", "PIL", "numpy", "facenet_pytorch"),
-    "resemotenet.cli": ("torch", "torchvision", "facenet_pytorch"),
+    "resemotenet": ("torch", "torchvision", "PIL", "numpy", "facenet_pytorch", "huggingface_hub"),
+    "resemotenet.cli": ("torch", "torchvision", "facenet_pytorch", "huggingface_hub"),
     "resemotenet.metrics": ("torch", "PIL", "sklearn", "scipy"),
 }
 

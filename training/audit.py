@@ -42,27 +42,35 @@ def audit(splits: dict[str, FaceSet]) -> dict[str, Any]:
     Args:
         splits: the splits under their original labels, keyed by name; "train" is one of them.
     """
+    prints = {name: fingerprints(faces.images) for name, faces in splits.items()}
+    return {
+        "images": {name: len(faces) for name, faces in splits.items()},
+        **identical(prints, {name: faces.targets for name, faces in splits.items()}),
+        "blank_images": sum(int(is_blank(faces.images).sum()) for faces in splits.values()),
+        "near_copies": _near(splits),
+    }
+
+
+def identical(prints: "dict[str, NDArray[np.str_]]", targets: "dict[str, NDArray[np.int64]]") -> dict[str, Any]:
+    """What ``audit`` says of identical images: fingerprint and emotion of each image, by split."""
     places: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for name, faces in splits.items():
-        for print_, target in zip(fingerprints(faces.images), faces.targets, strict=True):
-            places[print_].append((name, int(target)))
+    for name in prints:
+        for print_, target in zip(prints[name].tolist(), targets[name].tolist(), strict=True):
+            places[print_].append((name, target))
     groups = [members for members in places.values() if len(members) > 1]
     images_in = [Counter(split for split, _ in group) for group in groups]
     across = [images for images in images_in if len(images) > 1]
     leaks = {
         f"{name} images with a copy in train": sum(images[name] for images in across if images["train"])
-        for name in splits
+        for name in prints
         if name != "train"
     }
     return {
-        "images": {name: len(faces) for name, faces in splits.items()},
         "identical_groups": len(groups),
         "surplus_copies": sum(len(group) - 1 for group in groups),
         "groups_across_splits": len(across),
         "groups_with_conflicting_labels": sum(len({target for _, target in group}) > 1 for group in groups),
-        "blank_images": sum(int(is_blank(faces.images).sum()) for faces in splits.values()),
         "leaks": {**leaks, "train images with a copy elsewhere": sum(images["train"] for images in across)},
-        "near_copies": _near(splits),
     }
 
 

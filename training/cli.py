@@ -1,4 +1,4 @@
-"""python -m training {train,resume,campaign,evaluate,release,publish,compare,audit,recipes}."""
+"""python -m training {train,resume,campaign,evaluate,release,publish,compare,audit,datasets,recipes}."""
 
 import dataclasses
 import inspect
@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "publish": _publish,
         "compare": _compare,
         "audit": _audit,
+        "datasets": _datasets,
         "recipes": _recipes,
     }
     try:
@@ -127,23 +128,32 @@ def _evaluate(
     /,
     split: Literal["validation", "test"] = "test",
     data: Path | None = None,
+    on: Path | None = None,
+    skip_broken: bool = False,
 ) -> int:
-    """Score a finished run on a split; or measure the facts of a model folder again.
+    """Score a finished run on a split, of its own data set or of another; or measure a model folder's facts again.
 
     Args:
         folder: a results folder (its result.json is brought up to date) or a model folder (nothing is written, and 1
             is returned where a fact is not as stated).
         split: each touch of test is counted. A model folder's facts name their own splits.
         data: where the data set is; a results folder knows.
+        on: another data set to score the run on; 'python -m training datasets' says which there are.
+        skip_broken: with --on: leave out pictures that are absent or cannot be read.
     """
     from resemotenet.checkpoint import WEIGHTS_FILE
 
     if (folder / WEIGHTS_FILE).is_file():
         return _check_facts(folder, data)
+    from .elsewhere import evaluate_elsewhere
     from .evaluation import evaluate_run
     from .loading import load_data_of
 
     results = ResultsFolder(folder)
+    if on is not None:
+        for name, entry in evaluate_elsewhere(results, on, split, skip_broken=skip_broken).items():
+            _print_entry(name, split, entry)
+        return 0
     config = read_config(results, data)
     results.check_finished()
     loaded = load_data_of(results, config)
@@ -153,13 +163,14 @@ def _evaluate(
 
 
 def _check_facts(folder: Path, data: Path | None) -> int:
-    from resemotenet.datasets import read_fer2013
+    from resemotenet.checkpoint import read_info
 
     from .evaluation import check_facts
+    from .loading import read_any
 
     if data is None:
         raise ResEmoteNetError("a model folder does not know where the data is; give --data")
-    facts = check_facts(folder, read_fer2013(data))
+    facts = check_facts(folder, read_any(data, read_info(folder).preprocess.size))
     for fact in facts:
         verdict = "as stated" if fact["agrees"] else f"STATED {100 * fact['claimed']:.2f} %"
         print(
@@ -244,17 +255,44 @@ def _audit(data: Path, json: Path | None = None) -> int:
         data: the data set.
         json: also write the counts to this file.
     """
-    from resemotenet.datasets import SPLITS, read_fer2013
-
     from .audit import audit, in_words, mirror_pairs
+    from .loading import all_in_memory
 
-    whole = read_fer2013(data)
-    splits = {split: whole.split(split) for split in SPLITS}
+    splits = all_in_memory(data)
     found = {**audit(splits), "mirror_pairs": mirror_pairs(splits)}
     print(in_words(found))
     if json is not None:
         write_json(json, found)
     return 0
+
+
+def _datasets(
+    action: Annotated[Literal["list", "check"], tyro.conf.Positional] = "list",
+    path: Annotated[Path | None, tyro.conf.Positional] = None,
+    /,
+    skip_broken: bool = False,
+    json: Path | None = None,
+) -> int:
+    """List the data sets and what each needs; or check what a folder holds: which set, counts, splits, leaks.
+
+    Args:
+        action: list, or check PATH.
+        path: the folder or file to check.
+        skip_broken: go on where pictures are listed and absent; broken ones are counted either way.
+        json: also write what was found to this file.
+    """
+    from .datasets_command import check, in_words, listing
+
+    if action == "list":
+        print(listing())
+        return 0
+    if path is None:
+        raise ResEmoteNetError("say which folder to check: python -m training datasets check PATH")
+    found = check(path, skip_broken=skip_broken)
+    print(in_words(found))
+    if json is not None:
+        write_json(json, found)
+    return 1 if found["broken"] else 0
 
 
 def _recipes() -> int:
@@ -284,10 +322,14 @@ def _say(text: str) -> None:
 
 def _print_figures(result: dict[str, Any], split: str) -> None:
     for name, entry in _entries(result, split):
-        low, high = entry["interval"]
-        clean = entry.get("without_leaks")
-        extra = f"; without leaked faces {100 * clean['accuracy']:.2f} % (n = {clean['n']})" if clean else ""
-        _say(
-            f"{name} {split}: accuracy {100 * entry['accuracy']:.2f} % [{100 * low:.1f}, {100 * high:.1f}], "
-            f"n = {entry['n']}, macro recall {100 * entry['macro_recall']:.2f} %{extra}"
-        )
+        _print_entry(name, split, entry)
+
+
+def _print_entry(name: str, split: str, entry: dict[str, Any]) -> None:
+    low, high = entry["interval"]
+    clean = entry.get("without_leaks")
+    extra = f"; without leaked faces {100 * clean['accuracy']:.2f} % (n = {clean['n']})" if clean else ""
+    _say(
+        f"{name} {split}: accuracy {100 * entry['accuracy']:.2f} % [{100 * low:.1f}, {100 * high:.1f}], "
+        f"n = {entry['n']}, macro recall {100 * entry['macro_recall']:.2f} %{extra}"
+    )

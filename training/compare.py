@@ -1,14 +1,12 @@
 """Two runs, face by face: is one better, or is it chance? Reads stored predictions, so it is no touch of test."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-import numpy as np
-
 from resemotenet.errors import ResultsError
-from resemotenet.metrics import mcnemar, paired_difference_interval, wilson_interval
+from resemotenet.metrics import wilson_interval
+from resemotenet.paired import Paired, pair_up
 from resemotenet.results import Predictions, ResultsFolder, read_json
 
 from .config import flatten
@@ -18,51 +16,7 @@ from .config import flatten
 DOUBT, LEVEL = 0.1, 0.05
 
 
-@dataclass(frozen=True)
-class Pair:
-    """What two runs said of the same faces.
-
-    Attributes:
-        split, labels: of what and by which label definition.
-        both, only_a, only_b, neither: how many faces both runs, one, or none of them read right.
-        left_out: faces that only one of the two scored.
-    """
-
-    split: str
-    labels: str
-    both: int
-    only_a: int
-    only_b: int
-    neither: int
-    left_out: int = 0
-
-    @property
-    def n(self) -> int:
-        return self.both + self.only_a + self.only_b + self.neither
-
-    @property
-    def correct(self) -> tuple[int, int]:
-        return self.both + self.only_a, self.both + self.only_b
-
-    @property
-    def difference(self) -> float:
-        """Accuracy of B minus that of A."""
-        return (self.only_b - self.only_a) / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        return paired_difference_interval(self.only_a, self.only_b, self.n)
-
-    @property
-    def p_value(self) -> float:
-        """How often a difference at least this large, either way, would come up if neither were better.
-
-        It is not the probability that the difference is chance.
-        """
-        return mcnemar(self.only_a, self.only_b)
-
-
-def compare(a: Path, b: Path, split: str, labels: str | None = None) -> Pair:
+def compare(a: Path, b: Path, split: str, labels: str | None = None) -> Paired:
     """Match the predictions of two results folders face by face.
 
     Args:
@@ -75,29 +29,7 @@ def compare(a: Path, b: Path, split: str, labels: str | None = None) -> Pair:
     labels = labels or _common_labels(a, b)
     _check_data(a, b)
     first, second = _read(a, split, labels), _read(b, split, labels)
-    ids, rows, others = np.intersect1d(first.ids, second.ids, assume_unique=True, return_indices=True)
-    if not ids.size:
-        raise ResultsError(
-            f"{a} and {b} share no face of {split}: one has ids like {first.ids[:1].tolist()}, the other like "
-            f"{second.ids[:1].tolist()}; they were scored on different data"
-        )
-    truth = first.targets[rows]
-    if differing := int((truth != second.targets[others]).sum()):
-        raise ResultsError(
-            f"{a} and {b} disagree on what is right: {differing} of {ids.size} faces have another {labels} label in "
-            "one than in the other; score both on the same data"
-        )
-    right_a = first.probabilities[rows].argmax(axis=1) == truth
-    right_b = second.probabilities[others].argmax(axis=1) == truth
-    return Pair(
-        split=split,
-        labels=labels,
-        both=int((right_a & right_b).sum()),
-        only_a=int((right_a & ~right_b).sum()),
-        only_b=int((~right_a & right_b).sum()),
-        neither=int((~right_a & ~right_b).sum()),
-        left_out=len(first.ids) + len(second.ids) - 2 * ids.size,
-    )
+    return pair_up(first, second, split=split, labels=labels, names=(str(a), str(b)))
 
 
 def differing_settings(a: Path, b: Path) -> dict[str, tuple[Any, Any]]:
@@ -130,7 +62,7 @@ def report(a: tuple[Path, ...], b: tuple[Path, ...], split: str, labels: str | N
     return "\n".join(lines)
 
 
-def _one_pair(a: Path, b: Path, pair: Pair) -> list[str]:
+def _one_pair(a: Path, b: Path, pair: Paired) -> list[str]:
     lines = [f"{pair.split}, {pair.labels} labels, {pair.n:,} faces that both scored"]
     if pair.left_out:
         lines.append(f"  ({pair.left_out:,} scored by one of the two only are left out)")
@@ -150,7 +82,7 @@ def _one_pair(a: Path, b: Path, pair: Pair) -> list[str]:
     return lines
 
 
-def verdict(pair: Pair) -> str:
+def verdict(pair: Paired) -> str:
     """Whether the difference is real, in words."""
     surplus = pair.only_b - pair.only_a
     if surplus == 0:

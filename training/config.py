@@ -38,15 +38,19 @@ class Network:
 class Dataset:
     """What is learned, and from which rows."""
 
-    name: Literal["fer2013", "synthetic"] = "fer2013"
-    """synthetic: faces drawn by the program, which need no data; see resemotenet.datasets.synthetic."""
-    labels: Literal["fer2013", "ferplus", "synthetic"] = "fer2013"
-    """fer2013: the original labels. ferplus: the shares of ten annotators; scored on the strict majority. synthetic:
-    what was drawn; goes with the data set of that name only."""
+    name: Literal["fer2013", "synthetic", "raf-db", "affectnet-7", "expw", "upstream-csv"] = "fer2013"
+    """synthetic: faces drawn by the program, which need no data; see resemotenet.datasets.synthetic. Of the others
+    'python -m training datasets' says what they need."""
+    labels: Literal["fer2013", "ferplus", "synthetic", "raf-db", "affectnet-7", "expw", "upstream-csv"] = "fer2013"
+    """fer2013: the original labels. ferplus: the shares of ten annotators; scored on the strict majority. All others
+    go with the data set of their name only."""
     leave_out_leaked: bool = True
     """Leave out training images that have a pixel-identical copy in validation or test."""
     limit: int | None = None
     """Only the first this many faces of each split, for a rehearsal; such a run is never a result."""
+    skip_broken: bool = False
+    """Leave out pictures that are absent or cannot be read, and note them in audit.json, instead of stopping. For sets
+    of picture files."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +138,12 @@ class RunConfig:
             value = attrgetter(name)(self)
             if value is not None and not low <= value <= high:
                 raise TrainingError(f"{name} is {value}, expected {low} to {high}")
-        if (self.dataset.name == "synthetic") != (self.dataset.labels == "synthetic"):
+        own = "fer2013" if self.dataset.labels == "ferplus" else self.dataset.labels
+        if self.dataset.name != own:
             raise TrainingError(
                 f"dataset.labels {self.dataset.labels!r} do not belong to dataset.name {self.dataset.name!r}: "
-                "synthetic goes with synthetic, fer2013 with fer2013 or ferplus"
+                "fer2013 goes with fer2013 or ferplus, every other set with the labels of its own name; give "
+                f"--dataset.name {own} or --dataset.labels {self.dataset.name}"
             )
         if self.dataset.name != "synthetic" and self.data is None:
             raise TrainingError(f"the data set {self.dataset.name} has to be given: --data PATH")

@@ -3,6 +3,7 @@
 import torch
 
 from resemotenet.checkpoint import ModelInfo
+from resemotenet.datasets import dataset_info
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResEmoteNetError, TrainingError
 from resemotenet.models import create_model, model_entry
@@ -23,6 +24,11 @@ RESEARCH_LICENSE = {
     "research. The MIT licence of the code does not cover them.",
     "link": "https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge",
 }
+UNKNOWN_LICENSE = {
+    "name": "unknown",
+    "text": "Trained on pictures from a folder of one's own: their licence decides what these weights may be used for. "
+    "The MIT licence of the code does not cover them.",
+}
 
 _OPTIONS = ("conv_dropout", "head_dropout", "stochastic_depth")
 
@@ -39,7 +45,6 @@ def describe(config: RunConfig) -> ModelInfo:
     network = config.network
     mean, std = _STATISTICS[network.channels]
     options = {name: getattr(network, name) for name in _OPTIONS}
-    synthetic = config.dataset.name == "synthetic"
     start = {} if network.backbone is None else {"backbone": network.backbone.name}
     return ModelInfo(
         architecture=network.name,
@@ -61,8 +66,23 @@ def describe(config: RunConfig) -> ModelInfo:
             "seed": config.seed,
             **start,
         },
-        license=SYNTHETIC_LICENSE if synthetic else RESEARCH_LICENSE,
+        license=_license(config.dataset.name),
     )
+
+
+def _license(dataset: str) -> dict[str, str]:
+    """What the weights may be used for, which the data decides."""
+    if dataset in ("synthetic", "fer2013"):
+        return SYNTHETIC_LICENSE if dataset == "synthetic" else RESEARCH_LICENSE
+    info = dataset_info(dataset)
+    if info.url is None:
+        return UNKNOWN_LICENSE
+    return {
+        "name": RESEARCH_LICENSE["name"],
+        "text": f"Trained on {info.title}, whose pictures are for research only: these weights may be used for "
+        "non-commercial research. The MIT licence of the code does not cover them.",
+        "link": info.url,
+    }
 
 
 def check_network(config: RunConfig) -> None:

@@ -7,6 +7,7 @@ On a CPU with the same number of threads the predictions are the same bit for bi
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from resemotenet.errors import ResultsError
 from resemotenet.metrics import summary
 from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
 
+from .loading import PictureFiles
 from .processes import join_processes
 
 _BATCH = 256
@@ -123,10 +125,18 @@ def evaluate_run(
         result["splits"]["test"]["touched"] = touched
         result.pop("test_touched", None)
     if join_processes().is_main_process:
-        for name, each in predictions.items():
-            each.save(folder.predictions(name, split))
+        save_predictions(folder, split, predictions, leaked)
         write_json(folder.result, result)
     return result
+
+
+def save_predictions(
+    folder: ResultsFolder, split: str, predictions: dict[str, Predictions], leaked: set[str] | None
+) -> None:
+    """Write the predictions of a split, one file a label definition, each with the faces that leaked marked."""
+    for name, each in predictions.items():
+        marks = None if leaked is None else np.isin(each.ids, list(leaked))
+        replace(each, leaked=marks).save(folder.predictions(name, split))
 
 
 def _count_touch(folder: ResultsFolder, result: dict[str, Any]) -> int:
@@ -158,7 +168,7 @@ def record(
             result["also"].setdefault(name, {})[split] = entry
 
 
-def check_facts(folder: Path, data: FER2013) -> list[dict[str, Any]]:
+def check_facts(folder: Path, data: FER2013 | PictureFiles) -> list[dict[str, Any]]:
     """Measure again what a model folder says was measured.
 
     Returns:
@@ -166,14 +176,15 @@ def check_facts(folder: Path, data: FER2013) -> list[dict[str, Any]]:
         number and accuracy agree to the last face.
 
     Raises:
-        ResultsError: a fact is not about a split of FER2013 under a label definition known here, or lacks a figure.
+        ResultsError: a fact is not about a split of this data under a label definition known here, or lacks a figure.
         DatasetError: the data has no such split or no such labels.
     """
     model = load_model(folder)
     sets = [_faces_of(fact, data) for fact in model.info.measured]
+    own = "fer2013" if isinstance(data, FER2013) else data.name
     found_in: dict[str, dict[str, Predictions]] = {}
     for split in {faces.split for faces in sets}:
-        every = {"fer2013": data.split(split), **{faces.name: faces for faces in sets if faces.split == split}}
+        every = {own: data.split(split), **{faces.name: faces for faces in sets if faces.split == split}}
         found_in[split] = predict_all(model, every)
     rows = []
     for fact, faces in zip(model.info.measured, sets, strict=True):
@@ -185,12 +196,13 @@ def check_facts(folder: Path, data: FER2013) -> list[dict[str, Any]]:
     return rows
 
 
-def _faces_of(fact: dict[str, Any], data: FER2013) -> FaceSet:
+def _faces_of(fact: dict[str, Any], data: FER2013 | PictureFiles) -> FaceSet:
+    own, known = ("fer2013", LABELS) if isinstance(data, FER2013) else (data.name, (data.name,))
     if missing := {"dataset", "labels", "split", "n", "accuracy"} - set(fact):
         raise ResultsError(f"a measured fact in config.json does not say {sorted(missing)}: {fact}")
-    if fact["dataset"] != "fer2013" or fact["split"] not in SPLITS or fact["labels"] not in LABELS:
+    if fact["dataset"] != own or fact["split"] not in SPLITS or fact["labels"] not in known:
         raise ResultsError(
             f"a fact about {fact['dataset']}, {fact['labels']}, {fact['split']} cannot be measured here; "
-            f"there are fer2013 with {', '.join(LABELS)} and {', '.join(SPLITS)}"
+            f"there are {own} with {', '.join(known)} and {', '.join(SPLITS)}"
         )
     return data.split(fact["split"], fact["labels"])

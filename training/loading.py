@@ -1,29 +1,41 @@
-"""The whole data set as one uint8 tensor on the device, cut into batches; 48x48 faces take 82 MB in all."""
+"""The whole data set as one uint8 tensor on the device, cut into batches; 48x48 faces take 82 MB in all.
+
+Sets of picture files are read once, at the size of the network's input.
+"""
 
 import hashlib
+import os
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from resemotenet.datasets import FER2013, SPLITS, FaceSet, Synthetic, read_fer2013
+from resemotenet.datasets import (
+    FER2013,
+    SPLITS,
+    Collection,
+    FaceSet,
+    Synthetic,
+    dataset_info,
+    read_fer2013,
+    recognise,
+)
 from resemotenet.errors import DatasetError, DatasetFormatError, TrainingError
 from resemotenet.results import ResultsFolder, read_json
 
 from .audit import audit, has_copy_in
 from .config import RunConfig
 
-# What a run learns from, and the label definitions its predictions are scored under, the first one deciding.
-_LEARNED = {"fer2013": "fer2013", "ferplus": "ferplus-soft", "synthetic": "synthetic"}
-_SCORED = {
-    "fer2013": ("fer2013",),
-    "ferplus": ("ferplus-strict", "ferplus-usual", "fer2013"),
-    "synthetic": ("synthetic",),
-}
+# What a run learns from, and the label definitions its predictions are scored under, the first one deciding; its own
+# labels for both unless named here.
+_LEARNED = {"ferplus": "ferplus-soft"}
+_SCORED = {"ferplus": ("ferplus-strict", "ferplus-usual", "fer2013")}
 
 
 @dataclass(frozen=True)
@@ -37,11 +49,13 @@ class Data:
     """By split: ids of faces that have an identical copy in train, whatever train leaves out."""
     original: dict[str, FaceSet]
     """By split, under the original labels, whatever train leaves out."""
+    source: dict[str, Any] = field(default_factory=dict)
+    """Of a set of picture files: layout, what was left out, which faces were cut off for which split."""
 
     @cached_property
     def audit(self) -> dict[str, Any]:
         """The content of audit.json; seconds of work that only the start of a run needs."""
-        return {**audit(self.original), "sha256": self.sha256}
+        return {**audit(self.original), "sha256": self.sha256, **({"source": self.source} if self.source else {})}
 
     @cached_property
     def sha256(self) -> str:
@@ -81,21 +95,20 @@ def load_data(config: RunConfig) -> Data:
         faces = original[split] if labels == original[split].name else whole.split(split, labels)
         return faces.where(np.isin(faces.ids, first[split]))
 
-    train = part("train", _LEARNED[config.dataset.labels])
+    own = config.dataset.labels
+    train = part("train", _LEARNED.get(own, own))
     if config.dataset.leave_out_leaked:
         others = np.concatenate([original["validation"].images, original["test"].images])
         train = train.where(~has_copy_in(train.images, others))
     if len(train) < config.optimization.batch_size:
         batch = config.optimization.batch_size
         raise DatasetFormatError(f"{len(train)} training faces are fewer than one batch of {batch}; make it smaller")
-    scored = {
-        split: {name: part(split, name) for name in _SCORED[config.dataset.labels]} for split in ("validation", "test")
-    }
+    scored = {split: {name: part(split, name) for name in _SCORED.get(own, (own,))} for split in ("validation", "test")}
     for split, definitions in scored.items():
         for name, faces in definitions.items():
             if not len(faces):
                 raise DatasetFormatError(f"no {split} face is left under the labels {name}, so nothing can be scored")
-    return Data(train, scored, leaked, original)
+    return Data(train, scored, leaked, original, whole.source if isinstance(whole, PictureFiles) else {})
 
 
 def load_data_of(folder: ResultsFolder, config: RunConfig) -> Data:
@@ -116,11 +129,100 @@ def load_data_of(folder: ResultsFolder, config: RunConfig) -> Data:
     return data
 
 
-def _read(config: RunConfig) -> FER2013 | Synthetic:
+def _read(config: RunConfig) -> "FER2013 | Synthetic | PictureFiles":
     if config.dataset.name == "synthetic":
         return Synthetic()
     assert config.data is not None  # RunConfig sees to it
-    return read_fer2013(config.data)
+    if config.dataset.name == "fer2013":
+        return _read_fer2013(config.data)
+    skip = config.dataset.skip_broken
+    whole = dataset_info(config.dataset.name).read(config.data, skip)
+    assert isinstance(whole, Collection)
+    return PictureFiles.of(whole, config.network.size, skip_broken=skip)
+
+
+def _read_fer2013(path: Path) -> FER2013:
+    try:
+        return read_fer2013(path)
+    except DatasetError as error:
+        try:
+            name = recognise(path)[0].name
+        except DatasetError:
+            raise error from None
+        if name == "fer2013":
+            raise
+        if name == "ckplus":
+            raise DatasetError(
+                f"{path} is CK+, which is for evaluation only: python -m training evaluate RUN --on {path}"
+            ) from error
+        raise DatasetError(
+            f"{path} looks like {name}, not FER2013; give --dataset.name {name} --dataset.labels {name}"
+        ) from error
+
+
+@dataclass(frozen=True)
+class PictureFiles:
+    """A set of picture files, read into memory.
+
+    Attributes:
+        name: of the data set and of its labels.
+        splits: all that it has.
+        source: what audit.json keeps of it.
+    """
+
+    name: str
+    splits: dict[str, FaceSet]
+    source: dict[str, Any]
+
+    @classmethod
+    def of(cls, whole: Collection, size: int, *, skip_broken: bool) -> "PictureFiles":
+        """Read every picture at this size, and say what is to be known about them.
+
+        Raises:
+            DatasetFormatError: pictures cannot be read, and they are not to be skipped.
+        """
+        splits, broken = {}, list(whole.broken)
+        for name, faces in whole.splits.items():
+            splits[name], unreadable = faces.into_memory(size, skip_broken=skip_broken)
+            broken += unreadable
+        if os.environ.get("RANK", "0") == "0":
+            for said in (*whole.notes, *broken):
+                print(f"{whole.name}: {said}", file=sys.stderr)
+        return cls(whole.name, splits, {**whole.record(), "broken": broken})
+
+    def split(self, split: str, labels: str | None = None) -> FaceSet:
+        """One split under its own labels, the only ones it has.
+
+        Raises:
+            DatasetFormatError: there is no such split.
+        """
+        if split not in self.splits:
+            raise DatasetFormatError(f"this copy of {self.name} has no {split} split; it has {', '.join(self.splits)}")
+        return self.splits[split]
+
+
+def read_any(path: Path, size: int) -> FER2013 | PictureFiles:
+    """Whatever data set lies there, in memory.
+
+    Args:
+        size: of what is read from picture files; FER2013's is its own.
+
+    Raises:
+        DatasetError: it is none known here, or cannot be read.
+    """
+    info, _, root = recognise(path)
+    whole = info.read(root, False)
+    return whole if isinstance(whole, FER2013) else PictureFiles.of(whole, size, skip_broken=False)
+
+
+def all_in_memory(path: Path, size: int = 48) -> dict[str, FaceSet]:
+    """Every split of whatever data set lies there, under its own labels.
+
+    Raises:
+        DatasetError: as ``read_any``; FER2013 has to have all its splits.
+    """
+    whole = read_any(path, size)
+    return {split: whole.split(split) for split in SPLITS} if isinstance(whole, FER2013) else whole.splits
 
 
 class Batch(NamedTuple):

@@ -24,7 +24,7 @@ from resemotenet.results import SCHEMA, Predictions, ResultsFolder, write_json
 from .config import RunConfig
 from .cost import count_macs, device_name, forget_peak_memory, peak_memory, run_cost
 from .description import check_network, describe
-from .evaluation import figures, load_chosen, predict_all, record
+from .evaluation import figures, load_chosen, predict_all, record, save_predictions
 from .loading import Batches, Data, load_data, load_data_of
 from .optimization import class_weights, has_stalled, learning_rate
 from .processes import start_accelerator
@@ -243,8 +243,7 @@ def finish(recorder: Recorder, data: Data, progress: Progress, accelerator: Acce
     predictions = predict_all(model, data.scored["validation"])
     if not accelerator.is_main_process:
         return
-    for name, each in predictions.items():
-        each.save(folder.predictions(name, "validation"))
+    save_predictions(folder, "validation", predictions, data.leaked["validation"])
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "run": recorder.run,

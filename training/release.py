@@ -1,4 +1,4 @@
-"""From a finished run to weights for others: stored small, operating point chosen on validation, facts measured."""
+"""From a finished run to weights for others: stored small, calibrated on validation, facts measured."""
 
 import json
 from dataclasses import replace
@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
-from resemotenet.calibration import choose_prior_bias
-from resemotenet.checkpoint import LoadedModel, load_model, save_model
+from resemotenet.calibration import apply_temperature, best_temperature, choose_prior_bias
+from resemotenet.checkpoint import LoadedModel, ModelInfo, load_model, save_model
 from resemotenet.datasets import FaceSet
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import TrainingError
-from resemotenet.results import ResultsFolder, read_json
+from resemotenet.results import ResultsFolder, read_json, write_json
 
 from .evaluation import evaluate_run, predict
 from .loading import Data
@@ -21,7 +22,7 @@ from .loading import Data
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_FACTS = ("n", "accuracy", "interval", "macro_recall", "macro_f1", "nll", "ece", "views", "without_leaks")
+_FACTS = ("n", "accuracy", "interval", "macro_recall", "macro_f1", "nll", "ece", "views", "without_leaks", "touched")
 
 
 def release(
@@ -35,8 +36,11 @@ def release(
 ) -> dict[str, Any]:
     """Fix the model of a finished run as it will be used, measure it, write it to ``out`` with its facts.
 
-    The run's own model becomes the one released, so its predictions are those of the released weights. Test is touched
-    once, after everything is chosen.
+    The run's own model becomes the one released, so its predictions are those of the released weights. Views are given;
+    on validation, by the labels that chose the epoch, the temperature is fitted and then, on what it gives, the
+    operating point chosen. Test is touched once, after everything is chosen.
+
+    Releasing a run again gives the same weights and chooses the rest anew; it is another touch of test, and counted.
 
     Args:
         out: the model folder to write or replace.
@@ -57,20 +61,59 @@ def release(
     environment = read_json(folder.environment)
     model = load_model(folder.model)
     provenance = {**model.info.training, "commit": environment["commit"], "dirty": environment["dirty"]}
-    info = replace(model.info, views=views, logit_bias=None, measured=(), training=provenance)
+    info = replace(model.info, views=views, temperature=1.0, logit_bias=None, measured=(), training=provenance)
     save_model(folder.model, model.module, info, dtype=dtype)
 
     stored = load_model(folder.model)
     validation = data.scored["validation"][data.primary]
-    plain = predict(stored, validation)
+    info = replace(info, temperature=round(_temperature(stored, validation), 4))
+    plain = predict(replace(stored, info=info), validation)
     bias = choose_prior_bias(plain.probabilities, plain.targets, prior, accuracy_margin=accuracy_margin)
     info = replace(info, logit_bias=tuple(round(float(value), 4) for value in bias))
     save_model(folder.model, stored.module, info, dtype=dtype)
 
+    _note(folder, info, data.primary)
     evaluate_run(folder, data.scored, "validation", data.leaked["validation"])
     result = evaluate_run(folder, data.scored, "test", data.leaked["test"])
     _write(load_model(folder.model), out, result, read_json(folder.config)["dataset"]["name"], dtype)
     return result
+
+
+def _note(folder: ResultsFolder, info: ModelInfo, labels: str) -> None:
+    """Enter in result.json what the predictions beside it will be made with: a reader cannot see it in them."""
+    chosen = {"temperature": info.temperature, "logit_bias": list(info.logit_bias or ()), "views": info.views}
+    fitted = {"by": f"validation, {labels}"}
+    write_json(folder.result, {**read_json(folder.result), "released": {**chosen, **fitted}})
+
+
+def _temperature(model: LoadedModel, faces: FaceSet) -> float:
+    """The temperature of least NLL, applied where the model applies it: to each view, before they are averaged.
+
+    The labels decide what the probabilities will be true of. Those of a crowd's strict majority are about faces that
+    people are sure of; on a face that people disagree about, the model will then be too sure.
+    """
+    straight = replace(model, info=replace(model.info, views="none", temperature=1.0, logit_bias=None))
+    looks = [predict(straight, faces).probabilities]
+    if model.info.views == "flip":
+        looks.append(predict(replace(straight, module=_Mirrored(model.module)), faces).probabilities)
+
+    def pipeline(temperature: float) -> "NDArray[np.float32]":
+        average: NDArray[np.float32] = np.mean([apply_temperature(look, temperature) for look in looks], axis=0)
+        return average
+
+    return best_temperature(pipeline, faces.targets)
+
+
+class _Mirrored(nn.Module):
+    """What a network says of the mirror images."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, batch: Tensor) -> Tensor:
+        logits: Tensor = self.module(batch.flip(-1))
+        return logits
 
 
 def _shares(train: FaceSet) -> "NDArray[np.float64]":

@@ -3,8 +3,40 @@
 Reading only. None of these sets may be redistributed, so nothing here downloads.
 """
 
-from .base import FaceSet
+from .affectnet import read_affectnet
+from .base import FaceSet, FaceSource
+from .catalogue import CATALOGUE, DatasetInfo, dataset_info, recognise, splits_of
+from .ckplus import read_ckplus
+from .collection import Carved, Collection
+from .expw import read_expw
+from .face_files import FaceFiles
 from .fer2013 import FER2013, LABELS, SPLITS, read_fer2013
+from .rafdb import read_rafdb
+from .splits import carve, folds
 from .synthetic import Synthetic
+from .upstream import read_upstream
 
-__all__ = ["FER2013", "LABELS", "SPLITS", "FaceSet", "Synthetic", "read_fer2013"]
+__all__ = [
+    "CATALOGUE",
+    "FER2013",
+    "LABELS",
+    "SPLITS",
+    "Carved",
+    "Collection",
+    "DatasetInfo",
+    "FaceFiles",
+    "FaceSet",
+    "FaceSource",
+    "Synthetic",
+    "carve",
+    "dataset_info",
+    "folds",
+    "read_affectnet",
+    "read_ckplus",
+    "read_expw",
+    "read_fer2013",
+    "read_rafdb",
+    "read_upstream",
+    "recognise",
+    "splits_of",
+]

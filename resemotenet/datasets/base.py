@@ -1,7 +1,7 @@
-"""What every reader gives: faces in memory with their labels."""
+"""What every reader gives: faces with their labels, in memory or read when they are asked for."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 
@@ -9,6 +9,41 @@ from ..emotions import EMOTIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+class FaceSource(Protocol):
+    """Faces of one split under one label definition, wherever their pixels are: see ``FaceSet`` and ``FaceFiles``."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def targets(self) -> "NDArray[np.int64]": ...
+    @property
+    def distribution(self) -> "NDArray[np.float32]": ...
+    @property
+    def ids(self) -> "NDArray[np.str_]": ...
+
+    def __len__(self) -> int: ...
+
+    def where(self, keep: "NDArray[np.bool_]") -> Self: ...
+
+    def counts(self) -> dict[str, int]: ...
+
+    def read(self, rows: "NDArray[np.int64]", size: int) -> "NDArray[np.uint8]":
+        """The pixels of some faces, as the network sees them but for the normalisation.
+
+        Args:
+            rows: (n,) which faces, in any order.
+            size: side of the result.
+
+        Returns:
+            (n, 1, size, size) uint8 grey: ``Preprocess.resize`` of each, rounded to whole levels.
+
+        Raises:
+            DatasetFormatError: a picture cannot be read; names it.
+        """
 
 
 @dataclass(frozen=True)
@@ -46,5 +81,23 @@ class FaceSet:
 
     def counts(self) -> dict[str, int]:
         """Faces per emotion."""
-        numbers = np.bincount(self.targets, minlength=len(EMOTIONS))
-        return {emotion: int(n) for emotion, n in zip(EMOTIONS, numbers, strict=True)}
+        return count_emotions(self.targets)
+
+    def read(self, rows: "NDArray[np.int64]", size: int) -> "NDArray[np.uint8]":
+        """See ``FaceSource.read``."""
+        images = self.images[rows]
+        if images.shape[-2:] == (size, size):
+            return images
+        import torch
+
+        from ..preprocessing import Preprocess
+
+        levels = Preprocess(size=size).resize(torch.from_numpy(images)).round().clamp(0, 255)
+        resized: NDArray[np.uint8] = levels.to(torch.uint8).numpy()
+        return resized
+
+
+def count_emotions(targets: "NDArray[np.int64]") -> dict[str, int]:
+    """How often each emotion is among canonical indices (N,)."""
+    numbers = np.bincount(targets, minlength=len(EMOTIONS))
+    return {emotion: int(n) for emotion, n in zip(EMOTIONS, numbers, strict=True)}

@@ -15,7 +15,6 @@ A folder that holds one of these files stands for it. The images may not be redi
 """
 
 import io
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,10 @@ import numpy as np
 from ..emotions import EMOTIONS
 from ..errors import DatasetFormatError, DatasetNotFoundError
 from .base import FaceSet
+from .ferplus import MIN_SOFT_VOTES as MIN_SOFT_VOTES  # known by this module too
+from .ferplus import VOTES as VOTES
+from .ferplus import crowd, read_votes, vote_table
+from .lists import need_columns, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +38,6 @@ CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SPLITS = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
 LABELS = ("fer2013", "ferplus-strict", "ferplus-usual", "ferplus-soft")
 
-# Columns of fer2013new.csv, and the canonical emotion each of the first seven votes for.
-VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
-_VOTE_OF = {"neutral": 0, "happy": 1, "surprise": 2, "sad": 3, "angry": 4, "disgust": 5, "fear": 6}
-_CANONICAL_VOTES = [_VOTE_OF[emotion] for emotion in EMOTIONS]
-# Below five votes on the seven emotions the crowd mostly said contempt, unknown or not a face.
-MIN_SOFT_VOTES = 5
 _FOLDER_NAMES = {"anger": "angry", "happiness": "happy", "sadness": "sad", "surprised": "surprise"}
 
 
@@ -86,7 +83,7 @@ class FER2013:
         if labels == "fer2013":
             targets, distribution = self.emotion, np.eye(len(EMOTIONS), dtype=np.float32)[self.emotion]
         else:
-            keep, targets, distribution = _crowd(self._need_votes(), labels)
+            keep, targets, distribution = crowd(self._need_votes(), labels)
             rows &= keep
             if not rows.any():
                 raise DatasetFormatError(f"no {SPLITS[split]} image has a label under {labels}, so {split} is empty")
@@ -105,24 +102,6 @@ class FER2013:
                 "this copy of FER2013 has no FER+ votes; put fer2013new.csv beside fer2013.csv, or use labels 'fer2013'"
             )
         return self.votes
-
-
-def _crowd(
-    votes: "NDArray[np.int64]", labels: str
-) -> "tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float32]]":
-    """Rows that a FER+ definition keeps, their majority emotion, and the distribution to aim at."""
-    named = votes.min(axis=1) >= 0
-    votes = np.maximum(votes, 0)
-    if labels == "ferplus-usual":
-        votes = np.where(votes == 1, 0, votes)
-    seven = votes[:, _CANONICAL_VOTES]
-    targets = seven.argmax(axis=1).astype(np.int64)
-    if labels == "ferplus-soft":
-        keep = named & (seven.sum(axis=1) >= MIN_SOFT_VOTES)
-        shares = seven / np.maximum(seven.sum(axis=1, keepdims=True), 1)
-        return keep, targets, shares.astype(np.float32)
-    keep = named & (2 * seven.max(axis=1) > votes.sum(axis=1))
-    return keep, targets, np.eye(len(EMOTIONS), dtype=np.float32)[targets]
 
 
 def read_fer2013(path: str | Path, *, ferplus: str | Path | None = None) -> FER2013:
@@ -160,29 +139,18 @@ def read_fer2013(path: str | Path, *, ferplus: str | Path | None = None) -> FER2
 
 
 def _read_csv(path: Path, ferplus: Path | None) -> FER2013:
-    table = _read_table(path)
-    _need_columns(table, ("emotion", "pixels"), path)
+    table = read_table(path)
+    need_columns(table, ("emotion", "pixels"), path)
     whole = "Usage" in table
     usage = table["Usage"].tolist() if whole else ["Training"] * len(table)
     # train.csv has no Usage and only some of the rows that the votes are given for.
     if ferplus is None and whole and path.with_name("fer2013new.csv").is_file():
         ferplus = path.with_name("fer2013new.csv")
-    votes = None if ferplus is None else _read_votes(ferplus, usage)
+    votes = None if ferplus is None else read_votes(ferplus, usage)
     images = np.empty((len(table), SIDE, SIDE), np.uint8)
     for row, pixels in enumerate(table["pixels"]):
         images[row] = _parse_pixels(pixels, f"{path}, row {row}")
     return _checked(images, _codes(table, path), usage, [f"{row:05d}" for row in range(len(table))], votes, path)
-
-
-def _read_table(path: Path) -> "pd.DataFrame":
-    import pandas as pd
-
-    try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, skipinitialspace=True)
-    except (OSError, ValueError) as error:  # pandas' and pyarrow's own errors are ValueErrors
-        raise DatasetFormatError(f"{path} cannot be read: {error}") from error
-    table.columns = [str(name).strip() for name in table.columns]
-    return table
 
 
 def _parse_pixels(pixels: Any, place: str) -> "NDArray[np.uint8]":
@@ -200,39 +168,11 @@ def _parse_pixels(pixels: Any, place: str) -> "NDArray[np.uint8]":
     return values.astype(np.uint8).reshape(SIDE, SIDE)
 
 
-def _read_votes(path: Path, usage: list[str]) -> "NDArray[np.int64]":
-    """Votes of fer2013new.csv; ``usage`` is that of each row of the csv they belong to."""
-    if not path.is_file():
-        raise DatasetNotFoundError(f"there are no FER+ votes at {path}")
-    table = _read_table(path)
-    _need_columns(table, ("Usage", "Image name", *VOTES), path)
-    if len(table) != len(usage):
-        raise DatasetFormatError(f"{path} has {len(table)} rows, the faces {len(usage)}; they must match row by row")
-    other = next((row for row, name in enumerate(table["Usage"]) if name != usage[row]), None)
-    if other is not None:
-        raise DatasetFormatError(
-            f"{path}, row {other}: Usage {table['Usage'][other]!r}, but the face of that row has {usage[other]!r}; "
-            "the rows are in another order"
-        )
-    # FER+ gives no name to rows that are blank or no face.
-    return _vote_table(table, VOTES, table["Image name"].notna().to_numpy(), path)
-
-
-def _vote_table(
-    table: "pd.DataFrame", columns: Iterable[str], named: "NDArray[np.bool_]", path: Path
-) -> "NDArray[np.int64]":
-    """(N, 10) votes; -1 throughout where the row is not named."""
-    votes = table[list(columns)].to_numpy()
-    if votes.dtype.kind not in "iu" or votes.min(initial=0) < 0:
-        raise DatasetFormatError(f"{path}: votes must be whole numbers from 0 up in all of {', '.join(columns)}")
-    return np.where(named[:, None], votes.astype(np.int64), -1)
-
-
 def _read_parquet(path: Path) -> FER2013:
     from PIL import Image
 
-    table = _read_table(path)
-    _need_columns(table, ("row", "usage", "emotion", "image"), path)
+    table = read_table(path)
+    need_columns(table, ("row", "usage", "emotion", "image"), path)
     if table["row"].dtype.kind not in "iu":
         raise DatasetFormatError(f"{path}: the column row must hold whole numbers, got {table['row'].dtype}")
     images = np.empty((len(table), SIDE, SIDE), np.uint8)
@@ -243,8 +183,8 @@ def _read_parquet(path: Path) -> FER2013:
     votes = None
     columns = [f"ferplus_{name.lower()}" for name in VOTES]
     if columns[0] in table:
-        _need_columns(table, (*columns, "ferplus_named"), path)
-        votes = _vote_table(table, columns, table["ferplus_named"].to_numpy(bool), path)
+        need_columns(table, (*columns, "ferplus_named"), path)
+        votes = vote_table(table, columns, table["ferplus_named"].to_numpy(bool), path)
     ids = [f"{row:05d}" for row in table["row"]]
     return _checked(images, _codes(table, path), table["usage"].tolist(), ids, votes, path)
 
@@ -307,12 +247,6 @@ def _deep(pixels: "NDArray[Any]", place: str) -> str:
     if not np.isfinite(pixels).all():
         return f"{place}: a pixel is NaN or infinite, expected 0 to 255"
     return f"{place}: the image has {pixels.dtype} pixels from {pixels.min()} to {pixels.max()}, expected 8 bits each"
-
-
-def _need_columns(table: "pd.DataFrame", expected: Iterable[str], path: Path) -> None:
-    missing = [name for name in expected if name not in table]
-    if missing:
-        raise DatasetFormatError(f"{path} lacks the columns {missing}; it has {list(table.columns)}")
 
 
 def _codes(table: "pd.DataFrame", path: Path) -> list[int]:

@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=1, help="explain the RANK-th most probable emotion (default 1)")
     parser.add_argument("--seed", type=int, default=0, help="which faces and regions are drawn (default 0)")
     options = parser.parse_args()
-    model = load_model(options.model or pretrained.resolve(None))
+    model = load_model(pretrained.resolve(options.model).folder)
     layer = options.layer or model.info.explain_layer
     if layer is None:
         parser.error("the model names no layer; give one with --layer")

@@ -42,7 +42,7 @@ def main() -> None:
             1: camera.write(folder / "one.mjpeg", camera.portrait("astronaut")),
             5: camera.write(folder / "five.mjpeg", camera.crowd()),
         }
-        with running(resolve(options.model), folder) as demo:
+        with running(resolve(options.model).folder, folder) as demo:
             for _ in range(options.repeats):
                 for visitors, faces in SCENARIOS:
                     fake = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={cameras[faces]}"]

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Error, Page, Playwright, Request, expec
 
 from resemotenet.pretrained import bundled_folder
 from tests.browser import camera
+from tests.browser.dashboard_visits import Dashboards, Visitor
 from tests.demo.server import PATIENCE, Demo, running
 
 FLAGS = [
@@ -174,3 +175,22 @@ def visit_live(launch: Launch, trained: Demo) -> Iterator[Callable[..., Page]]:
 
     with visits_of(trained) as visits:
         yield open_page
+
+
+@pytest.fixture(scope="session")
+def dashboards(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboards]:
+    """Dashboards, each started when it is first visited."""
+    with ExitStack() as stack:
+        yield Dashboards(lambda: tmp_path_factory.mktemp("dashboard"), stack)
+
+
+@pytest.fixture
+def visit_dashboard(browser: Browser, dashboards: Dashboards) -> Iterator[Visitor]:
+    """Opens a page: ``visit_dashboard(["--results", folder], "run?run=...", width=390, theme="dark")``.
+
+    Afterwards: nothing went wrong in the browser, and no request left the machine.
+    """
+    visitor = Visitor(browser, dashboards)
+    yield visitor
+    visitor.end()
+    assert visitor.troubles == []

@@ -5,8 +5,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,24 +40,38 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def running(model: Path, folder: Path, port: int | None = None) -> AbstractContextManager[Demo]:
+    """``started`` for ``python -m demo`` with a model folder."""
+    return started(["-m", "demo"], ROOT, folder, {"RESEMOTENET_MODEL": str(model)}, port)
+
+
 @contextmanager
-def running(model: Path, folder: Path, port: int | None = None) -> Iterator[Demo]:
-    """Start the demo with its temporary files and its log under ``folder``, and stop it afterwards.
+def started(
+    arguments: Sequence[str | Path],
+    place: Path,
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    port: int | None = None,
+) -> Iterator[Demo]:
+    """Start a demo with its temporary files and its log under ``folder``, and stop it afterwards.
 
     Args:
-        model: a model folder.
+        arguments: of Python.
+        place: the working directory.
         folder: may be of a server that was stopped; its log is continued.
+        settings: environment variables besides those of this process.
         port: a free one unless given.
     """
     port = port or free_port()
     temporary, log = folder / "temporary", folder / "log.txt"
-    temporary.mkdir(exist_ok=True)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GRADIO_")}
-    environment |= {"GRADIO_SERVER_PORT": str(port), "RESEMOTENET_MODEL": str(model), "TMPDIR": str(temporary)}
-    environment |= {"GRADIO_TEMP_DIR": str(temporary / "gradio")}
+    temporary.mkdir(exist_ok=True, parents=True)
+    foreign = ("GRADIO_", "RESEMOTENET_MODEL", "SPACES_", "PYTHONPATH")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    environment |= {"GRADIO_SERVER_PORT": str(port), "TMPDIR": str(temporary)}
+    environment |= {"GRADIO_TEMP_DIR": str(temporary / "gradio"), **(settings or {})}
     with log.open("ab") as output:
-        command = [sys.executable, "-m", "demo"]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        command = [sys.executable, *map(str, arguments)]
+        process = subprocess.Popen(command, cwd=place, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         _wait_for(port, process, log)
         yield Demo(f"http://127.0.0.1:{port}/", temporary, process)

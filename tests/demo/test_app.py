@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -21,7 +22,10 @@ from gradio_client.exceptions import AppError
 
 from demo import guard, handlers
 from resemotenet import EmotionPredictor
-from tests.demo.server import PATIENCE, Demo, running
+from resemotenet.pretrained import bundled_folder
+from tests.demo.server import PATIENCE, ROOT, Demo, running
+from tests.demo.test_space import hub_settings
+from tests.hub.server import LoopbackHub
 
 ASTRONAUT = handlers.EXAMPLES_FOLDER / "astronaut.jpg"
 
@@ -138,6 +142,35 @@ def test_the_page_calls_no_other_host(demo: Demo):
     assert config["analytics_enabled"] is False
     assert config["run_history"] is False
     assert not [sheet for sheet in config["stylesheets"] if "//" in sheet]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--model", "owner/nobody"], "owner/nobody"),
+        (["--model", str(bundled_folder()), "--revision", "v1"], "v1"),
+    ],
+)
+def test_weights_that_cannot_be_had_are_one_plain_line(tmp_path: Path, arguments: list[str], words: str):
+    with LoopbackHub() as hub:
+        done = demo_that_ends(arguments, hub_settings(hub, tmp_path))
+    assert done.returncode == 1
+    assert re.fullmatch(f"error: .*{words}.*\n", done.stderr)
+
+
+def test_without_a_network_it_says_so_in_one_line(tmp_path: Path):
+    with LoopbackHub() as hub:
+        settings = hub_settings(hub, tmp_path)
+    done = demo_that_ends(["--model", "owner/faces"], settings)
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: .*owner/faces.*\n", done.stderr)
+
+
+def demo_that_ends(arguments: list[str], settings: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "demo", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True, timeout=PATIENCE
+    )
 
 
 def test_main_turns_telemetry_off_before_the_libraries_are_loaded():

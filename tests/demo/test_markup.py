@@ -3,7 +3,7 @@
 import dataclasses
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
 from resemotenet.checkpoint import LoadedModel
 from resemotenet.emotions import COLORS
 from resemotenet.preprocessing import Preprocess
+from resemotenet.pretrained import Source, bundled_folder
 
 VOID = {"img", "br", "input"}
 
@@ -120,10 +121,10 @@ def test_labels_of_a_model_are_text_not_markup():
         assert "&lt;img src=x" in html.lower()
 
 
-def about(predictor: EmotionPredictor, folder: Path | None = None, **changes: Any) -> str:
+def about(predictor: EmotionPredictor, source: Source | None = None, **changes: Any) -> str:
     model = predictor.model
     info = dataclasses.replace(model.info, **changes)
-    return markup.about(LoadedModel(model.module, info, folder or model.folder))
+    return markup.about(LoadedModel(model.module, info, model.folder), source or predictor.source)
 
 
 def test_weights_without_measurements_say_so(predictor: EmotionPredictor):
@@ -138,6 +139,7 @@ def test_accuracy_is_that_of_the_weights(predictor: EmotionPredictor):
             "split": "held",
             "n": 2720,
             "accuracy": 0.8414,
+            "interval": [0.8271, 0.8547],
             "macro_recall": 0.7,
         },
         {"dataset": "others", "n": 12, "accuracy": 0.5},
@@ -145,10 +147,11 @@ def test_accuracy_is_that_of_the_weights(predictor: EmotionPredictor):
     html = about(predictor, measured=facts)
     lines = [text for _, text in Reader(html).find("li")]
     assert lines == [
-        "84.1% right faces, strict, held, 2,720 faces, 70.0% averaged over the emotions",
+        "84.1% right (82.7 to 85.5) faces, strict, held, 2,720 faces, 70.0% averaged over the emotions",
         "50.0% right others, 12 faces",
     ]
     assert "Not measured" not in html
+    assert "95% interval" in html
 
 
 def test_where_test_was_measured_the_page_shows_test_alone(predictor: EmotionPredictor):
@@ -172,10 +175,63 @@ def test_a_licence_cannot_bring_a_script(predictor: EmotionPredictor):
     assert "<b>" not in html
 
 
-def test_which_weights_answer_without_the_servers_paths(predictor: EmotionPredictor, tmp_path: Path):
-    html = about(predictor, tmp_path / "my-weights")
+@pytest.mark.parametrize("show", [about, lambda _, source: markup.header(source)], ids=["about", "header"])
+def test_which_weights_answer_without_the_servers_paths(
+    predictor: EmotionPredictor, tmp_path: Path, show: Callable[[EmotionPredictor, Source], str]
+):
+    folder = tmp_path / "my-weights"
+    html = show(predictor, Source(folder, str(folder)))
     assert "my-weights" in html
     assert str(tmp_path) not in html
+
+
+@pytest.mark.parametrize("show", [about, lambda _, source: markup.header(source)], ids=["about", "header"])
+def test_weights_of_the_hub_are_named_with_their_commit(
+    predictor: EmotionPredictor, tmp_path: Path, show: Callable[[EmotionPredictor, Source], str]
+):
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    source = Source(tmp_path, "someone/faces", commit, f"https://example.org/someone/faces/tree/{commit}")
+    page = Reader(show(predictor, source))
+    assert (source.url, "someone/faces") in [(attributes["href"], text) for attributes, text in page.find("a")]
+    assert [(attributes["title"], text) for attributes, text in page.find("code")] == [(commit, "0123456")]
+
+
+def test_the_projects_own_weights_are_not_called_anything_else(predictor: EmotionPredictor):
+    own = Source(bundled_folder(), "bundled")
+    assert "weights were trained by this project" in about(predictor, own)
+    assert "Weights:" not in markup.header(own)
+    fact = ({"n": 10, "accuracy": 0.9},)
+    assert "not checked here" not in about(predictor, own, measured=fact)
+    assert "not checked here" in about(predictor, measured=fact)
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        {"accuracy": "<script>alert(1)</script>"},
+        {"accuracy": 86.9},  # percent where a share belongs
+        {"accuracy": float("nan")},
+        {"accuracy": True},
+        {"n": 10},
+        {},
+    ],
+)
+def test_a_fact_without_an_accuracy_is_none(predictor: EmotionPredictor, fact: dict[str, Any]):
+    assert "Not measured" in about(predictor, measured=(fact,))
+
+
+def test_facts_may_be_anybodys(predictor: EmotionPredictor):
+    script = "<script>alert(1)</script>"
+    fact = {"accuracy": 0.5, "dataset": script, "labels": [script], "n": script, "interval": [script, 1], "split": 9e9}
+    html = about(predictor, measured=({**fact, "macro_recall": script}, *[{"accuracy": 0.25}] * 1000))
+    assert "<script" not in html
+    lines = [text for _, text in Reader(html).find("li")]
+    assert lines[0] == f"50.0% right {script}, ['{script}'], {9e9}"
+    assert len(lines) == 6
+    long = about(
+        predictor, license={"name": "x" * 1000, "text": "y" * 100_000}, measured=({**fact, "labels": "z" * 999},)
+    )
+    assert len(long) < 5000
 
 
 @pytest.mark.parametrize("words", ["research", "Not for decisions about people", "EU AI Act", "different groups"])

@@ -243,3 +243,46 @@ def test_columns_stand_under_their_titles():
         end = titles.index(title) + len(title)
         assert row[:end].endswith(value), title
     assert row.endswith("    1     2  1234     5")
+
+
+class TestPushAndPull:
+    """What needs no Hub; the rest is in tests/hub."""
+
+    def test_a_dry_run_shows_card_and_files_and_loads_no_network(self, model_folder):
+        code = (
+            "import sys, socket\n"
+            "def forbidden(*_): raise AssertionError('the network was used')\n"
+            "socket.socket.connect = forbidden\n"
+            "from resemotenet.cli import main\n"
+            "sys.exit(main(sys.argv[1:]))"
+        )
+        done = in_a_process("-c", code, "push", model_folder, "owner/name", "--dry-run")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("---\nlibrary_name:")
+        assert "# name\n" in done.stdout
+        size = (model_folder / "model.safetensors").stat().st_size
+        assert f"  {size:,}  model.safetensors" in done.stderr
+
+    def test_what_must_not_be_published(self, capsys, tmp_path):
+        assert main(["push", str(tmp_path), "owner/name", "--dry-run"]) == 1
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert "neither a results folder" in captured.err
+
+    @pytest.mark.parametrize("command", [["push", ".", "name"], ["push", ".", "a/b/c"], ["pull", "../x", "out"]])
+    def test_names_of_repositories(self, capsys, command):
+        with pytest.raises(SystemExit) as stop:
+            main(command)
+        assert stop.value.code == 2
+        assert "expected owner/name" in capsys.readouterr().err
+
+    def test_a_proposal_cannot_be_tagged(self, capsys):
+        with pytest.raises(SystemExit) as stop:
+            main(["push", ".", "owner/name", "--pr", "--tag", "v1"])
+        assert stop.value.code == 2
+        assert "--tag names a commit, and --pr only proposes one" in capsys.readouterr().err
+
+    def test_a_place_that_is_taken(self, capsys, tmp_path):
+        (tmp_path / "thesis.tex").touch()
+        assert main(["pull", "owner/name", str(tmp_path)]) == 1
+        assert "holds other things than a model (thesis.tex)" in capsys.readouterr().err

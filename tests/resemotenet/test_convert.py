@@ -71,7 +71,7 @@ def test_an_upstream_checkpoint_answers_as_before(published: nn.Module, big: Pat
         else state,
         pth,
     )
-    folder = convert_upstream(pth, big / "model", compact=compact)
+    folder = convert_upstream(pth, big / "model", compact=compact, base_model="some/one" if compact else None)
     model = load_model(folder)
     crops = torch.randn(3, 3, 64, 64)
     with torch.no_grad():
@@ -86,6 +86,7 @@ def test_an_upstream_checkpoint_answers_as_before(published: nn.Module, big: Pat
     assert (model.info.temperature, model.info.logit_bias, model.info.views) == (1.0, None, "none")
     origin = model.info.training["converted_from"]
     assert origin["file"] == "best_model.pth"
+    assert origin.get("base_model") == ("some/one" if compact else None)
     assert origin["sha256"] == hashlib.sha256(pth.read_bytes()).hexdigest()
     assert model.info.license["name"] == "non-commercial-research"
     assert model.info.measured == ()

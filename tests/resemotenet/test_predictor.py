@@ -224,6 +224,8 @@ class TestReport:
         assert list(report) == ["schema", "model", "image", "faces"]
         assert report["schema"] == 1
         assert report["model"]["architecture"] == "resemotenet"
+        # Of a folder its own name: what a page gives to strangers says nothing of the machine.
+        assert (report["model"]["source"], report["model"]["revision"]) == ("random", None)
         assert report["model"]["arguments"]["width"] == 0.0625
         assert report["model"]["labels"] == list(EMOTIONS)
         assert report["image"] == {"width": 300, "height": 240}

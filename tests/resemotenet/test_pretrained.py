@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -5,25 +7,28 @@ import torch
 
 from resemotenet import load_model, pretrained
 from resemotenet.emotions import EMOTIONS
-from resemotenet.errors import CheckpointNotFoundError
-from resemotenet.pretrained import bundled_folder, resolve
+from resemotenet.errors import CheckpointError, CheckpointNotFoundError, HubRevisionNotFoundError
+from resemotenet.pretrained import Source, bundled_folder, pull, resolve
 
 
 def test_a_folder_given_as_text_or_path(model_folder: Path) -> None:
-    assert resolve(model_folder) == resolve(str(model_folder)) == model_folder.resolve()
+    assert resolve(model_folder) == resolve(str(model_folder)) == Source(model_folder.resolve(), str(model_folder))
+    assert resolve(model_folder).short_name == "random", "says nothing of the machine"
 
 
 def test_a_folder_comes_before_a_hub_name(model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "owner" / "name").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    assert resolve("owner/name") == (tmp_path / "owner" / "name").resolve()
+    assert resolve("owner/name") == Source((tmp_path / "owner" / "name").resolve(), "owner/name")
+    assert resolve("owner/name").short_name == "name"
 
 
-@pytest.mark.parametrize("revision", [None, "v1.0"])
-def test_the_hub_is_for_later(revision: str | None) -> None:
-    with pytest.raises(CheckpointNotFoundError, match=r"from the Hub: that arrives with hub\.py") as caught:
-        resolve("owner/name-1.0", revision)
-    assert revision is None or f"at revision {revision!r}" in str(caught.value)
+@pytest.mark.parametrize(
+    "revision", ["../main", "/main", "a//b", "main/", "-x", "a b", "", "a\\b", "a/.b", "refs/../x"]
+)
+def test_what_can_be_no_revision(revision: str) -> None:
+    with pytest.raises(HubRevisionNotFoundError, match="can be no branch, tag or commit of owner/name"):
+        resolve("owner/name", revision)
 
 
 @pytest.mark.parametrize("source", ["nowhere", "/no/such/place", Path("owner/name"), "a/b/c", "../name", "./name"])
@@ -51,7 +56,8 @@ def test_an_installation_without_weights(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_bundled_weights_are_whole_and_small() -> None:
     folder = bundled_folder()
-    assert resolve() == folder
+    assert resolve() == Source(folder, "bundled")
+    assert resolve().short_name == "bundled"
     assert sum(item.stat().st_size for item in folder.iterdir()) <= 20_000_000
     model = load_model(folder)
     assert sorted(model.labels) == sorted(EMOTIONS)
@@ -59,3 +65,27 @@ def test_bundled_weights_are_whole_and_small() -> None:
     assert {"dataset", "labels", "split", "n", "accuracy"} <= model.info.measured[0].keys()
     blank = model.preprocess.batch(torch.zeros(1, 1, 48, 48))
     torch.testing.assert_close(model.probabilities(blank).sum(1), torch.ones(1))
+
+
+def test_bundled_weights_need_no_hub() -> None:
+    code = (
+        "import sys; from resemotenet import EmotionPredictor; EmotionPredictor.from_pretrained();"
+        "print('huggingface_hub' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("name", ["name", "a/b/c", "../name", "owner/"])
+def test_pull_takes_names_of_repositories_only(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected a repository as owner/name"):
+        pull(name, tmp_path / "out")
+
+
+def test_pull_does_not_write_over_what_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(CheckpointError, match=r"holds other things than a model \(thesis\.tex\)"):
+        pull("owner/name", tmp_path)
+    with pytest.raises(CheckpointError, match=r"thesis\.tex is a file"):
+        pull("owner/name", tmp_path / "thesis.tex")
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError
-from resemotenet.results import Predictions, ResultsFolder, read_json, replacing, write_json
+from resemotenet.results import Predictions, ResultsFolder, read_json, replacing, schema_of, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def predictions() -> Predictions:
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet(np.ones(7), size=5).astype(np.float32)
-    return Predictions(probabilities, np.arange(5), np.array([f"{row:05d}" for row in range(5)]))
+    leaked = np.array([False, True, False, False, True])
+    return Predictions(probabilities, np.arange(5), np.array([f"{row:05d}" for row in range(5)]), leaked)
 
 
 class TestReplacing:
@@ -132,20 +134,36 @@ class TestFinished:
         folder.check_finished()
 
 
+@pytest.mark.parametrize(
+    ("result", "version"),
+    [
+        ({"schema": 1}, "current"),
+        ({}, "older"),
+        ({"schema": 0}, "older"),
+        ({"schema": 2}, "newer"),
+        ({"schema": "1.1"}, "newer"),
+        ({"schema": True}, "newer"),
+        ({"schema": None}, "newer"),
+    ],
+)
+def test_what_wrote_a_result(result: dict, version: str):
+    assert schema_of(result) == version
+
+
 class TestPredictions:
     def test_round_trip(self, tmp_path: Path, predictions: Predictions):
         path = ResultsFolder(tmp_path).predictions("ferplus-strict", "test")
         predictions.save(path)
         assert path == tmp_path / "predictions" / "ferplus-strict-test.npz"
         read = Predictions.load(path)
-        for name in ("probabilities", "targets", "ids"):
+        for name in ("probabilities", "targets", "ids", "leaked"):
             np.testing.assert_array_equal(getattr(read, name), getattr(predictions, name))
             assert getattr(read, name).dtype == getattr(predictions, name).dtype
 
     def test_the_file_can_be_read_without_us(self, tmp_path: Path, predictions: Predictions):
         predictions.save(tmp_path / "a.npz")
         with np.load(tmp_path / "a.npz") as arrays:
-            assert sorted(arrays) == ["ids", "labels", "probabilities", "targets"]
+            assert sorted(arrays) == ["ids", "labels", "leaked", "probabilities", "targets"]
             assert arrays["labels"].tolist() == ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
 
     def test_same_predictions_same_bytes(self, tmp_path: Path, predictions: Predictions):
@@ -164,11 +182,20 @@ class TestPredictions:
             ("probabilities", np.zeros((5, 7)), "probabilities float64"),
             ("targets", np.zeros(5), "targets float64"),
             ("ids", np.arange(5), "ids int64"),
+            ("leaked", np.zeros(4, bool), r"leaked is bool of shape \(4,\)"),
+            ("leaked", np.zeros(5), "leaked is float64"),
         ],
     )
     def test_arrays_that_do_not_fit(self, predictions: Predictions, name: str, array: np.ndarray, message: str):
         with pytest.raises(ResultsError, match=message):
             Predictions(**{**vars(predictions), name: array})
+
+    def test_files_of_before_do_not_say_what_leaked(self, tmp_path: Path, predictions: Predictions):
+        before = replace(predictions, leaked=None)
+        before.save(tmp_path / "a.npz")
+        with np.load(tmp_path / "a.npz") as arrays:
+            assert sorted(arrays) == ["ids", "labels", "probabilities", "targets"]
+        assert Predictions.load(tmp_path / "a.npz").leaked is None
 
     def test_another_order_of_columns(self, tmp_path: Path, predictions: Predictions):
         np.savez(tmp_path / "a.npz", **vars(predictions), labels=np.array(EMOTIONS[::-1]))

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from resemotenet.errors import ResultsError
+from resemotenet.paired import Paired
 from resemotenet.results import Predictions, ResultsFolder, write_json
 from training.cli import main
-from training.compare import Pair, compare, differing_settings, report, verdict
+from training.compare import compare, differing_settings, report, verdict
 
 CONFIG = {
     "recipe": "strong",
@@ -53,7 +54,7 @@ def runs(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_counts_test_and_interval(runs: tuple[Path, Path]):
     pair = compare(*runs, "validation")
-    assert pair == Pair("validation", "fer2013", both=59, only_a=6, only_b=16, neither=80)
+    assert pair == Paired("validation", "fer2013", both=59, only_a=6, only_b=16, neither=80)
     assert pair.n == 161
     assert pair.correct == (65, 75)
     assert pair.difference == pytest.approx(10 / 161)
@@ -70,7 +71,7 @@ def test_faces_are_matched_by_id_not_by_row(runs: tuple[Path, Path]):
     stored = Predictions.load(path)
     order = np.random.default_rng(0).permutation(161)
     Predictions(stored.probabilities[order], stored.targets[order], stored.ids[order]).save(path)
-    assert compare(*runs, "validation") == Pair("validation", "fer2013", 59, 6, 16, 80)
+    assert compare(*runs, "validation") == Paired("validation", "fer2013", 59, 6, 16, 80)
 
 
 def test_only_faces_that_both_scored_count(tmp_path: Path):
@@ -78,7 +79,7 @@ def test_only_faces_that_both_scored_count(tmp_path: Path):
     two = write_run(tmp_path / "two", "x.xx", ids=["b", "c", "d", "e"])
     pair = compare(one, two, "validation")
     # b: both; c: neither; d: both.
-    assert pair == Pair("validation", "fer2013", both=2, only_a=0, only_b=0, neither=1, left_out=2)
+    assert pair == Paired("validation", "fer2013", both=2, only_a=0, only_b=0, neither=1, left_out=2)
     assert "(2 scored by one of the two only are left out)" in report((one,), (two,), "validation")
 
 
@@ -120,7 +121,7 @@ def test_the_report_of_one_pair(runs: tuple[Path, Path]):
     ],
 )
 def test_the_verdict(only_a: int, only_b: int, words: str):
-    pair = Pair("test", "fer2013", both=2400, only_a=only_a, only_b=only_b, neither=1189 - only_a - only_b)
+    pair = Paired("test", "fer2013", both=2400, only_a=only_a, only_b=only_b, neither=1189 - only_a - only_b)
     assert re.search(words, verdict(pair)), verdict(pair)
 
 

@@ -158,6 +158,7 @@ class TestEvaluateRun:
             for name, entry in entries.items():
                 with np.load(finished.predictions(name, split)) as arrays:
                     probabilities, targets, ids = arrays["probabilities"], arrays["targets"], arrays["ids"]
+                    assert ids[arrays["leaked"]].tolist() == ["00084" if split == "validation" else "00120"]
                 said = probabilities.argmax(axis=1)
                 assert entry["n"] == len(targets) == len(loaded.scored[split][name])
                 assert entry["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(targets, said))

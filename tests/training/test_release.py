@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from resemotenet.checkpoint import load_model
 from resemotenet.datasets import read_fer2013
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError, TrainingError
+from resemotenet.metrics import nll
 from resemotenet.pretrained import bundled_folder
 from resemotenet.results import Predictions, ResultsFolder, read_json
 from training.config import RunConfig
@@ -52,6 +54,8 @@ def test_the_run_holds_the_released_weights_and_test_was_touched_once(
 ):
     result = read_json(finished.result)
     assert result["splits"]["test"]["touched"] == 1
+    told = [fact.get("touched") for fact in load_model(released).info.measured if fact["split"] == "test"]
+    assert told == [1, None, None]  # once for all label definitions: they are read off the same predictions
     stored = Predictions.load(finished.predictions("ferplus-strict", "test"))
     model = load_model(released)
     faces = data.scored["test"]["ferplus-strict"]
@@ -62,12 +66,51 @@ def test_the_run_holds_the_released_weights_and_test_was_touched_once(
 def test_views_and_operating_point_are_chosen_and_said(released: Path, finished: ResultsFolder, data: Data):
     info = load_model(released).info
     assert info.views == "flip"
+    assert read_json(finished.result)["released"] == {
+        "temperature": info.temperature,
+        "logit_bias": list(info.logit_bias or ()),
+        "views": "flip",
+        "by": "validation, ferplus-strict",
+    }
     assert info.logit_bias is not None
     assert sum(info.logit_bias) == pytest.approx(0, abs=1e-3)
     prior = data.train.distribution.mean(axis=0)
     strength = np.polyfit(-np.log(prior), info.logit_bias, 1)[0]
     assert 0 <= strength <= 1
     assert info.training["commit"] == read_json(finished.environment)["commit"]
+
+
+@pytest.mark.parametrize("views", ["none", "flip"])
+def test_no_other_temperature_makes_the_validation_labels_likelier(
+    finished: ResultsFolder, data: Data, tmp_path: Path, views: Literal["none", "flip"]
+):
+    """Asked of the released model itself, so that it is fitted where the predictor applies it: before the average."""
+    release(finished, tmp_path / "out", data, views=views)
+    model = load_model(tmp_path / "out")
+    faces = data.scored["validation"]["ferplus-strict"]
+    batch = model.preprocess.batch(torch.from_numpy(faces.images))
+
+    def loss(temperature: float) -> float:
+        info = replace(model.info, temperature=temperature, logit_bias=None)
+        return nll(replace(model, info=info).probabilities(batch), faces.targets)
+
+    chosen = model.info.temperature
+    assert chosen != 1.0
+    assert all(loss(chosen) < loss(chosen * factor) for factor in (0.9, 0.98, 1.02, 1.1))
+    assert loss(chosen) < loss(1.0)
+
+
+def test_releasing_again_gives_the_same_model_and_counts_the_second_touch(
+    finished: ResultsFolder, released: Path, data: Data, tmp_path: Path
+):
+    result = release(finished, tmp_path / "again", data, views="flip", accuracy_margin=0.05)
+    assert result["splits"]["test"]["touched"] == 2
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (released, tmp_path / "again")]
+    assert weights[0] == weights[1]
+    first, second = (load_model(folder).info for folder in (released, tmp_path / "again"))
+    assert replace(first, measured=()) == replace(second, measured=())
+    figures = [[{**fact, "touched": None} for fact in info.measured] for info in (first, second)]
+    assert figures[0] == figures[1]
 
 
 def test_the_bias_was_chosen_on_validation_only(finished: ResultsFolder, data: Data, tmp_path: Path):
@@ -77,7 +120,7 @@ def test_the_bias_was_chosen_on_validation_only(finished: ResultsFolder, data: D
     faces = data.scored["validation"]["ferplus-strict"]
     with torch.inference_mode():
         logits = model.module(model.preprocess.batch(torch.from_numpy(faces.images)))
-    plain = torch.softmax(logits, dim=1).numpy()
+    plain = torch.softmax(logits / model.info.temperature, dim=1).numpy()
     prior = data.train.distribution.mean(axis=0).astype(float)
     expected = choose_prior_bias(plain, faces.targets, prior, accuracy_margin=0.05)
     assert model.info.logit_bias == pytest.approx(expected.tolist(), abs=1e-4)

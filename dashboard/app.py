@@ -1,0 +1,162 @@
+"""The pages and what they share. Start it with ``python -m dashboard``, or ``streamlit run dashboard/app.py``."""
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from PIL import Image
+
+# Streamlit puts the folder of this file on the path, not the one that holds the package.
+if (root := str(Path(__file__).resolve().parents[1])) not in sys.path:
+    sys.path.insert(0, root)
+
+from dashboard.charts import model_color
+from dashboard.data import PUBLISHED, Run, scan
+from dashboard.groups import is_known, known_problems, known_scores, usable
+from dashboard.options import Options, OptionsError, read_options
+from dashboard.pictures import Pictures
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
+
+# (section, module in views/, title, icon); the first page opens.
+PAGES = (
+    ("Compare", "overview", "Overview", "leaderboard"),
+    ("Compare", "ablation", "Ablations", "account_tree"),
+    ("Compare", "cross_dataset", "Cross data set", "compare_arrows"),
+    ("Look closer", "run", "Run", "monitoring"),
+    ("Look closer", "confusion", "Confusion", "grid_on"),
+    ("Data", "datasets", "Data sets", "database"),
+)
+# Seconds between looks at the folders: often while something trains.
+_SOON, _LATER = 5, 30
+# Fewer runs are read in a moment.
+_MANY = 20
+_STYLE = """<style>
+.block-container {padding-top: 3.2rem; padding-bottom: 4rem; max-width: 1500px;}
+.st-key-claims [data-testid="stTable"], .st-key-every-claim [data-testid="stTable"] {overflow-x: auto;}
+.st-key-claims table, .st-key-every-claim table {min-width: 44rem;}
+</style>"""
+
+_Signs = tuple[tuple[Path, str, int, int], ...]
+
+
+def main() -> None:
+    """One run of the script: look at the folders, draw the chosen page."""
+    st.set_page_config(page_title="ResEmoteNet results", page_icon=_icon(), layout="wide")
+    st.html(_STYLE)
+    try:
+        options = read_options(sys.argv[1:])
+    except OptionsError as error:
+        st.error(str(error), icon=":material/folder_off:")
+        return
+    runs = scan(options.folders)
+    _read_predictions(runs)
+    pictures = None if options.data is None else _pictures(options.data)
+    pages: dict[str, list[StreamlitPage]] = {}
+    for section, module, title, icon in PAGES:
+        page = st.Page(
+            _page(module, runs, pictures),
+            title=title,
+            icon=f":material/{icon}:",
+            url_path=module,
+            default=module == "overview",
+        )
+        pages.setdefault(section, []).append(page)
+    chosen = st.navigation(pages)
+    with st.sidebar:
+        _sidebar(options, runs)
+    chosen.run()
+
+
+def _read_predictions(runs: Sequence[Run]) -> None:
+    """Compute what all pages need, showing how far it is; the server keeps it until a run changes."""
+    fresh = [run for run in usable(runs) if not is_known(run)]
+    if len(fresh) < _MANY:
+        return
+    bar = st.progress(0.0)
+    for number, run in enumerate(fresh):
+        bar.progress(number / len(fresh), text=f"Reading the predictions of {len(fresh):,} runs, for the first time")
+        known_scores(run)
+    bar.empty()
+
+
+@st.cache_resource(show_spinner=False)
+def _icon() -> Image.Image:
+    """Three bars. Drawn here, because Streamlit has a browser fetch icons by name from another server."""
+    picture = Image.new("RGB", (32, 32), "#FFFFFF")
+    for left, height, model in ((3, 12, "resemotenet"), (12, 20, "resemotenet_c2"), (21, 27, "resemotenet_c3")):
+        picture.paste(model_color(model), (left, 30 - height, left + 8, 30))
+    return picture
+
+
+def _page(module: str, runs: Sequence[Run], pictures: Pictures | None) -> Callable[[], None]:
+    # Imported when it is opened: one page's libraries are no other page's waiting time.
+    return lambda: import_module(f"dashboard.views.{module}").show(runs, pictures)
+
+
+@st.cache_resource(show_spinner=False)
+def _pictures(path: Path) -> Pictures:
+    """One copy of the data for all visitors."""
+    return Pictures(path)
+
+
+def _sidebar(options: Options, runs: Sequence[Run]) -> None:
+    states = {state: sum(run.state == state for run in runs) for state in ("finished", "running")}
+    odd = [(run, problem) for run in runs for problem in _problems(run)]
+    st.caption(
+        f"**{states['finished']:,}** finished · **{states['running']:,}** running · **{len(odd):,}** with a problem"
+    )
+    for run in [run for run in runs if run.state == "running"][:5]:
+        planned = run.epochs_planned or 0
+        text = f"{run.caption}: epoch {len(run.epochs)} of {planned or '?'}"
+        st.progress(min(1.0, len(run.epochs) / planned) if planned else 0.0, text=text)
+    if odd:
+        with st.expander(f"Runs with a problem ({len(odd)})", icon=":material/report:"):
+            for run, problem in odd[:50]:
+                st.markdown(f"`{run.id}`  \n:small[**{run.state}**: {_plain(problem)}]")
+            if len(odd) > 50:
+                st.caption(f"and {len(odd) - 50} more")
+    with st.expander("Where this comes from", icon=":material/folder:"):
+        for folder in options.folders:
+            st.markdown("the published runs" if folder == PUBLISHED else f"`{folder}`")
+        if options.data is None:
+            st.caption("No pictures: start with `--data PATH` to see the faces behind the numbers.")
+        else:
+            st.markdown(f"pictures: `{options.data}`")
+    if len(options.folders) > 1:  # the published runs alone never change
+        _watch(options, _signs(runs), _SOON if states["running"] else _LATER)
+
+
+def _problems(run: Run) -> list[str]:
+    """What keeps a run, or a part of it, out of the tables; a running one has no problem."""
+    first = [] if run.problem is None else [run.problem]
+    return [*first, *known_problems(run)] if run.state == "finished" else first
+
+
+def _plain(text: str) -> str:
+    """Without a meaning to Markdown; what others wrote stands in it."""
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|$~:" else letter for letter in text)
+
+
+def _watch(options: Options, known: _Signs, seconds: int) -> None:
+    """Draw the page anew as soon as something in the folders has changed; choices stay."""
+
+    @st.fragment(run_every=seconds)
+    def look() -> None:
+        if _signs(scan(options.folders)) != known:
+            st.rerun()
+
+    look()
+
+
+def _signs(runs: Sequence[Run]) -> _Signs:
+    # Runs are read again only when a file of theirs changed; the objects within tell.
+    return tuple((run.path, run.state, id(run.epochs), id(run.result)) for run in runs)
+
+
+if __name__ == "__main__":
+    main()

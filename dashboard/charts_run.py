@@ -1,0 +1,233 @@
+"""Figures of one run and of its data: curves, reliability, counts. Pure functions: numbers in, ``go.Figure`` out."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from resemotenet.emotions import EMOTIONS
+
+from .charts import emotion_color, figure_layout
+from .charts_matrix import MATRIX_HEIGHT
+
+# Two lines of one chart also differ by dash and marker.
+_DASHES = ("solid", "dash", "dot", "dashdot")
+_LINES = ("#4C5FD5", "#D95F02", "#7A7A7A", "#A6761D")
+
+
+def curves_figure(
+    epochs: Sequence[Mapping[str, Any]],
+    names: Mapping[str, str],
+    *,
+    chosen: int | None,
+    shown: tuple[int, int] | None = None,
+) -> go.Figure:
+    """Validation accuracy under each label definition, training loss and learning rate over the epochs (from 1).
+
+    Dragging selects epochs; the page then draws these (``shown``). Plotly's own zoom would be lost with every epoch,
+    for Streamlit puts another chart in the place of one whose data changed.
+
+    Args:
+        epochs: lines of epochs.jsonl.
+        names: label definition -> what people call it.
+        chosen: the "epoch" of the chosen line (from 0).
+        shown: first and last epoch to show, from 1; None shows all.
+    """
+    figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.05, row_heights=[0.5, 0.3, 0.2])
+    number = [line["epoch"] + 1 for line in epochs]
+    definitions = list(dict.fromkeys(name for line in epochs for name in line.get("validation", {})))
+    panels = (
+        ("Validation accuracy, %", {name: [_accuracy(line, name) for line in epochs] for name in definitions}),
+        ("Training loss", {"training loss": [line.get("loss") for line in epochs]}),
+        ("Learning rate", {"learning rate": [line.get("learning_rate") for line in epochs]}),
+    )
+    for row, (title, curves) in enumerate(panels, start=1):
+        for place, (name, values) in enumerate(curves.items()):
+            figure.add_trace(_line(number, values, names.get(name, name), place, legend=row == 1), row=row, col=1)
+        figure.update_yaxes(title=title, row=row, col=1)
+        if shown is not None:
+            figure.update_yaxes(range=_span(number, list(curves.values()), shown), row=row, col=1)
+    figure.update_layout(**figure_layout())
+    figure.update_layout(
+        height=560,
+        hovermode="x unified",
+        dragmode="select",
+        selectdirection="h",
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        margin={"l": 8, "r": 8, "t": 40, "b": 8},
+    )
+    figure.update_yaxes(automargin=True, fixedrange=True)
+    figure.update_xaxes(fixedrange=True)
+    if shown is None:
+        figure.update_yaxes(rangemode="tozero", row=3, col=1)
+    else:
+        figure.update_xaxes(range=[shown[0] - 0.2, shown[1] + 0.2])
+    figure.update_xaxes(title="Epoch", row=3, col=1)
+    if chosen is not None:
+        figure.add_vline(x=chosen + 1, line={"width": 1.5, "dash": "dot", "color": "#808080"})
+    return figure
+
+
+def _span(number: list[int], curves: list[list[Any]], shown: tuple[int, int]) -> list[float] | None:
+    """From the least to the largest value between two epochs, and a little room; None where there is no value."""
+    inside = [
+        value
+        for values in curves
+        for epoch, value in zip(number, values, strict=True)
+        if value is not None and shown[0] <= epoch <= shown[1]
+    ]
+    if not inside:
+        return None
+    room = 0.06 * (max(inside) - min(inside)) or 0.02 * abs(max(inside)) or 1.0
+    return [min(inside) - room, max(inside) + room]
+
+
+def reliability_figure(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """How often the model is right where it is so sure, before and after temperature scaling; below, how often that is.
+
+    Args:
+        before, after: bins as ``metrics.reliability`` gives them, each with the ends ("interval") of its accuracy's
+            interval besides.
+    """
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.75, 0.25])
+    ideal = go.Scatter(
+        x=[0, 100],
+        y=[0, 100],
+        mode="lines",
+        line={"dash": "dot", "width": 1, "color": "#808080"},
+        name="as sure as right",
+    )
+    figure.add_trace(ideal, row=1, col=1)
+    for place, (name, bins, symbol) in enumerate((("before", before, "circle"), ("after", after, "square"))):
+        filled = [each for each in bins if each["n"]]
+        figure.add_trace(_reliability_line(name, filled, place, symbol), row=1, col=1)
+        bars = go.Bar(
+            x=[50 * (each["low"] + each["high"]) for each in bins],
+            y=[each["n"] for each in bins],
+            marker={
+                "color": _LINES[place],
+                "pattern": {"shape": "/" if place else "", "fillmode": "overlay", "size": 6},
+            },
+            name=name,
+            showlegend=False,
+            hovertemplate=f"{name}: %{{y:,}} faces<extra></extra>",
+        )
+        figure.add_trace(bars, row=2, col=1)
+    figure.update_layout(**figure_layout())
+    figure.update_layout(
+        height=460,
+        barmode="group",
+        bargap=0.15,
+        margin={"l": 8, "r": 8, "t": 40, "b": 8},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        hovermode="closest",
+    )
+    figure.update_xaxes(range=[0, 101])
+    figure.update_yaxes(title="Right, %", range=[0, 103], row=1, col=1, automargin=True)
+    figure.update_yaxes(title="Faces", row=2, col=1, automargin=True)
+    figure.update_xaxes(title="Confidence, %", row=2, col=1)
+    return figure
+
+
+def counts_figure(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
+    """Faces per emotion as shares of their split, one column of bars a split.
+
+    Args:
+        counts: split -> emotion -> faces.
+    """
+    figure = make_subplots(
+        cols=len(counts), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=[_capital(name) for name in counts]
+    )
+    for column, (split, by_emotion) in enumerate(counts.items(), start=1):
+        total = sum(by_emotion.values()) or 1
+        bars = go.Bar(
+            y=[_capital(emotion) for emotion in EMOTIONS],
+            x=[100 * by_emotion[emotion] / total for emotion in EMOTIONS],
+            orientation="h",
+            marker={"color": [emotion_color(emotion) for emotion in EMOTIONS]},
+            customdata=[by_emotion[emotion] for emotion in EMOTIONS],
+            hovertemplate=f"%{{y}}, {split}: %{{customdata:,}}, %{{x:.1f}} %<extra></extra>",
+        )
+        figure.add_trace(bars, row=1, col=column)
+        figure.update_xaxes(title="%", row=1, col=column)
+    figure.update_layout(**figure_layout())
+    figure.update_layout(height=330, bargap=0.25, showlegend=False, margin={"l": 8, "r": 8, "t": 30, "b": 8})
+    # One scale: the splits are there to be compared.
+    figure.update_xaxes(matches="x", rangemode="tozero")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def agreement_figure(rows: Mapping[str, tuple[int, int, tuple[float, float]]]) -> go.Figure:
+    """Per emotion: on how many of the faces so labelled the crowd agrees; (agree, n, interval as fractions)."""
+    names = list(rows)
+    values = [100 * agree / n for agree, n, _ in rows.values()]
+    figure = go.Figure(
+        go.Bar(
+            x=values,
+            y=[_capital(name) for name in names],
+            orientation="h",
+            marker={"color": [emotion_color(name) for name in names]},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [100 * high - value for value, (_, _, (_, high)) in zip(values, rows.values(), strict=True)],
+                "arrayminus": [
+                    value - 100 * low for value, (_, _, (low, _)) in zip(values, rows.values(), strict=True)
+                ],
+                "color": "#808080",
+                "thickness": 1.5,
+            },
+            customdata=[[agree, n] for agree, n, _ in rows.values()],
+            hovertemplate="%{y}: %{customdata[0]:,} of %{customdata[1]:,}, %{x:.1f} %<extra></extra>",
+        )
+    )
+    figure.update_layout(**figure_layout())
+    figure.update_layout(height=MATRIX_HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False)
+    figure.update_xaxes(title="The crowd agrees, %", range=[0, 100])
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def _line(x: list[int], y: list[Any], name: str, place: int, *, legend: bool = True) -> go.Scatter:
+    return go.Scatter(
+        x=x,
+        y=y,
+        name=name,
+        mode="lines+markers" if len(x) < 8 else "lines",
+        line={"color": _LINES[place % len(_LINES)], "dash": _DASHES[place % len(_DASHES)], "width": 2},
+        showlegend=legend,
+        hovertemplate="%{y:.4g}",
+    )
+
+
+def _reliability_line(name: str, bins: list[Mapping[str, Any]], place: int, symbol: str) -> go.Scatter:
+    right = [100 * each["accuracy"] for each in bins]
+    return go.Scatter(
+        x=[100 * each["confidence"] for each in bins],
+        y=right,
+        name=name,
+        mode="lines+markers",
+        line={"color": _LINES[place], "dash": _DASHES[1 - place], "width": 2},
+        marker={"symbol": symbol, "size": 8},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [100 * each["interval"][1] - value for each, value in zip(bins, right, strict=True)],
+            "arrayminus": [value - 100 * each["interval"][0] for each, value in zip(bins, right, strict=True)],
+            "thickness": 1,
+            "width": 3,
+        },
+        customdata=[each["n"] for each in bins],
+        hovertemplate=f"{name}: sure %{{x:.1f}} %, right %{{y:.1f}} %, %{{customdata:,}} faces<extra></extra>",
+    )
+
+
+def _accuracy(line: Mapping[str, Any], name: str) -> float | None:
+    value = line.get("validation", {}).get(name, {}).get("accuracy")
+    return None if value is None else 100 * value
+
+
+def _capital(name: str) -> str:
+    return name[:1].upper() + name[1:]

@@ -1,0 +1,126 @@
+"""What the pages about single runs share: choosing a run and a split, and saying what a run is."""
+
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from . import data, state
+from .data import Run, Score
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+NONE = "none"
+_STATE_WORDS = {"running": "running", "unfinished": "stopped early", "broken": "damaged", "newer": "newer version"}
+_SPLIT_ORDER = ("test", "validation", "train")
+
+
+def choose_run(runs: Sequence[Run], label: str, *, key: str, optional: bool = False) -> Run | None:
+    """A list of runs to choose from, newest first; with ``optional`` its first entry is none of them."""
+    by_id = {run.id: run for run in runs}
+    options = [NONE, *by_id] if optional else list(by_id)
+    chosen = state.one(label, options, key=key, text=lambda name: _named(by_id.get(name)), what="run")
+    return None if chosen is None else by_id.get(chosen)
+
+
+def choose_scored(scored: Sequence[tuple[str, str]], preferred: str) -> tuple[str, str] | None:
+    """Label definition and split of a prediction file, out of those that there are; test where there is one.
+
+    Args:
+        scored: (labels, split) of each.
+        preferred: the label definition to begin with.
+    """
+    definitions = sorted(dict.fromkeys(labels for labels, _ in scored), key=lambda name: (name != preferred, name))
+    left, right = st.columns(2)
+    with left:
+        labels = state.one(
+            "Labels", definitions, key="labels", text=lambda name: data.label_set(name).name, what="label definition"
+        )
+    splits = [split for split in _SPLIT_ORDER if (labels, split) in set(scored)]
+    with right:
+        split = state.one("Split", splits, key="split", text=str.capitalize, kind="buttons", what="split")
+    return None if labels is None or split is None else (labels, split)
+
+
+def score_of(scores: Iterable[Score], labels: str, split: str) -> Score | None:
+    return next((each for each in scores if (each.labels, each.split) == (labels, split)), None)
+
+
+def show_problem(run: Run) -> None:
+    """What is wrong with a run, or that it still goes on; nothing for one that is finished and whole."""
+    if run.state == "running":
+        st.info("This run is still training; figures from predictions come when it ends.", icon=":material/timelapse:")
+    elif run.state != "finished" and run.problem:
+        st.warning(run.problem, icon=":material/warning:")
+    elif run.problem:
+        st.caption(run.problem)
+    for problem in data.prediction_problems(run):
+        st.warning(problem, icon=":material/warning:")
+
+
+def no_runs(what: str) -> None:
+    """The page when there is nothing to show."""
+    st.info(
+        f"There is no run {what} yet. Train one with `python -m training train RECIPE --data PATH`, then open the "
+        "dashboard with `--results` and the folder it wrote to.",
+        icon=":material/folder_open:",
+    )
+
+
+def context(score: Score) -> str:
+    """Everything a figure stands with, as one line: labels, split, n, protocol, seed, device, commit."""
+    run = score.run
+    parts = [
+        data.label_set(score.labels).name,
+        score.split,
+        f"n = {score.n:,}",
+        run.protocol if run.protocol != "unknown" else "",
+        f"views: {run.views}" if run.views != "unknown" else "",
+        "" if run.seed is None else f"seed {run.seed}",
+        run.device if run.device != "unknown" else "",
+        "" if run.commit is None else f"commit {run.commit[:8]}",
+        "only the first faces of each split: a rehearsal" if run.limited else "",
+    ]
+    return " · ".join(escape(part) for part in parts if part)
+
+
+def accuracy_in_words(score: Score) -> str:
+    """ "86.9 % (85.6 to 88.2)"."""
+    low, high = score.interval
+    return f"{100 * score.accuracy:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def clickable(figure: "go.Figure", *, key: str, alt: str, take: Callable[[int, int], None]) -> None:
+    """A matrix of ``charts_matrix.matrix_figure``; ``take`` gets row and column of a cell that is clicked.
+
+    A figure that frames another cell is another widget to Streamlit, so every click begins with nothing selected and
+    a second click on a cell is a click too.
+    """
+
+    def clicked() -> None:
+        points = st.session_state[key]["selection"]["points"]
+        if points and len(place := points[0].get("customdata", ())) == 2:
+            take(*place)
+
+    st.plotly_chart(
+        figure,
+        key=key,
+        on_select=clicked,
+        selection_mode="points",
+        config={"displayModeBar": False},
+        alt=alt,
+    )
+
+
+def ink() -> str | None:
+    """The page's text colour, for letters on a coloured ground; None while the browser has not told its theme."""
+    return {"light": "#31333F", "dark": "#FAFAFA"}.get(st.context.theme.type or "")
+
+
+def _named(run: Run | None) -> str:
+    if run is None:
+        return "None"
+    note = _STATE_WORDS.get(run.state)
+    return run.caption if note is None else f"{run.caption} ({note})"

@@ -1,0 +1,70 @@
+"""How many faces of each emotion a run was trained and scored on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from resemotenet.emotions import EMOTIONS
+from resemotenet.errors import DatasetError
+
+from . import data
+from .data import Run
+from .pictures import Pictures
+
+# What a run learns from, by the labels that its config names.
+_LEARNED = {"fer2013": "fer2013", "ferplus": "ferplus-soft"}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Faces by emotion of one split.
+
+    Attributes:
+        labels: the label definition they are counted under.
+        source: where they were counted, for people.
+    """
+
+    split: str
+    labels: str
+    source: str
+    by_emotion: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_emotion.values())
+
+
+def scored_counts(run: Run) -> list[Counts]:
+    """Of every split the run was scored on, under the labels that decide; from its stored predictions."""
+    found = []
+    for split in ("validation", "test"):
+        if any((each.labels, each.split) == (run.labels, split) for each in data.scores(run)):
+            targets = data.predictions(run, run.labels, split).targets
+            found.append(Counts(split, run.labels, "stored predictions", _by_emotion(targets)))
+    return found
+
+
+def learned_counts(run: Run, pictures: Pictures) -> Counts:
+    """What the run was really trained on, counted in the data by the run's own settings.
+
+    Raises:
+        DatasetError: the data cannot be read or has no such labels, or the run was trained on another data set.
+    """
+    settings: dict[str, Any] = run.config.get("dataset") or {}
+    if run.dataset != "fer2013" or run.taught not in _LEARNED:
+        raise DatasetError(f"{pictures.path.name} is FER2013, and this run was trained on {run.dataset}")
+    labels = _LEARNED[run.taught]
+    faces = pictures.faces("train", labels)
+    limit = settings.get("limit")
+    if isinstance(limit, int):
+        first = pictures.faces("train", "fer2013").ids[:limit]
+        faces = faces.where(np.isin(faces.ids, first))
+    if settings.get("leave_out_leaked"):
+        faces = faces.where(~np.isin(faces.ids, list(pictures.trained_copies)))
+    return Counts("train", labels, f"{pictures.path.name}, by the run's settings", _by_emotion(faces.targets))
+
+
+def _by_emotion(targets: Any) -> dict[str, int]:
+    counts = np.bincount(targets, minlength=len(EMOTIONS))
+    return {emotion: int(n) for emotion, n in zip(EMOTIONS, counts, strict=True)}

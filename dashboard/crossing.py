@@ -1,0 +1,100 @@
+"""A run under every label set of the faces that it read, also those by which it was not scored.
+
+Predictions say what the network made of a face, whatever its label is; label and face are joined by the sample's id.
+So where another run's file holds the labels, a run can be scored by them without its data: exactly, not estimated.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from resemotenet.errors import ResultsError
+from resemotenet.metrics import summary
+from resemotenet.results import Predictions
+
+from .data import Run, has_predictions, predictions
+from .groups import known_scores
+
+# So many runs are asked for their labels before a cell stays empty.
+_MOST_ASKED = 3
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """What a run says of a split under one label definition; fractions in [0, 1].
+
+    Attributes:
+        said: predictions with the targets of that definition.
+        lender: the run whose file told the labels; None if the run was scored by them itself.
+    """
+
+    run: Run
+    labels: str
+    split: str
+    said: Predictions
+    lender: Run | None
+    n: int
+    accuracy: float
+    interval: tuple[float, float]
+    macro_recall: float
+    macro_f1: float
+
+
+def crossings(runs: Sequence[Run], lenders: Sequence[Run], split: str) -> list[Crossing]:
+    """Every run under every definition that any of ``lenders`` was scored by, where the faces are the same."""
+    definitions = {
+        score.labels: None for run in [*runs, *lenders[:50]] for score in known_scores(run) if score.split == split
+    }
+    found = [_crossing(run, labels, split, lenders) for run in runs for labels in definitions]
+    return [each for each in found if each is not None]
+
+
+def _crossing(run: Run, labels: str, split: str, lenders: Sequence[Run]) -> Crossing | None:
+    lender: Run | None = None
+    try:
+        said = predictions(run, labels, split) if has_predictions(run, labels, split) else None
+        if said is None:
+            asked = [
+                each
+                for each in lenders
+                if each.dataset == run.dataset and each != run and has_predictions(each, labels, split)
+            ]
+            for lender in asked[:_MOST_ASKED]:
+                if (said := _joined(run, lender, labels, split)) is not None:
+                    break
+        if said is None:
+            return None
+        figures = summary(said.probabilities, said.targets)
+    except (ResultsError, ValueError):
+        return None  # a damaged file is told of beside the pages, see prediction_problems
+    kept = {name: figures[name] for name in ("n", "accuracy", "macro_recall", "macro_f1")}
+    return Crossing(run, labels, split, said, lender, interval=tuple(figures["interval"]), **kept)
+
+
+def _joined(run: Run, lender: Run, labels: str, split: str) -> Predictions | None:
+    """What ``run`` said of the faces that ``lender`` was scored on, with their labels; None if they are others."""
+    shared = [
+        score.labels
+        for score in known_scores(run)
+        if score.split == split and has_predictions(lender, score.labels, split)
+    ]
+    if not shared:
+        return None  # nothing shows that an id means the same face in both
+    own = max((predictions(run, each, split) for each in _definitions(run, split)), key=lambda said: len(said.ids))
+    target = predictions(lender, labels, split)
+    _, rows, others = np.intersect1d(own.ids, target.ids, return_indices=True)
+    if len(others) < len(target.ids) or not all(_same_labels(run, lender, each, split) for each in shared):
+        return None
+    return Predictions(own.probabilities[rows], target.targets[others], own.ids[rows])
+
+
+def _definitions(run: Run, split: str) -> list[str]:
+    return [score.labels for score in known_scores(run) if score.split == split]
+
+
+def _same_labels(a: Run, b: Run, labels: str, split: str) -> bool:
+    """Whether two runs were scored on the same faces by the same labels."""
+    first, second = predictions(a, labels, split), predictions(b, labels, split)
+    ids, rows, others = np.intersect1d(first.ids, second.ids, return_indices=True)
+    return bool(ids.size == len(first.ids) == len(second.ids) and (first.targets[rows] == second.targets[others]).all())

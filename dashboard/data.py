@@ -1,0 +1,178 @@
+"""All the pages know: which runs there are, and every figure computed again from their stored predictions.
+
+No Streamlit, no torch. ``scan`` stats files and reads only what changed; predictions are opened when a figure is asked
+for, and the figure is kept until their file changes. Safe to call from several threads.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from time import time
+
+from resemotenet.paired import Paired
+
+from .labels import LABELS, Agreement, LabelSet, label_set
+from .runs import FILES, Run, State, looks_like_a_run, read_run
+from .scores import (
+    Calibrated,
+    Clean,
+    Score,
+    calibrated,
+    confusion_of,
+    has_predictions,
+    paired,
+    prediction_problems,
+    predictions,
+    scores,
+)
+
+__all__ = [
+    "LABELS",
+    "PUBLISHED",
+    "Agreement",
+    "Calibrated",
+    "Clean",
+    "LabelSet",
+    "Paired",
+    "Run",
+    "Score",
+    "State",
+    "calibrated",
+    "confusion_of",
+    "default_folders",
+    "folder_problem",
+    "has_predictions",
+    "label_set",
+    "paired",
+    "prediction_problems",
+    "predictions",
+    "scan",
+    "scores",
+]
+
+PUBLISHED = Path(__file__).parent / "published"
+
+# Runs may lie in folders of folders: results/ablation/RUN.
+_DEPTH = 3
+
+# Time, size and inode of each of the files, then of each prediction file.
+_Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A run as it was read, and for how long without a change it counts as running."""
+
+    stamp: _Stamp
+    run: Run
+    patience: float
+
+
+_kept: dict[str, _Kept] = {}
+_lock = Lock()
+
+
+def default_folders(results: Sequence[str | Path] = ()) -> tuple[Path, ...]:
+    """The published runs, then the folders given, then that of RESEMOTENET_RESULTS; each once."""
+    named = os.environ.get("RESEMOTENET_RESULTS")
+    folders = [PUBLISHED, *map(Path, results), *([Path(named)] if named else [])]
+    return tuple(dict.fromkeys(folder.expanduser().absolute() for folder in folders))
+
+
+def folder_problem(folder: Path) -> str | None:
+    """Why a folder that was named shows no runs, in one sentence; None if it can be read."""
+    if not folder.exists():
+        return f"There is no folder {folder}; check the path given with --results or RESEMOTENET_RESULTS."
+    if not folder.is_dir():
+        return f"{folder} is a file; name the folder that holds the runs."
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return f"{folder} must not be read by this user; change its permissions or name another folder."
+    return None
+
+
+def scan(folders: Sequence[Path]) -> list[Run]:
+    """Every run in these folders (or below them, or they themselves), newest first; hidden folders are skipped.
+
+    Never raises for a folder: what is wrong with a run stands in its ``problem``, what is wrong with a folder is told
+    by ``folder_problem``. Of two folders of one name (a run and its published copy) one is shown: the one with more
+    predictions, of equal ones the first.
+    """
+    now = time()
+    shown: dict[str, Run] = {}
+    for folder in folders:
+        for path, stamp in _find(os.path.abspath(folder.expanduser()), _DEPTH):
+            run = _run(path, stamp, now)
+            other = shown.get(run.id)
+            if other is None or (other.path != run.path and _amount(run) > _amount(other)):
+                shown[run.id] = run
+    return sorted(shown.values(), key=lambda run: (run.started or _LONG_AGO, run.id), reverse=True)
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def _find(folder: str, depth: int) -> Iterator[tuple[str, _Stamp]]:
+    """Folders that are runs, at most so many levels down, and how their files look."""
+    try:
+        with os.scandir(folder) as entries:
+            inside = {entry.name: entry for entry in entries}
+    except OSError:
+        # A run that must not be read is one all the same; its name tells.
+        if looks_like_a_run(os.path.basename(folder), frozenset()) and os.path.isdir(folder):
+            yield folder, ()
+        return
+    if looks_like_a_run(os.path.basename(folder), inside.keys()):
+        yield folder, (*(_stamp(inside.get(name)) for name in FILES), *_prediction_stamps(inside.get("predictions")))
+    elif depth > 0:
+        for name, entry in sorted(inside.items()):
+            if not name.startswith(".") and entry.is_dir():
+                yield from _find(entry.path, depth - 1)
+
+
+def _stamp(entry: "os.DirEntry[str] | None") -> tuple[int, int, int] | None:
+    try:
+        found = entry.stat() if entry is not None else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+def _prediction_stamps(folder: "os.DirEntry[str] | None") -> list[tuple[int, int, int] | None]:
+    # One that is written over in place leaves its folder's time as it was.
+    if folder is None:
+        return []
+    try:
+        with os.scandir(folder.path) as entries:
+            return [_stamp(entry) for entry in entries if entry.name.endswith(".npz")]
+    except OSError:
+        return []
+
+
+def _run(path: str, stamp: _Stamp, now: float) -> Run:
+    """One run, read again if a file of it changed since; whether it still runs is seen anew every time."""
+    with _lock:
+        kept = _kept.get(path)
+    if kept is None or kept.stamp != stamp:
+        folder = Path(path)
+        try:
+            kept = _Kept(stamp, *read_run(folder, published=folder.is_relative_to(PUBLISHED)))
+        except OSError as error:
+            problem = f"It cannot be read ({error.strerror or error}); check who may read the folder."
+            kept = _Kept(stamp, Run(folder, folder.name, "broken", problem), 0.0)
+        with _lock:
+            _kept[path] = kept
+    changed = max((each[0] / 1e9 for each in stamp if each is not None), default=0.0)
+    if kept.run.state == "unfinished" and now - changed < kept.patience:
+        return replace(kept.run, state="running", problem=None)
+    return kept.run
+
+
+def _amount(run: Run) -> int:
+    """How many prediction files."""
+    try:
+        return sum(name.endswith(".npz") for name in os.listdir(run.path / "predictions"))
+    except OSError:
+        return 0

@@ -1,0 +1,104 @@
+"""What the label definitions mean under which predictions are scored."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How many faces the original label and the crowd call the same.
+
+    Attributes:
+        n: faces on which the crowd has a majority by the definition meant.
+        same: how many of them have that emotion as their original label.
+    """
+
+    n: int
+    same: int
+
+    @property
+    def share(self) -> float:
+        return self.same / self.n
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """One way to say what is right.
+
+    Attributes:
+        key: as in the name of a prediction file.
+        dataset: the data set whose faces are scored.
+        name: for people.
+        definition: one sentence.
+        agreement: by split, how FER2013's original label agrees with the crowd's majority: what a reader who agreed
+            perfectly with one would score on the other. Counted in the data; empty where there was no crowd.
+    """
+
+    key: str
+    dataset: str
+    name: str
+    definition: str
+    agreement: dict[str, Agreement] = field(default_factory=dict)
+
+
+# Counted over the parquet of FER2013 with FER+ votes; tests/dashboard/test_data.py counts again where it is at hand.
+_STRICT = {"validation": Agreement(2_854, 1_990), "test": Agreement(2_720, 1_965)}
+_USUAL = {"validation": Agreement(3_186, 2_136), "test": Agreement(3_137, 2_115)}
+
+LABELS: dict[str, LabelSet] = {
+    each.key: each
+    for each in (
+        LabelSet(
+            "fer2013",
+            "fer2013",
+            "FER2013, original labels",
+            "The label that FER2013 came with, one for every face.",
+            # Of the faces on which people agree: where they do not, there is nothing to compare with.
+            _STRICT,
+        ),
+        LabelSet(
+            "ferplus-strict",
+            "fer2013",
+            "FER+, strict majority",
+            "One of the seven emotions has more than half of the ten FER+ votes; other faces are left out.",
+            _STRICT,
+        ),
+        LabelSet(
+            "ferplus-usual",
+            "fer2013",
+            "FER+, usual majority",
+            "Emotions with a single FER+ vote are dropped, then one of the seven has more than half of the votes that "
+            "are left; other faces are left out.",
+            _USUAL,
+        ),
+        LabelSet(
+            "ferplus-soft",
+            "fer2013",
+            "FER+, most votes",
+            "The emotion with the most FER+ votes, on faces with at least five votes for the seven emotions.",
+        ),
+        LabelSet(
+            "raf-db", "raf-db", "RAF-DB", "The label that RAF-DB came with: the winner among some forty annotators."
+        ),
+        LabelSet("affectnet-7", "affectnet-7", "AffectNet-7", "The label that AffectNet came with, without contempt."),
+        LabelSet("expw", "expw", "ExpW", "The label that ExpW came with, one for every face."),
+        LabelSet("ckplus-peak", "ckplus", "CK+, peak frames", "The label of a sequence, on its last frame."),
+        LabelSet(
+            "ckplus-last3", "ckplus", "CK+, last three frames", "The label of a sequence, on its last three frames."
+        ),
+        LabelSet(
+            "upstream-csv", "upstream-csv", "upstream's CSV", "The code that stands in the CSV beside the picture."
+        ),
+        LabelSet(
+            "synthetic",
+            "synthetic",
+            "drawn faces",
+            "The emotion that the program drew; it says nothing about people.",
+        ),
+    )
+}
+
+
+def label_set(key: str) -> LabelSet:
+    """What a label definition means; one that is not known here stands for a data set of that name."""
+    unknown = f"The labels that came with {key}; this page knows nothing more of them."
+    return LABELS.get(key) or LabelSet(key, key, key, unknown)

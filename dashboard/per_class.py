@@ -1,0 +1,98 @@
+"""Precision, recall and F1 of every emotion with intervals, and two runs brought to the same faces."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from resemotenet.emotions import EMOTIONS
+from resemotenet.intervals import bootstrap
+from resemotenet.metrics import wilson_interval
+from resemotenet.results import Predictions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """One emotion; fractions, None where a figure is not defined (the emotion never occurs, or is never predicted).
+
+    Intervals at 95 %: Wilson's for precision and recall, which are shares of cases; percentiles of a bootstrap over
+    faces for F1, which is none.
+    """
+
+    emotion: str
+    support: int
+    precision: float | None
+    precision_interval: Interval | None
+    recall: float | None
+    recall_interval: Interval | None
+    f1: float | None
+    f1_interval: Interval | None
+
+
+def class_figures(table: "NDArray[np.int64]") -> list[ClassFigures]:
+    """All emotions, from a confusion matrix (7, 7) of counts, rows the truth."""
+    f1_intervals = bootstrap(table).f1
+    rows = []
+    for number, emotion in enumerate(EMOTIONS):
+        hits, support, called = int(table[number, number]), int(table[number].sum()), int(table[:, number].sum())
+        rows.append(
+            ClassFigures(
+                emotion,
+                support,
+                precision=hits / called if called else None,
+                precision_interval=wilson_interval(hits, called) if called else None,
+                recall=hits / support if support else None,
+                recall_interval=wilson_interval(hits, support) if support else None,
+                f1=2 * hits / (support + called) if support + called else None,
+                f1_interval=f1_intervals[number],
+            )
+        )
+    return rows
+
+
+@dataclass(frozen=True)
+class Together:
+    """Two runs' predictions side by side.
+
+    Attributes:
+        first, second: on the same faces in the same order, unless ``problem`` says otherwise.
+        left_out: faces that only one of them scored.
+        problem: one sentence where they cannot be brought together; then both are whole.
+    """
+
+    first: Predictions
+    second: Predictions
+    left_out: int = 0
+    problem: str | None = None
+
+
+def together(first: Predictions, second: Predictions) -> Together:
+    """Both on the faces they share, if they agree on what is right there."""
+    ids, rows, others = np.intersect1d(first.ids, second.ids, return_indices=True)
+    if not ids.size:
+        return Together(first, second, problem="The two runs share no face, so only shares can be compared.")
+    if (first.targets[rows] != second.targets[others]).any():
+        return Together(
+            first, second, problem="The two runs were scored against different labels for the same ids: other data."
+        )
+    return Together(_rows(first, rows), _rows(second, others), len(first.ids) + len(second.ids) - 2 * ids.size)
+
+
+def most_confused(tables: "Sequence[NDArray[np.int64]]") -> tuple[int, int]:
+    """(truth, prediction) of the most frequent mistake; the most frequent cell where there is no mistake."""
+    table = np.sum(tables, axis=0)
+    mistakes = table.copy()
+    np.fill_diagonal(mistakes, 0)
+    row, column = np.unravel_index((mistakes if mistakes.any() else table).argmax(), table.shape)
+    return int(row), int(column)
+
+
+def _rows(predictions: Predictions, rows: "NDArray[np.int64]") -> Predictions:
+    leaked = None if predictions.leaked is None else predictions.leaked[rows]
+    return Predictions(predictions.probabilities[rows], predictions.targets[rows], predictions.ids[rows], leaked)

@@ -1,0 +1,45 @@
+"""The settings of runs, flat, and in which of them several runs differ."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from .data import Run
+
+# Where files lie and what watched the run does not change what was trained.
+_NO_SETTINGS = ("data", "results", "track")
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"network": {"width": 1}} -> {"network.width": 1}."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def settings(run: Run) -> dict[str, Any]:
+    """What a run was told, and the code and the machine it ran on, by dotted name."""
+    flat = {name: value for name, value in flatten(run.config).items() if name not in _NO_SETTINGS}
+    versions = run.environment.get("versions")
+    torch = versions.get("torch") if isinstance(versions, dict) else None
+    around = {"protocol": run.protocol, "views": run.views, "machine": run.device, "commit": run.commit, "torch": torch}
+    return flat | {f"({name})": value for name, value in around.items()}
+
+
+def side_by_side(runs: Sequence[Run], *, only_differing: bool) -> dict[str, list[str]]:
+    """Setting -> its value in each run; a setting that a run does not know is "not set"."""
+    each = [settings(run) for run in runs]
+    names = dict.fromkeys(name for values in each for name in values)
+    rows = {name: [_word(values.get(name, "not set")) for values in each] for name in names}
+    return {name: row for name, row in rows.items() if not only_differing or len(set(row)) > 1}
+
+
+def _word(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

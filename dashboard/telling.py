@@ -1,0 +1,104 @@
+"""What a run tells about itself, as text and numbers for a page."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from resemotenet.metrics import reliability, wilson_interval
+
+from . import data
+from .data import Calibrated, Run
+from .settings import flatten
+
+
+def why_chosen(run: Run) -> str:
+    """Which epoch the weights come from and why, in words; epochs are counted from 1."""
+    if (chosen := best_epoch(run)) is None:
+        return "No epoch is done yet."
+    number, value, by = chosen
+    name = data.label_set(by).name
+    so_far = f" of {len(run.epochs)} so far" if run.state == "running" else f" of {len(run.epochs)}"
+    text = (
+        f"Epoch **{number + 1}**{so_far}: it had the best validation accuracy under {name}, {100 * value:.1f} %, the "
+        "earlier one of equals. Test had no say in it."
+    )
+    final = next((each for each in data.scores(run) if (each.labels, each.split) == (by, "validation")), None)
+    if final is not None and abs(final.accuracy - value) > 5e-4:
+        released = (
+            ": afterwards came what a release adds (averaging a face with its mirror image, an operating point that "
+            "favours rare emotions, half precision)"
+        )
+        why = released if run.views == "flip" else ""
+        text += f" Its stored predictions score {100 * final.accuracy:.1f} % there{why}."
+    return text
+
+
+def best_epoch(run: Run) -> tuple[int, float, str] | None:
+    """(epoch from 0, validation accuracy, label definition) of the chosen epoch; of the best so far while it runs."""
+    chosen = run.result.get("chosen")
+    if isinstance(chosen, dict) and isinstance(chosen.get("epoch"), int) and isinstance(chosen.get("value"), float):
+        return chosen["epoch"], chosen["value"], run.labels
+    values = [(line.get("epoch"), _validation(line, run.labels)) for line in run.epochs]
+    known = [(epoch, value) for epoch, value in values if isinstance(epoch, int) and value is not None]
+    if not known:
+        return None
+    epoch, value = max(known, key=lambda each: (each[1], -each[0]))
+    return epoch, value, run.labels
+
+
+def reliability_bins(found: Calibrated, *, after: bool) -> list[dict[str, Any]]:
+    """The 15 bins before or after scaling, each with the interval of its accuracy."""
+    each = found.after if after else found.before
+    bins = reliability(each.probabilities, each.targets)
+    for one in bins:
+        one["interval"] = wilson_interval(round(one["accuracy"] * one["n"]), one["n"]) if one["n"] else None
+    return bins
+
+
+def command_of(run: Run) -> str | None:
+    """What to type to do the run again; None where it does not say."""
+    words = run.environment.get("command")
+    if not isinstance(words, list) or not words:
+        return None
+    checkout = [] if run.commit is None else [f"git checkout {run.commit}"]
+    return "\n".join([*checkout, shlex.join(str(word) for word in words)])
+
+
+def flat(values: dict[str, Any]) -> dict[str, str]:
+    """Nested settings as "network.width" -> "0.5"; None is "none"."""
+    return {name: _word(value) for name, value in flatten(values).items()}
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    return "none" if value is None else str(value)
+
+
+def _validation(line: Mapping[str, Any], labels: str) -> float | None:
+    measured = line.get("validation")
+    entry = measured.get(labels) if isinstance(measured, dict) else None
+    value = entry.get("accuracy") if isinstance(entry, dict) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def thousands(number: int | None) -> str:
+    if number is None:
+        return "?"
+    for size, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g} {name}"
+    return str(number)
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "?"
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+
+
+def times(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")

@@ -1,0 +1,247 @@
+"""The ablations C1 to C6, measured beside the paper's table; and in what any runs differ."""
+
+import shlex
+from collections.abc import Sequence
+from statistics import mean, stdev
+from typing import Any
+
+import streamlit as st
+
+from resemotenet.claims import ABLATIONS
+
+from .. import charts, state
+from ..ablations import CONFIGURATIONS, Against, Series, against_c1, scored, series_of
+from ..data import Run, Score, label_set
+from ..groups import interval_in_percent, known_scores, p_in_words, setting
+from ..pictures import Pictures
+from ..tables import copy_buttons, show_table
+from .differences import show_differences
+
+_PARTS = ("C1 to C6", "What differs")
+_DEFINED = {each.name: each for each in ABLATIONS}
+
+
+def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
+    """Draw the page."""
+    st.title("Ablations")
+    if state.tab(_PARTS, key="part") == _PARTS[0]:
+        _configurations(runs)
+    else:
+        show_differences(runs)
+
+
+def _configurations(runs: Sequence[Run]) -> None:
+    every = series_of(runs)
+    if not every:
+        st.info(
+            "None of the configurations has been run to its end yet. This trains all six:", icon=":material/science:"
+        )
+        st.code(_loop("python -m training train strong --data fer2013.csv", list(CONFIGURATIONS)), language="bash")
+        _claims({}, "")
+        return
+    series, seed, labels, split = _choose(every)
+    if series is None or not labels:
+        return
+    found = against_c1(series, seed, labels, split)
+    _conditions(series, seed, labels, split, found)
+    rows = [_row(name, found.get(name), series, labels, split) for name in CONFIGURATIONS]
+    if not any(row["Over seeds"] for row in rows):
+        rows = [{name: value for name, value in row.items() if name != "Over seeds"} for row in rows]
+    show_table(rows, _columns())
+    st.caption(
+        "Claimed: the paper's Table IV, on RAF-DB; those are other faces, so orders can be compared, figures cannot. "
+        "Points: accuracy minus that of C1 on the same faces. p: how often chance alone would make so large a "
+        "difference (exact McNemar test). Multiply-adds: one face, once."
+    )
+    copy_buttons(rows, name="ablations", caption=f"Ablations, {label_set(labels).name}, {split}.")
+    _claims(found, "Measured here")
+    _missing(series, found)
+
+
+def _choose(every: Sequence[Series]) -> tuple[Series | None, int | None, str, str]:
+    by_key = {series.key: series for series in every}
+    left, middle, right = st.columns([5, 3, 2], vertical_alignment="bottom")
+    with left:
+        chosen = state.one(
+            "Runs that differ in the network alone",
+            list(by_key),
+            key="series",
+            text=lambda key: by_key[key].name,
+            what="series of runs",
+        )
+    series = by_key[chosen or every[0].key]
+    pairs = [f"{labels}-{split}" for labels, split in scored(series)]
+    if not pairs:
+        st.info("These runs hold no predictions that can be read.", icon=":material/rule:")
+        return None, None, "", ""
+    with middle:
+        pair = state.one("Scored on", pairs, key="scored", text=_scored_name, what="label definition")
+    with right:
+        seeds = [str(seed) for seed in series.seeds]
+        seed = state.one("Seed", seeds, key="seed", what="seed") if len(seeds) > 1 else seeds[0]
+    labels, _, split = (pair or pairs[0]).rpartition("-")
+    return series, None if seed in (None, "None") else int(seed), labels, split
+
+
+def _scored_name(pair: str) -> str:
+    labels, _, split = pair.rpartition("-")
+    return f"{label_set(labels).name}, {split}"
+
+
+def _conditions(series: Series, seed: int | None, labels: str, split: str, found: dict[str, Against]) -> None:
+    if not found:
+        others = [each for each in series.runs.values()]
+        st.info(f"No run of seed {seed} was scored so; the series has {len(others)} runs.", icon=":material/rule:")
+        return
+    run = next(iter(found.values())).run
+    code = f"commit {run.commit[:8]}" if run.commit else "commit unknown"
+    text = (
+        f"{label_set(labels).definition} {split.capitalize()}, seed {seed}, {setting(run)}, views: {run.views}, "
+        f"{run.protocol}, {run.device}, {code}."
+    )
+    st.caption(
+        text + (" The epoch was chosen on these faces, which flatters every row a little." * (split == "validation"))
+    )
+
+
+def _row(name: str, against: Against | None, series: Series, labels: str, split: str) -> dict[str, Any]:
+    claim, first = _DEFINED[name], _DEFINED["C1"]
+    score = None if against is None else _score(against.run, labels, split)
+    return {
+        "Configuration": name,
+        "Removed": claim.removed or "nothing",
+        **_accuracy(against, score),
+        "Over seeds": _over_seeds(series, name, labels, split),
+        "Claimed, %": 100 * claim.accuracy,
+        "Claimed points": None if name == "C1" else 100 * (claim.accuracy - first.accuracy),
+        "Claimed loss, %": claim.loss,
+        **_work(None if against is None else against.run),
+    }
+
+
+def _accuracy(against: Against | None, score: Score | None) -> dict[str, Any]:
+    if against is None or score is None:
+        return {"Measured, %": None, "95 % interval": "not run", "n": None, "Points": None, "Paired 95 %": "", "p": ""}
+    pair = against.pair
+    return {
+        "Measured, %": 100 * score.accuracy,
+        "95 % interval": interval_in_percent(score.interval),
+        "n": score.n,
+        "Points": None if pair is None else 100 * pair.difference,
+        "Paired 95 %": against.problem or ("" if pair is None else interval_in_percent(pair.interval, signed=True)),
+        "p": "" if pair is None else p_in_words(pair.p_value),
+    }
+
+
+def _work(run: Run | None) -> dict[str, float | None]:
+    names = {"Parameters, M": 1e6, "Multiply-adds, M": 1e6, "Minutes": 60, "Memory, GB": 1e9}
+    values = (None,) * 4 if run is None else (run.parameters, run.macs, run.seconds, run.peak_memory)
+    return {
+        name: None if value is None else value / unit for (name, unit), value in zip(names.items(), values, strict=True)
+    }
+
+
+def _over_seeds(series: Series, name: str, labels: str, split: str) -> str:
+    """ "62.1 ± 0.4 (3)", or nothing for a single seed."""
+    runs = [run for (configuration, _), run in series.runs.items() if configuration == name]
+    found = [100 * score.accuracy for run in runs if (score := _score(run, labels, split))]
+    return f"{mean(found):.1f} ± {stdev(found):.1f} ({len(found)})" if len(found) > 1 else ""
+
+
+def _score(run: Run, labels: str, split: str) -> Score | None:
+    return next((score for score in known_scores(run) if (score.labels, score.split) == (labels, split)), None)
+
+
+def _columns() -> dict[str, Any]:
+    column = st.column_config.NumberColumn
+    return {
+        "Configuration": st.column_config.TextColumn(pinned=True),
+        "Measured, %": column(format="%.2f"),
+        "n": column(format="localized"),
+        "Points": column(format="%+.2f", help="Accuracy minus that of C1, same faces"),
+        "Over seeds": st.column_config.TextColumn(help="Mean ± standard deviation (number of seeds)"),
+        "Parameters, M": column(format="%.2f"),
+        "Multiply-adds, M": column(format="%.1f"),
+        "Minutes": column(format="%.0f", help="Training and validation, all epochs"),
+        "Memory, GB": column(format="%.2f", help="The most the process held; on a CPU data and libraries included"),
+        "Claimed, %": column(format="%.2f", help="Paper, Table IV, RAF-DB"),
+        "Claimed points": column(format="%+.2f", help="Paper, Table IV, RAF-DB: minus its C1"),
+        "Claimed loss, %": column(format="%.2f", help="Paper, Table IV; the unit is the paper's"),
+    }
+
+
+def _claims(found: dict[str, Against], title: str) -> None:
+    measured = [
+        charts.Delta(
+            _named(name),
+            CONFIGURATIONS[name],
+            each.pair.difference,
+            *each.pair.interval,
+            f"{name}: {100 * each.pair.difference:+.2f} points, n = {each.pair.n:,}",
+        )
+        for name, each in found.items()
+        if each.pair is not None
+    ]
+    first = _DEFINED["C1"].accuracy
+    claimed = [
+        charts.Delta(
+            _named(name),
+            CONFIGURATIONS[name],
+            _DEFINED[name].accuracy - first,
+            None,
+            None,
+            f"{name}: the paper claims {100 * _DEFINED[name].accuracy:.2f} % on RAF-DB",
+        )
+        for name in CONFIGURATIONS
+        if name != "C1"
+    ]
+    figure = charts.deltas(measured, claimed, title or "Measured: nothing yet", "Claimed, RAF-DB")
+    st.plotly_chart(figure, key="deltas", config={"displayModeBar": False})
+    if not found:
+        rows = [
+            {
+                "Configuration": name,
+                "Removed": each.removed or "nothing",
+                "Claimed on RAF-DB, %": f"{100 * each.accuracy:.2f}",
+                "Claimed loss, %": f"{each.loss:.2f}",
+            }
+            for name, each in _DEFINED.items()
+        ]
+        st.caption("The paper's Table IV: claims, on RAF-DB. It gives no code for C2 to C6.")
+        st.table(rows, hide_index=True, border="horizontal")
+
+
+def _named(name: str) -> str:
+    removed = _DEFINED[name].removed
+    return f"{name}: without {removed}" if removed else name
+
+
+def _missing(series: Series, found: dict[str, Against]) -> None:
+    absent = [name for name in CONFIGURATIONS if name not in series.configurations]
+    if not absent:
+        return
+    with st.expander(f"Run the others: {', '.join(absent)}", icon=":material/terminal:"):
+        run = next(iter(series.runs.values()))
+        st.code(_loop(_command(run), absent), language="bash")
+
+
+def _command(run: Run) -> str:
+    """The command of a run without what a copy of it is given anew."""
+    words = run.environment.get("command")
+    if not isinstance(words, list) or "train" not in words:
+        return f"python -m training train {run.recipe} --data PATH"
+    kept, skip = [], False
+    for word in map(str, words):
+        name = word.partition("=")[0]
+        if skip:
+            skip = False
+        elif name in ("--data", "--results", "--network.name"):
+            skip = "=" not in word
+        else:
+            kept.append(word)
+    return f"{shlex.join(kept)} --data PATH"
+
+
+def _loop(command: str, configurations: Sequence[str]) -> str:
+    models = " ".join(CONFIGURATIONS[name] for name in configurations)
+    return f"for name in {models}; do\n  {command} --network.name $name\ndone\npython -m dashboard --results results"

@@ -1,0 +1,110 @@
+"""The figures of the overview: accuracies below each other, and against what they cost."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from resemotenet.claims import DATASETS
+
+from .. import charts, state
+from ..data import LABELS, Run
+from ..groups import Group, in_percent, labels_name, setting
+from ..verdicts import claim_for, span, user_reports
+
+# No run notes how long one face takes, so its work stands in for it.
+_COSTS: dict[str, tuple[str, Callable[[Group], float | None]]] = {
+    "macs": ("Multiply-adds for one face", lambda group: group.macs),
+    "parameters": ("Parameters", lambda group: group.parameters),
+    "minutes": ("Minutes of training, on its device", lambda group: group.minutes),
+}
+_SMALL = '<span style="font-size:11px">'
+# More rows than this make a figure unreadable; the table has all.
+_MOST_DRAWN = 24
+
+
+def show_accuracy(groups: Sequence[Group]) -> None:
+    """Draw two figures over one label definition: accuracies by different ones do not belong on one axis."""
+    st.subheader("Accuracy, and what it costs")
+    left, right = st.columns(2, gap="large")
+    with left:
+        present = list(dict.fromkeys(group.labels for group in groups))
+        labels = state.one("Scored on", present, key="scored", text=labels_name, what="label definition")
+    with right:
+        cost = state.one("Against", list(_COSTS), key="cost", text=lambda name: _COSTS[name][0]) or "macs"
+    chosen = [group for group in groups if group.labels == labels]
+    with left:
+        _ranking(chosen)
+    with right:
+        _cost(chosen, cost)
+
+
+def _ranking(groups: Sequence[Group]) -> None:
+    drawn = groups[:_MOST_DRAWN]
+    measured = [_mark(group, name) for group, name in zip(drawn, _row_names(drawn), strict=True)]
+    claimed, reported = [], []
+    for model, labels in dict.fromkeys((group.run.model, group.labels) for group in drawn if group.split == "test"):
+        if claim := claim_for(model, labels):
+            row = f"{claim.method}<br>{_SMALL}as others say</span>"
+            note = f"{claim.method} claims {100 * claim.accuracy:.2f} % on {DATASETS[claim.dataset]} ({claim.source})"
+            claimed.append(charts.Range(row, claim.accuracy, claim.accuracy, note))
+            reported += [
+                charts.Range(row, each.low, each.high, f"users report {span(each)} %<br>{each.what}<br>{each.source}")
+                for each in user_reports(claim.method, claim.dataset)
+            ]
+    figure = charts.ranking(measured, claimed, reported, _crowd(drawn))
+    st.plotly_chart(figure, key="ranking", config={"displayModeBar": False})
+    if len(groups) > len(drawn):
+        st.caption(f"The first {len(drawn)} of {len(groups):,} rows; filter or sort to see others.")
+
+
+def _row_names(groups: Sequence[Group]) -> list[str]:
+    """Short names, with as much as tells them apart."""
+    scale = [_scale(group.run) for group in groups]
+    names = [(group.run.model, size) for group, size in zip(groups, scale, strict=True)]
+    counts = Counter(names)
+    more = [
+        size if counts[name] == 1 else f"{size}, {group.run.recipe}, {group.run.taught}"
+        for name, group, size in zip(names, groups, scale, strict=True)
+    ]
+    counts = Counter(zip((group.run.model for group in groups), more, strict=True))
+    return [
+        f"{group.run.model}<br>{_SMALL}{words}</span>"
+        if counts[group.run.model, words] == 1
+        else f"{group.run.model}<br>{_SMALL}{words}<br>seed {group.seeds}, {group.run.id[-16:]}</span>"
+        for group, words in zip(groups, more, strict=True)
+    ]
+
+
+def _scale(run: Run) -> str:
+    width = "" if run.width is None else f"x{run.width:g}, "
+    return f"{width}{run.epochs_planned or '?'} epochs"
+
+
+def _mark(group: Group, name: str, x: float | None = None) -> charts.Mark:
+    low, high = group.interval
+    spread = "" if group.std is None else f" ± {100 * group.std:.2f} over {len(group.scores)} seeds"
+    note = (
+        f"<b>{in_percent(group.accuracy, group.interval)} %</b>{spread}, n = {group.n:,}<br>"
+        f"{group.run.model}, {setting(group.run)}<br>{group.run.recipe}, taught {group.run.taught}, scored on "
+        f"{labels_name(group.labels)}, {group.split}"
+    )
+    return charts.Mark(name, group.run.model, group.accuracy, low, high, note, x)
+
+
+def _crowd(groups: Sequence[Group]) -> list[charts.Line]:
+    """What agreeing with people would score, where FER2013's own labels decide."""
+    split = groups[0].split
+    agreement = LABELS["fer2013"].agreement.get(split)
+    if agreement is None or not any(group.labels == "fer2013" for group in groups):
+        return []
+    return [charts.Line(agreement.share, f"the crowd: {100 * agreement.share:.1f} %")]
+
+
+def _cost(groups: Sequence[Group], cost: str) -> None:
+    name, of = _COSTS[cost]
+    marks = [_mark(group, "", value) for group in groups if (value := of(group)) is not None]
+    if not marks:
+        st.info(f"None of these runs says its {name.lower()}.", icon=":material/straighten:")
+        return
+    st.plotly_chart(charts.against(marks, name, _crowd(groups)), key=f"cost-{cost}", config={"displaylogo": False})

@@ -1,0 +1,230 @@
+"""Train on one kind of label, test on another: what is learned, and what the label sets disagree on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from resemotenet.errors import ResultsError
+from resemotenet.paired import pair_up
+
+from .. import charts, state
+from ..crossing import Crossing, crossings
+from ..data import LABELS, Run
+from ..groups import in_percent, interval_in_percent, known_scores, labels_name, p_in_words, setting, usable
+from ..pictures import Pictures
+from ..tables import copy_buttons, show_table
+
+# What was taught -> the definitions that score the same thing.
+_HOME = {"ferplus": ("ferplus-strict", "ferplus-usual", "ferplus-soft")}
+_TAUGHT = {"fer2013": "FER2013's original labels", "ferplus": "FER+ votes", "synthetic": "drawn faces"}
+_TAUGHT_SHORT = {"fer2013": "FER2013", "ferplus": "FER+", "synthetic": "drawn"}
+_MOST_ROWS = 12
+
+
+def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
+    """Draw the page."""
+    st.title("Cross data set")
+    st.caption(
+        "Rows: what a network was trained on. Columns: whose labels score it. Along a row the network stays the same; "
+        "down a column the labels do. Framed and bold: tested on the kind of label it was taught."
+    )
+    finished = [run for run in usable(runs) if known_scores(run)]
+    if not finished:
+        _empty()
+        return
+    split, chosen = _choose(finished)
+    table = crossings(chosen, finished, split)
+    if not table:
+        st.info(
+            f"None of the chosen runs was scored on {split}; choose some, or another split.", icon=":material/rule:"
+        )
+        return
+    _matrix(table, split)
+    _reading(table, split)
+    rows = [_row(each) for each in table]
+    st.subheader("Every cell")
+    show_table(rows, _columns())
+    copy_buttons(rows, name="cross-data-set", caption=f"Trained on one kind of label, tested on another ({split}).")
+    _lessons(table, split)
+
+
+def _choose(finished: Sequence[Run]) -> tuple[str, list[Run]]:
+    by_id = {run.id: run for run in finished}
+    scored: set[str] = {score.split for run in finished for score in known_scores(run)}
+    left, right = st.columns([1, 4])
+    with left:
+        splits = [split for split in ("test", "validation", "train") if split in scored]
+        split = state.one("Split", splits, key="split", text=str.capitalize, kind="buttons", what="split") or splits[0]
+    with right:
+        names = state.several(
+            "Runs",
+            list(by_id),
+            key="runs",
+            default=_usual(finished, split),
+            text=lambda name: by_id[name].caption if name in by_id else name,
+            what="run",
+            most=_MOST_ROWS,
+            help="Unless chosen: of each kind of label taught, the run with the highest validation accuracy on it.",
+        )
+    return split, [by_id[name] for name in names]
+
+
+def _usual(finished: Sequence[Run], split: str) -> list[str]:
+    """Of each kind of label, among the runs scored on this split, the one that validation speaks for; never test."""
+    best: dict[tuple[str, str], tuple[float, str]] = {}
+    for run in finished:
+        found = known_scores(run)
+        if run.limited or not any(score.split == split for score in found):
+            continue
+        own = [score.accuracy for score in found if (score.labels, score.split) == (run.labels, "validation")]
+        kind, rank = (run.dataset, run.taught), (max(own, default=0.0), run.id)
+        best[kind] = max(best.get(kind, rank), rank)
+    return [name for _, name in best.values()]
+
+
+def _matrix(table: Sequence[Crossing], split: str) -> None:
+    known = list(LABELS)
+    columns = sorted(
+        {each.labels for each in table}, key=lambda name: (known.index(name) if name in known else 99, name)
+    )
+    names = {
+        labels: f"{labels_name(labels).replace(', ', ',<br>')}<br>n = {_counts(table, labels)}" for labels in columns
+    }
+    rows = _row_names([each.run for each in table])
+    cells = {
+        (rows[each.run.id], names[each.labels]): charts.Cell(each.accuracy, _note(each), _is_home(each))
+        for each in table
+    }
+    figure = charts.crossing(list(rows.values()), list(names.values()), cells)
+    st.plotly_chart(figure, key=f"matrix-{split}", config={"displayModeBar": False})
+
+
+def _row_names(runs: Sequence[Run]) -> dict[str, str]:
+    """Short names by run id; with seed and date where they would be alike."""
+    by_id = {run.id: run for run in runs}
+    short = {name: f"<b>{_TAUGHT_SHORT.get(run.taught, run.taught)}</b><br>{run.model}" for name, run in by_id.items()}
+    if len(set(short.values())) == len(short):
+        return short
+    return {name: f"{short[name]}<br>{setting(run)}<br>{_told_apart(run)}" for name, run in by_id.items()}
+
+
+def _told_apart(run: Run) -> str:
+    return f"{run.recipe}, seed {run.seed}" + ("" if run.started is None else f", {run.started:%d %b %H:%M}")
+
+
+def _taught(run: Run) -> str:
+    return _TAUGHT.get(run.taught, run.taught)
+
+
+def _counts(table: Sequence[Crossing], labels: str) -> str:
+    counts = sorted({each.n for each in table if each.labels == labels})
+    return " or ".join(f"{n:,}" for n in counts[:3])
+
+
+def _note(each: Crossing) -> str:
+    return (
+        f"<b>{in_percent(each.accuracy, each.interval)} %</b>, n = {each.n:,}<br>"
+        f"trained on {_taught(each.run)}<br>tested on {labels_name(each.labels)}, {each.split}"
+    )
+
+
+def _is_home(each: Crossing) -> bool:
+    return each.labels in _HOME.get(each.run.taught, (each.run.taught,))
+
+
+def _reading(table: Sequence[Crossing], split: str) -> None:
+    """What the labels themselves allow, and where they come from."""
+    lines = []
+    agreement = LABELS["ferplus-strict"].agreement.get(split)
+    if agreement is not None and {each.labels for each in table} >= {"fer2013", "ferplus-strict"}:
+        lines.append(
+            f"The label sets are two tasks: on {split}, FER2013's original label and the strict majority of ten "
+            f"annotators agree on **{100 * agreement.share:.1f} %** of the {agreement.n:,} faces where there is a "
+            "majority. A reader who agreed perfectly with one would score that on the other, so a drop outside the "
+            "frame may say more about the labels than about a network."
+        )
+    if any(each.lender for each in table):
+        lines.append(
+            "Where a run was not scored by some labels itself, they are taken from a run that was, face by face."
+        )
+    if lines:
+        st.caption(" ".join(lines))
+
+
+def _row(each: Crossing) -> dict[str, Any]:
+    return {
+        "Trained on": _taught(each.run),
+        "Tested on": labels_name(each.labels),
+        "Same kind": "yes" if _is_home(each) else "no",
+        "Split": each.split,
+        "Accuracy, %": 100 * each.accuracy,
+        "95 % interval": interval_in_percent(each.interval),
+        "n": each.n,
+        "Macro recall, %": 100 * each.macro_recall,
+        "Macro F1, %": 100 * each.macro_f1,
+        "Run": each.run.id,
+        "Labels from": "" if each.lender is None else each.lender.id,
+    }
+
+
+def _columns() -> dict[str, Any]:
+    percent = ("Accuracy, %", "Macro recall, %", "Macro F1, %")
+    columns: dict[str, Any] = {name: st.column_config.NumberColumn(format="%.2f") for name in percent}
+    return columns | {"n": st.column_config.NumberColumn(format="localized")}
+
+
+def _lessons(table: Sequence[Crossing], split: str) -> None:
+    """On one column, the networks that were taught it against those that were not, face by face."""
+    lines = [
+        _lesson(home, other)
+        for home in table
+        for other in table
+        if home.labels == other.labels and _is_home(home) and not _is_home(other)
+    ]
+    st.subheader("Does it matter what was taught?")
+    if not lines:
+        taught = sorted({_taught(each.run) for each in table})
+        st.info(
+            f"All runs shown were trained on {', '.join(taught)}. Train one on other labels to compare: "
+            "`python -m training train strong --data PATH` learns FER2013's own labels, "
+            "`python -m training train bundled --data PATH` the FER+ votes.",
+            icon=":material/school:",
+        )
+        return
+    st.caption(
+        "The same faces, face by face. Points: accuracy of the network taught other labels, minus that of the one "
+        "taught these. p: how often chance alone would make so large a difference (exact McNemar test)."
+    )
+    column = st.column_config.NumberColumn
+    show_table(lines, {"Points": column(format="%+.2f"), "n": column(format="localized")})
+
+
+def _lesson(home: Crossing, other: Crossing) -> dict[str, Any]:
+    line: dict[str, Any] = {"Tested on": labels_name(home.labels)}
+    names = {"Taught these": home.run.caption, "Taught others": other.run.caption}
+    try:
+        pair = pair_up(home.said, other.said, split=home.split, labels=home.labels, names=(home.run.id, other.run.id))
+    except ResultsError as error:
+        return line | {"Points": None, "Paired 95 %": "", "p": "", "n": None} | names | {"Note": str(error)}
+    alike = setting(home.run) == setting(other.run) and home.run.recipe == other.run.recipe
+    figures = {
+        "Points": 100 * pair.difference,
+        "Paired 95 %": interval_in_percent(pair.interval, signed=True),
+        "p": p_in_words(pair.p_value),
+        "n": pair.n,
+    }
+    return line | figures | names | {"Note": "" if alike else "the runs differ in more than the labels"}
+
+
+def _empty() -> None:
+    st.info(
+        "No finished run yet. Train one on FER2013's labels and one on the FER+ votes, and this page tells them apart:",
+        icon=":material/compare_arrows:",
+    )
+    st.code(
+        "python -m training train strong  --data fer2013.csv    # FER2013's own labels\n"
+        "python -m training train bundled --data fer2013.csv    # FER+ votes; needs fer2013new.csv beside it\n"
+        "python -m dashboard --results results",
+        language="bash",
+    )

@@ -1,0 +1,198 @@
+"""What runs were trained and scored on: counts, audit, and where the crowd disagrees with FER2013's labels."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import data, state
+from dashboard.charts_run import counts_figure
+from dashboard.choices import choose_run, show_problem
+from dashboard.counting import Counts, learned_counts, scored_counts
+from dashboard.data import Run
+from dashboard.pictures import Pictures
+from dashboard.views.votes import show_votes
+from resemotenet.claims import DATASETS, ERRATA, FER2013_COUNTS, PAPER, TABLE_II
+from resemotenet.emotions import EMOTIONS
+from resemotenet.errors import DatasetError, ResultsError
+
+_PARTS = ("Class counts", "Audit", "Labels against votes")
+
+
+def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
+    st.title("Data sets")
+    part = state.tab(_PARTS, key="section")
+    if part == "Labels against votes":
+        show_votes(runs, pictures)
+        return
+    run = choose_run([run for run in runs if run.config and run.state != "newer"], "As used by the run", key="run")
+    if run is not None:
+        show_problem(run)
+    if part == "Audit":
+        _audit(run)
+        return
+    if run is None:
+        st.info("There is no run yet, so nothing to count: train one, then come back.", icon=":material/folder_open:")
+    else:
+        _counts(run, pictures)
+    _table_ii()
+
+
+def _counts(run: Run, pictures: Pictures | None) -> None:
+    """Classes of every split, as far as they are known."""
+    found: list[Counts] = []
+    if pictures is None:
+        st.caption(
+            "A run does not store the emotions it learned from: start with `--data PATH` (FER2013) to count them by "
+            "its settings. Validation and test are counted in its predictions."
+        )
+    else:
+        try:
+            with st.spinner("Counting"):
+                found.append(learned_counts(run, pictures))
+        except DatasetError as error:
+            st.warning(f"What it learned from cannot be counted: {error}.", icon=":material/warning:")
+    try:
+        found += scored_counts(run)
+    except ResultsError as error:
+        st.warning(str(error), icon=":material/warning:")
+    if not found:
+        st.info("This run has no predictions yet, so there is nothing to count.", icon=":material/hourglass:")
+        return
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        st.plotly_chart(
+            counts_figure({each.split: each.by_emotion for each in found}),
+            key="counts",
+            config={"displayModeBar": False},
+            alt="Faces per emotion in each split",
+        )
+    with right:
+        table: dict[str, list[Any]] = {"Emotion": [*(emotion.capitalize() for emotion in EMOTIONS), "All"]}
+        for each in found:
+            table[each.split.capitalize()] = [*each.by_emotion.values(), each.total]
+        st.dataframe(pd.DataFrame(table), hide_index=True, column_config=_whole(table), alt="Faces per emotion")
+    lines = [f"{each.split}: {data.label_set(each.labels).name}, from {each.source}" for each in found]
+    st.caption("Counted under: " + "; ".join(lines) + ".")
+
+
+def _table_ii() -> None:
+    """Faces per class as the paper prints them, beside what is in the data; errata are marked."""
+    st.subheader("Beside the paper's Table II")
+    dataset = state.one("Data set", list(TABLE_II), key="table", text=lambda name: DATASETS[name], what="data set")
+    dataset = dataset or "fer2013"
+    table = table_ii_rows(dataset)
+    st.dataframe(pd.DataFrame(table), hide_index=True, column_config=_whole(table), height="content", alt="Table II")
+    for each in ERRATA:
+        if each.where.startswith(f"Table II, {DATASETS[dataset]}"):
+            st.markdown(f"✗ **Erratum, {each.where}**: printed are {each.printed}; {each.found}.")
+    if dataset == "fer2013":
+        st.caption(f"Printed: {PAPER}. In the data: FER2013's original labels, all faces, nothing left out.")
+    else:
+        st.caption(f"Printed: {PAPER}. Not counted here: no copy of this data set was at hand.")
+
+
+def table_ii_rows(dataset: str) -> dict[str, list[Any]]:
+    """Columns of the table: emotion, then for each split as printed and, for FER2013, as in the data."""
+    columns: dict[str, list[Any]] = {"Emotion": [*(emotion.capitalize() for emotion in EMOTIONS), "All"]}
+    for split, printed in TABLE_II[dataset].items():
+        columns[f"{split.capitalize()}, printed"] = [*printed, sum(printed)]
+        if dataset == "fer2013":
+            found = FER2013_COUNTS[split]
+            columns[f"{split.capitalize()}, in the data"] = [*found, sum(found)]
+            wrong = ["✗" if a != b else "" for a, b in zip(printed, found, strict=True)]
+            if any(wrong):
+                columns[f"{split.capitalize()}, erratum"] = [*wrong, ""]
+    return columns
+
+
+def _audit(run: Run | None) -> None:
+    """What audit.json says, in words and numbers."""
+    if run is None or not run.audit:
+        st.info(
+            "There is no audit here: a run writes one before its first epoch; `python -m training audit --data PATH` "
+            "shows it without training.",
+            icon=":material/fact_check:",
+        )
+        return
+    st.caption(
+        f"From audit.json of `{run.id}`: the whole data set under its original labels, before anything is left out."
+    )
+    st.dataframe(
+        pd.DataFrame(audit_rows(run.audit), columns=["Found", "How many", "What it means"]),
+        hide_index=True,
+        height="content",
+    )
+    if run.audit.get("near_copies") is None:
+        st.caption("Near copies were not counted when this run was audited.")
+    settings = run.config.get("dataset")
+    left_out = settings.get("leave_out_leaked") if isinstance(settings, dict) else None
+    if left_out is not None:
+        word = "left out" if left_out else "kept"
+        st.markdown(f"This run **{word}** the training images that have an identical copy in validation or test.")
+    _without_leaks(run)
+    if digest := run.audit.get("sha256"):
+        st.caption(f"SHA-256 over ids, pixels and labels: `{digest}`")
+
+
+def audit_rows(audit: dict[str, Any]) -> list[tuple[str, int, str]]:
+    """The counts of an audit as (what, how many, what it means); what an older one lacks is left out."""
+    rows = [(f"images in {split}", n, "") for split, n in _numbers(audit.get("images")).items()]
+    for name, words, meaning in _AUDIT:
+        if isinstance(n := audit.get(name), int):
+            rows.append((words, n, meaning))
+    leaks = _numbers(audit.get("leaks"))
+    rows += [(name, n, _LEAK if "train images" not in name else _LEFT_OUT) for name, n in leaks.items()]
+    if isinstance(near := audit.get("near_copies"), dict):
+        for name, words in (
+            ("pairs", "pairs of near copies"),
+            ("pairs_with_conflicting_labels", "pairs of near copies with conflicting labels"),
+        ):
+            if isinstance(n := near.get(name), int):
+                rows.append((words, n, _NEAR))
+        rows += [(name, n, _NEAR) for name, n in _numbers(near.get("leaks")).items()]
+    return rows
+
+
+_AUDIT = (
+    ("identical_groups", "groups of identical images", "pixel for pixel the same picture, more than once"),
+    ("surplus_copies", "surplus copies", "images that another one repeats"),
+    ("groups_across_splits", "groups across splits", "copies on both sides of a split"),
+    ("groups_with_conflicting_labels", "groups with conflicting labels", "one picture, several labels: one is wrong"),
+    ("blank_images", "blank images", "nothing can be seen on them"),
+)
+_LEAK = "a model may know them by heart"
+_LEFT_OUT = "left out of training unless a run says otherwise"
+_NEAR = "the same picture, cut or compressed differently"
+
+
+def _without_leaks(run: Run) -> None:
+    """How much the copies matter: accuracy with and without them."""
+    rows = [
+        {
+            "Labels": data.label_set(each.labels).name,
+            "Split": each.split,
+            "All faces, %": 100 * each.accuracy,
+            "n": each.n,
+            "Without leaked copies, %": 100 * each.without_leaks.accuracy,
+            "n without": each.without_leaks.n,
+        }
+        for each in data.scores(run)
+        if each.without_leaks is not None
+    ]
+    if rows:
+        percent = st.column_config.NumberColumn(format="%.1f")
+        columns = {"All faces, %": percent, "Without leaked copies, %": percent}
+        st.markdown("**Accuracy with and without the faces that have a copy in train**")
+        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns)
+
+
+def _whole(names: Iterable[str]) -> dict[str, Any]:
+    """Columns of whole numbers with separators; the first holds words, and errata are marks."""
+    named = [name for name in list(names)[1:] if not name.endswith("erratum")]
+    return {name: st.column_config.NumberColumn(format="localized") for name in named}
+
+
+def _numbers(values: Any) -> dict[str, int]:
+    return {name: n for name, n in values.items() if isinstance(n, int)} if isinstance(values, dict) else {}

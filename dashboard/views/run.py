@@ -1,0 +1,280 @@
+"""One run: how it went, how sure it may be, where it errs, and how to do it again."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import data, state
+from dashboard.charts_run import curves_figure, reliability_figure
+from dashboard.choices import choose_run, choose_scored, no_runs, show_problem
+from dashboard.data import Calibrated, Run
+from dashboard.faces import show_faces
+from dashboard.pictures import Pictures
+from dashboard.samples import hardest, most_confident_mistakes
+from dashboard.telling import best_epoch, command_of, duration, flat, reliability_bins, thousands, times, why_chosen
+from resemotenet.errors import ResultsError
+
+_PARTS = ("Curves", "Calibration", "Mistakes", "Settings")
+_TAUGHT = {"ferplus": "FER+ votes"}
+_MISTAKES = {"confident": "Most confident", "hardest": "Hardest"}
+_MISTAKES_HELP = (
+    "Most confident: wrong answers that the model was surest of. Hardest: faces whose true emotion it thought least "
+    "likely. Look at them before blaming the model: some labels are wrong."
+)
+
+
+def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
+    st.title("Run")
+    run = choose_run(runs, "Run", key="run") if runs else None
+    if run is None:
+        no_runs("here")
+        return
+    show_problem(run)
+    if run.state == "newer":
+        return
+    _head(run)
+    _figures(run)
+    part = state.tab(_PARTS, key="part")
+    if part == "Curves":
+        _curves(run)
+    elif part == "Calibration":
+        _calibration(run)
+    elif part == "Mistakes":
+        _mistakes(run, pictures)
+    else:
+        _settings(run)
+
+
+def _head(run: Run) -> None:
+    """What it is and what it cost, as one row of figures."""
+    st.caption(f"`{run.id}`")
+    planned = "?" if run.epochs_planned is None else run.epochs_planned
+    shown = {
+        "Model": run.model if run.width in (None, 1) else f"{run.model} x{run.width:g}",
+        "Learned from": _learned_from(run),
+        "Epochs": f"{len(run.epochs)} of {planned}",
+        "Parameters": thousands(run.parameters),
+        "Multiply-adds a face": thousands(run.macs),
+        "Time": duration(run.seconds),
+        "Peak memory": "?" if run.peak_memory is None else f"{run.peak_memory / 2**30:.2f} GiB",
+        "Device": run.device,
+    }
+    cells = "".join(
+        f'<div><div class="name">{escape(name)}</div><div class="value">{escape(value)}</div></div>'
+        for name, value in shown.items()
+    )
+    st.html(f'{_HEAD_STYLE}<div class="run-head">{cells}</div>')
+
+
+def _learned_from(run: Run) -> str:
+    return run.dataset if run.taught == run.dataset else f"{run.dataset}, {_TAUGHT.get(run.taught, run.taught)}"
+
+
+def _figures(run: Run) -> None:
+    """Every score of the run, computed from its predictions."""
+    scores = data.scores(run)
+    if not scores:
+        return
+    order = {"test": 0, "validation": 1}
+    rows = [
+        {
+            "Labels": data.label_set(each.labels).name,
+            "Split": each.split,
+            "n": each.n,
+            "Accuracy, %": f"{100 * each.accuracy:.1f} ({100 * each.interval[0]:.1f} to {100 * each.interval[1]:.1f})",
+            "Macro recall, %": 100 * each.macro_recall,
+            "Macro F1, %": 100 * each.macro_f1,
+            "NLL": each.nll,
+            "ECE, %": 100 * each.ece,
+        }
+        for each in sorted(scores, key=lambda each: (each.labels != run.labels, each.labels, order.get(each.split, 2)))
+    ]
+    percent, nats = st.column_config.NumberColumn(format="%.1f"), st.column_config.NumberColumn(format="%.3f")
+    whole = st.column_config.NumberColumn(format="localized")
+    columns = {"n": whole, "Macro recall, %": percent, "Macro F1, %": percent, "NLL": nats, "ECE, %": percent}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns, alt="All scores of this run")
+    touched = f" Test was scored {times(run.touched)}." if run.touched else ""
+    st.caption(
+        f"Computed from the stored predictions; 95 % Wilson intervals, one seed. Protocol: {run.protocol}.{touched}"
+    )
+
+
+def _curves(run: Run) -> None:
+    lines = [line for line in run.epochs if isinstance(line.get("epoch"), int)]
+    if not lines:
+        if run.state in ("running", "unfinished"):
+            st.info("No epoch is done yet; the curves appear with the first one.", icon=":material/hourglass:")
+        else:
+            st.info("There are no curves: epochs.jsonl is missing or damaged.", icon=":material/show_chart:")
+        return
+    chosen = best_epoch(run)
+    st.markdown(why_chosen(run))
+    names = {name: data.label_set(name).name for line in lines for name in line.get("validation", {})}
+    shown = _shown_epochs(max(line["epoch"] for line in lines) + 1)
+    figure = curves_figure(lines, names, chosen=None if chosen is None else chosen[0], shown=shown)
+    if shown is not None and st.button("Show all epochs", icon=":material/zoom_out:"):
+        del st.query_params["epochs"]
+        st.rerun()
+    st.plotly_chart(
+        figure,
+        key="curves",
+        on_select=_zoom,
+        selection_mode="box",
+        config={"displayModeBar": False},
+        alt="Validation accuracy, loss and learning rate by epoch",
+    )
+    line = "best epoch so far" if run.state == "running" else "chosen epoch"
+    st.caption(
+        f"The dotted line is the {line}. Validation faces are never augmented. Drag across the chart to look at some "
+        "epochs only; new epochs do not change that."
+    )
+
+
+def _zoom() -> None:
+    """Epochs that were dragged over go into the address."""
+    boxes = st.session_state["curves"]["selection"]["box"]
+    if boxes and len(ends := boxes[-1].get("x", ())) == 2:
+        first, last = sorted((max(1, round(ends[0])), max(1, round(ends[1]))))
+        st.query_params["epochs"] = f"{first}-{max(last, first + 1)}"
+
+
+def _shown_epochs(last: int) -> tuple[int, int] | None:
+    """The epochs that the address names, "5-20"; None for all of ``last``."""
+    words = st.query_params.get("epochs", "").split("-")
+    if len(words) != 2 or not all(word.isdecimal() for word in words):
+        return None
+    first, end = int(words[0]), int(words[1])
+    return (first, end) if 1 <= first < end and first < last else None
+
+
+def _calibration(run: Run) -> None:
+    if (chosen := _scored(run)) is None:
+        return
+    try:
+        found = data.calibrated(run, *chosen)
+    except ResultsError as error:
+        st.warning(str(error), icon=":material/warning:")
+        return
+    st.markdown(_how_fitted(found, *chosen))
+    if run.temperature is not None:
+        st.caption(
+            f"This model was released with a temperature of its own, {run.temperature:g}, which is in the stored "
+            "probabilities already: before is as released."
+        )
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        figure = reliability_figure(reliability_bins(found, after=False), reliability_bins(found, after=True))
+        st.plotly_chart(figure, key="reliability", config={"displaylogo": False}, alt="Reliability before and after")
+    with right:
+        ece, nll = found.ece, found.nll
+        table = pd.DataFrame(
+            {
+                "": ["Before", "After"],
+                "ECE, %": [100 * value for value in ece],
+                "NLL": list(nll),
+            }
+        )
+        formats = {"ECE, %": "%.2f", "NLL": "%.4f"}
+        columns = {name: st.column_config.NumberColumn(format=each) for name, each in formats.items()}
+        st.dataframe(table, hide_index=True, column_config=columns)
+        st.caption(
+            "ECE: how far confidence and accuracy lie apart, averaged over the faces of 15 bins of equal width. "
+            "Above the dotted line the model is more often right than it is sure, below less often. Bars are 95 % "
+            "Wilson intervals. Temperature scaling changes no answer, only how sure it is."
+        )
+
+
+def _how_fitted(found: Calibrated, labels: str, split: str) -> str:
+    name = data.label_set(labels).name
+    way = "sharpens" if found.temperature < 1 else "softens"
+    temperature = f"Temperature **{found.temperature:.3f}** ({way} the answers)"
+    if found.fitted_on == "validation":
+        return (
+            f"{temperature}, fitted on validation under {name}, shown on **{split}** (n = {len(found.before.ids):,})."
+        )
+    return (
+        f"{temperature} on average. There is no other split to show it on, so it is fitted and shown on **{split}** in "
+        f"five folds under {name}: every face is shown with the temperature that the other four fifths gave "
+        f"(n = {len(found.before.ids):,})."
+    )
+
+
+def _mistakes(run: Run, pictures: Pictures | None) -> None:
+    if (chosen := _scored(run)) is None:
+        return
+    bar = st.container(horizontal=True)
+    with bar:
+        kind = state.one(
+            "Mistakes",
+            list(_MISTAKES),
+            key="mistakes",
+            text=lambda name: _MISTAKES[name],
+            kind="buttons",
+            help=_MISTAKES_HELP,
+        )
+    try:
+        found = data.predictions(run, *chosen)
+    except ResultsError as error:
+        st.warning(str(error), icon=":material/warning:")
+        return
+    rows = hardest(found) if kind == "hardest" else most_confident_mistakes(found)
+    st.markdown(f"**{len(rows):,}** of {len(found.ids):,} faces read wrong")
+    if len(rows):
+        show_faces(found, rows, run, chosen, pictures, key=f"{run.id} {chosen} {kind}", bar=bar)
+
+
+def _scored(run: Run) -> tuple[str, str] | None:
+    scored = [(each.labels, each.split) for each in data.scores(run)]
+    if not scored:
+        st.info("There are no predictions yet: they are written when the run ends.", icon=":material/hourglass:")
+        return None
+    return choose_scored(scored, run.labels)
+
+
+def _settings(run: Run) -> None:
+    st.markdown("**Do it again**")
+    if (command := command_of(run)) is None:
+        st.caption("This run does not say which command began it.")
+    else:
+        st.code(command, language="bash", wrap_lines=True)
+        if run.dirty:
+            st.warning(
+                "Files differed from that commit when this was trained, so the commit alone does not give the code.",
+                icon=":material/warning:",
+            )
+        if run.commit is None:
+            st.caption("It was not trained from a git checkout, so the version of the code is not known.")
+    for column, title, values in zip(
+        st.columns(2, gap="medium"),
+        ("Settings, defaults included", "Environment"),
+        (
+            run.config,
+            {name: value for name, value in run.environment.items() if name not in ("resumptions", "command")},
+        ),
+        strict=True,
+    ):
+        with column:
+            st.markdown(f"**{title}**")
+            _flat_table(values)
+    resumptions = run.environment.get("resumptions")
+    if isinstance(resumptions, list) and resumptions:
+        with st.expander(f"Resumed {times(len(resumptions))}"):
+            st.json(resumptions)
+
+
+def _flat_table(values: dict[str, Any]) -> None:
+    if not values:
+        st.caption("Not noted.")
+        return
+    table = pd.DataFrame(flat(values).items(), columns=["Name", "Value"])
+    st.dataframe(table, hide_index=True, height="content")
+
+
+_HEAD_STYLE = """<style>
+.run-head {display:grid; grid-template-columns:repeat(auto-fit,minmax(125px,1fr)); gap:6px 18px}
+.run-head .name {font-size:12px; opacity:.65}
+.run-head .value {font-size:16px; line-height:1.3; font-variant-numeric:tabular-nums; overflow-wrap:anywhere}
+</style>"""

@@ -1,0 +1,48 @@
+"""``python -m demo.space OUT``: put a Space together, and with ``--push owner/name`` upload it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from resemotenet.errors import ResEmoteNetError
+
+from .assemble import assemble, pin
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Assemble, perhaps upload; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.revision and not options.model:
+        parser.error("--revision needs --model owner/name: the bundled weights have no revisions")
+    try:
+        model = pin(options.model, options.revision) if options.model else None
+        out = assemble(options.out, model)
+        weights = "the bundled weights" if model is None else f"the weights of {model.name} at {model.revision}"
+        print(f"{out}: a Space with {weights}")
+        if options.push:
+            from resemotenet.hub import upload_space
+
+            done = upload_space(out, options.push, private=options.private)
+            print(f"{done.url}: uploaded")
+    except (ResEmoteNetError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m demo.space", description="Put together the files of a Hugging Face Space that serves the page."
+    )
+    parser.add_argument("out", type=Path, metavar="OUT", help="the folder to write; one written before is replaced")
+    parser.add_argument("--model", metavar="NAME", help="weights: owner/name (default: the bundled ones travel along)")
+    parser.add_argument("--revision", help="branch, tag or commit of owner/name; its commit is pinned")
+    parser.add_argument("--push", metavar="SPACE", help="upload to the Space owner/name; it is made if there is none")
+    parser.add_argument("--private", action="store_true", help="where the Space is made now, make it private")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""Faces that stay in their files until they are read."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..emotions import EMOTIONS
+from ..errors import DatasetFormatError, ImageError
+from .base import FaceSet, count_emotions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL import Image
+
+_NAMED = 5
+"""So many broken pictures an error names; it counts them all."""
+
+
+@dataclass(frozen=True)
+class FaceFiles:
+    """Faces of one split, one row each; ``read`` opens the files of the rows it is asked for and keeps nothing.
+
+    Pickles small enough to be handed to worker processes.
+
+    Attributes:
+        name: the label definition, as in ``FaceSet``.
+        split: "train", "validation" or "test".
+        root: what ``files`` are relative to.
+        files: (N,) str with forward slashes.
+        targets: (N,) int64 into the canonical emotions.
+        ids: (N,) str, unique within the data set.
+        groups: (N,) str: what must not straddle splits: the source picture, the subject, or the face's own id.
+        boxes: (N, 4) int64: left, top, right, bottom edge in px of the upright picture; None: the whole picture.
+    """
+
+    name: str
+    split: str
+    root: Path
+    files: "NDArray[np.str_]"
+    targets: "NDArray[np.int64]"
+    ids: "NDArray[np.str_]"
+    groups: "NDArray[np.str_]"
+    boxes: "NDArray[np.int64] | None" = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def distribution(self) -> "NDArray[np.float32]":
+        """(N, 7), one-hot."""
+        return np.eye(len(EMOTIONS), dtype=np.float32)[self.targets]
+
+    def where(self, keep: "NDArray[np.bool_]") -> "FaceFiles":
+        """The faces for which ``keep`` (N,) is true."""
+        return replace(
+            self,
+            files=self.files[keep],
+            targets=self.targets[keep],
+            ids=self.ids[keep],
+            groups=self.groups[keep],
+            boxes=None if self.boxes is None else self.boxes[keep],
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Faces per emotion."""
+        return count_emotions(self.targets)
+
+    def crop(self, row: int) -> "Image.Image":
+        """One face as it lies in its file: PIL, mode RGB, of any size. What ``EmotionPredictor.classify`` takes.
+
+        Raises:
+            DatasetFormatError: the picture cannot be read, or the box lies outside of it; names file and id.
+        """
+        from ..images import read_image
+
+        place = f"{self.root / self.files[row]} (id {self.ids[row]})"
+        try:
+            picture = read_image(self.root / self.files[row], name=place)
+        except ImageError as error:
+            raise DatasetFormatError(str(error)) from error
+        if self.boxes is None:
+            return picture
+        left, top, right, bottom = (int(edge) for edge in self.boxes[row])
+        inside = (max(left, 0), max(top, 0), min(right, picture.width), min(bottom, picture.height))
+        if inside[0] >= inside[2] or inside[1] >= inside[3]:
+            raise DatasetFormatError(
+                f"{place}: the face's box, left {left}, top {top}, right {right}, bottom {bottom}, holds no pixel of "
+                f"the picture, which is {picture.width}x{picture.height}"
+            )
+        return picture.crop(inside)
+
+    def read(self, rows: "NDArray[np.int64]", size: int) -> "NDArray[np.uint8]":
+        """See ``FaceSource.read``. By the evaluation transform itself, so at most half a grey level from what the
+        predictor makes of the same crop; not rounded would take four times the memory."""
+        from ..preprocessing import Preprocess
+
+        look = Preprocess(size=size).look
+        images = np.empty((len(rows), 1, size, size), np.uint8)
+        for place, row in enumerate(rows):
+            images[place, 0] = np.asarray(look(self.crop(int(row))))
+        return images
+
+    def into_memory(self, size: int, *, skip_broken: bool = False) -> tuple[FaceSet, tuple[str, ...]]:
+        """Read every face, with a progress bar where there is a terminal.
+
+        Args:
+            size: side of the images kept.
+            skip_broken: leave out pictures that cannot be read, instead of stopping.
+
+        Returns:
+            The faces, and a sentence for each that was left out.
+
+        Raises:
+            DatasetFormatError: pictures cannot be read; counts all, names the first. Or none can be.
+        """
+        from tqdm.auto import tqdm
+
+        images = np.empty((len(self), 1, size, size), np.uint8)
+        whole, broken = np.ones(len(self), bool), []
+        for row in tqdm(range(len(self)), desc=f"{self.name} {self.split}", unit="face", disable=None, leave=False):
+            try:
+                images[row] = self.read(np.array([row]), size)[0]
+            except DatasetFormatError as error:
+                whole[row] = False
+                broken.append(str(error))
+        if broken and (not skip_broken or not whole.any()):
+            raise DatasetFormatError(broken_in_words(broken, len(self)))
+        kept = self.where(whole) if broken else self
+        faces = FaceSet(self.name, self.split, images[whole], kept.targets, kept.distribution, kept.ids)
+        return faces, tuple(broken)
+
+
+def broken_in_words(broken: list[str], of: int) -> str:
+    """How many of ``of`` pictures cannot be used, and the first of them."""
+    more = f"; and {len(broken) - _NAMED:,} more" if len(broken) > _NAMED else ""
+    return (
+        f"{len(broken):,} of {of:,} pictures cannot be used: {'; '.join(broken[:_NAMED])}{more}. Copy them again, or "
+        "leave them out with --skip-broken (train: --dataset.skip-broken)"
+    )

@@ -1,0 +1,246 @@
+"""All that is known of a model: read from its results folder or model folder, and checked against each other.
+
+Figures are computed again from the stored predictions; where they are not those of result.json, nothing is published.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..checkpoint import WEIGHTS_FILE, LoadedModel, load_model
+from ..emotions import EMOTIONS
+from ..errors import CheckpointNotFoundError, PublicationError
+from ..metrics import confusion, per_class, reliability, summary
+from ..results import SCHEMA, Predictions, ResultsFolder, read_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# Labels, split, figures as in result.json, whether the labels are the run's own.
+_Entry = tuple[str, str, dict[str, Any], bool]
+
+_FIGURES = ("n", "accuracy", "interval", "macro_recall", "macro_f1", "nll", "ece", "views", "without_leaks")
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How good a model is on one split under one label definition.
+
+    Attributes:
+        figures: n, accuracy, interval, macro_recall, macro_f1, nll, ece; perhaps views, without_leaks, touched,
+            protocol. Fractions.
+        predictions: what they were computed from, where that is at hand.
+        primary: under the definition that the run was chosen by.
+    """
+
+    dataset: str
+    labels: str
+    split: str
+    figures: dict[str, Any]
+    predictions: Predictions | None = None
+    primary: bool = True
+
+    def confusion(self) -> "NDArray[np.int64]":
+        """(7, 7) counts, rows are the truth, both in canonical order; only with predictions."""
+        assert self.predictions is not None
+        return confusion(self.predictions.probabilities.argmax(axis=1), self.predictions.targets)
+
+    def per_class(self) -> dict[str, dict[str, float | int | None]]:
+        """Precision, recall, F1 and support of each emotion; only with predictions."""
+        assert self.predictions is not None
+        return per_class(self.predictions.probabilities.argmax(axis=1), self.predictions.targets)
+
+    def mean_confidence(self) -> float:
+        """Mean of the largest probability; only with predictions."""
+        assert self.predictions is not None
+        return float(self.predictions.probabilities.max(axis=1).mean(dtype="float64"))
+
+    def reliability(self) -> list[dict[str, Any]]:
+        """The bins of the reliability diagram; only with predictions."""
+        assert self.predictions is not None
+        return reliability(self.predictions.probabilities, self.predictions.targets)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFacts:
+    """A model and what is known of it; of a bare model folder most is empty.
+
+    Attributes:
+        evaluations: the one that counts most first: test before validation, the run's own labels before others.
+        elsewhere: on other data sets.
+        remarks: sentences that forbid publishing.
+        epochs_done: how many epochs the run has done, None where there is no run.
+    """
+
+    model: LoadedModel
+    evaluations: tuple[Evaluation, ...] = ()
+    elsewhere: tuple[Evaluation, ...] = ()
+    remarks: tuple[str, ...] = ()
+    run: str | None = None
+    epochs_done: int | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    audit: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.model.module.parameters())
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.result)
+
+
+def gather(folder: str | Path) -> ModelFacts:
+    """Read a results folder or a model folder, load the model, check what can be checked.
+
+    Raises:
+        PublicationError: it is neither, or its parts contradict each other.
+        CheckpointError, ResultsError: a part cannot be read.
+    """
+    folder = Path(folder).expanduser().resolve()
+    if ResultsFolder(folder).environment.is_file():
+        return _gather_run(ResultsFolder(folder))
+    if (folder / WEIGHTS_FILE).is_file() or not folder.is_dir():
+        return _gather_model(load_model(folder))
+    raise PublicationError(
+        f"{folder} is neither a results folder (it has no environment.json) nor a model folder (it has no "
+        f"{WEIGHTS_FILE}); there is nothing to publish"
+    )
+
+
+def measured_facts(result: dict[str, Any], dataset: str) -> tuple[dict[str, Any], ...]:
+    """What a result says, as the facts that a model's config.json states."""
+    return tuple(
+        {
+            "dataset": dataset,
+            "labels": labels,
+            "split": split,
+            "protocol": result["protocol"],
+            **{name: entry[name] for name in _FIGURES if name in entry},
+        }
+        for labels, split, entry, _ in _own_entries(result)
+    )
+
+
+def _gather_model(model: LoadedModel) -> ModelFacts:
+    facts = model.info.measured
+    for fact in facts:
+        if missing := {"dataset", "labels", "split", "n", "accuracy"} - set(fact):
+            raise PublicationError(f"a measured fact in config.json does not say {sorted(missing)}: {fact}")
+    first = facts[0]["labels"] if facts else None
+    evaluations = [Evaluation(f["dataset"], f["labels"], f["split"], f, primary=f["labels"] == first) for f in facts]
+    dirty = ("The code had changes that are in no commit.",) if model.info.training.get("dirty") else ()
+    return ModelFacts(model, _ordered(evaluations), remarks=dirty, run=model.info.training.get("run"))
+
+
+def _gather_run(folder: ResultsFolder) -> ModelFacts:
+    try:
+        model = load_model(folder.model)
+    except CheckpointNotFoundError as error:
+        raise PublicationError(
+            f"{folder.path} has no {folder.model.name}/, so there are no weights to publish: either no epoch was "
+            "finished, or only the small files of the run were kept here"
+        ) from error
+    config, environment = read_json(folder.config), read_json(folder.environment)
+    result = read_json(folder.result) if folder.is_finished else {}
+    if result.get("schema", SCHEMA) > SCHEMA:
+        raise PublicationError(f"{folder.result} is of schema {result['schema']}, this version reads up to {SCHEMA}")
+    epochs = len(folder.read_epochs())
+    read = partial(_checked, folder, result.get("protocol", ""), model.info.views)
+    return ModelFacts(
+        model,
+        _ordered([read(entry, dataset=config["dataset"]["name"]) for entry in _own_entries(result)]),
+        elsewhere=_ordered([read(entry) for entry in _entries(result.get("elsewhere", {}))]),
+        remarks=tuple(_remarks(config, environment, bool(result), epochs)),
+        run=result.get("run", folder.path.name),
+        epochs_done=epochs,
+        config=config,
+        environment=environment,
+        audit=read_json(folder.audit) if folder.audit.is_file() else {},
+        result=result,
+    )
+
+
+def _remarks(config: dict[str, Any], environment: dict[str, Any], finished: bool, epochs: int) -> Iterator[str]:
+    if not finished:
+        yield f"The run is not finished: {epochs} of {config['optimization']['epochs']} epochs are done."
+    starts = [environment, *environment.get("resumptions", [])]
+    if any(start.get("dirty") for start in starts):
+        yield f"The code had changes that are not in its commit, {environment['commit']}."
+    if (limit := config["dataset"].get("limit")) is not None:
+        yield f"A rehearsal: only the first {limit:,} faces of each split were used."
+
+
+def _own_entries(result: dict[str, Any]) -> Iterator[_Entry]:
+    """Everything in result.json about the run's own data."""
+    for split, entry in result.get("splits", {}).items():
+        yield entry["labels"], split, entry, True
+    yield from _entries(result.get("also", {}))
+
+
+def _entries(figures: dict[str, Any]) -> Iterator[_Entry]:
+    """What is kept by label definition, then by split; an evaluation that broke off left no figures."""
+    for labels, splits in figures.items():
+        yield from ((labels, split, entry, False) for split, entry in splits.items() if "accuracy" in entry)
+
+
+def _dataset_of(labels: str) -> str:
+    """The data set that a label definition belongs to."""
+    return "fer2013" if labels.startswith("ferplus") else "ckplus" if labels.startswith("ckplus") else labels
+
+
+def _checked(folder: ResultsFolder, protocol: str, views: str, entry: _Entry, dataset: str | None = None) -> Evaluation:
+    """One entry of result.json with its predictions, once they agree."""
+    labels, split, said, primary = entry
+    path = folder.predictions(labels, split)
+    predictions = Predictions.load(path)
+    found = summary(predictions.probabilities, predictions.targets)
+    if predictions.leaked is not None and "without_leaks" in said:
+        found["without_leaks"] = _accuracy_of(predictions, ~predictions.leaked)
+    _check_equal(said, found, f"{labels}, {split}", path)
+    if said.get("views", views) != views:
+        raise PublicationError(
+            f"{folder.result} was measured with views {said['views']!r}, but the model now has {views!r}; evaluate it "
+            "again"
+        )
+    return Evaluation(
+        dataset or _dataset_of(labels), labels, split, {"protocol": protocol, **said}, predictions, primary
+    )
+
+
+def _accuracy_of(predictions: Predictions, rows: "NDArray[np.bool_]") -> dict[str, Any]:
+    hits = predictions.probabilities[rows].argmax(axis=1) == predictions.targets[rows]
+    return {"n": int(rows.sum()), "accuracy": float(hits.mean())}
+
+
+def _check_equal(said: dict[str, Any], found: dict[str, Any], where: str, path: Path) -> None:
+    """Every figure of result.json must be what the predictions give."""
+    for name, value in found.items():
+        claimed = said.get(name)
+        if isinstance(value, dict):
+            _check_equal(claimed or {}, value, f"{where}, {name}", path)
+            continue
+        pairs = zip(value, claimed or (), strict=False) if isinstance(value, list) else [(value, claimed)]
+        same = all(b is not None and math.isclose(a, b, rel_tol=1e-6) for a, b in pairs)
+        if not same or (isinstance(value, list) and len(value) != len(claimed or ())):
+            raise PublicationError(
+                f"result.json says {name} = {claimed} ({where}), but its predictions in {path} give {value}; one of "
+                "them was changed. Evaluate the run again"
+            )
+
+
+def _ordered(evaluations: list[Evaluation]) -> tuple[Evaluation, ...]:
+    splits = ("test", "validation")
+    place = {split: number for number, split in enumerate(splits)}
+    return tuple(sorted(evaluations, key=lambda each: (place.get(each.split, len(splits)), not each.primary)))
+
+
+def canonical_order(labels: tuple[str, ...]) -> list[str]:
+    """A model's labels for people: the known emotions in canonical order, then others."""
+    return [*(name for name in EMOTIONS if name in labels), *(name for name in labels if name not in EMOTIONS)]

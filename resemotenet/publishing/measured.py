@@ -1,0 +1,205 @@
+"""The part of a model card that says how good the model is: every figure with what it was measured on."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ..claims import DATASETS
+from ..emotions import EMOTIONS
+from .facts import Evaluation, ModelFacts
+from .metadata import split_name
+from .texts import AGREEMENT, LABELS
+
+
+def share(value: float | None, digits: int = 2) -> str:
+    """A fraction in percent, without the sign; a dash where there is none."""
+    return "-" if value is None else f"{100 * value:.{digits}f}"
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:
+    """A Markdown table; the first ``words`` columns hold words, the others numbers, which are set to the right."""
+    marks = ["---" if column < words else "---:" for column in range(len(titles))]
+    head = [f"| {' | '.join(titles)} |", f"| {' | '.join(marks)} |"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def measured(facts: ModelFacts) -> str:
+    """The section without its title."""
+    if not facts.evaluations:
+        return "Not measured: this repository holds no figures, so none are claimed. Whoever has the data can measure."
+    first = facts.evaluations[0]
+    parts = [_protocol(facts, first), _table(facts.evaluations), _definitions(facts.evaluations)]
+    if first.predictions is not None:
+        parts += [_by_emotion(facts, first), _calibration(facts, first)]
+    else:
+        parts.append(
+            "Per-class recall is not known here: these are the figures that `config.json` states, without the run."
+        )
+    return "\n\n".join(filter(None, [*parts, _leaks(facts, first), _elsewhere(facts.elsewhere)]))
+
+
+def _protocol(facts: ModelFacts, first: Evaluation) -> str:
+    said = [f"Protocol: {first.figures.get('protocol', 'not stated')}."]
+    if chosen := facts.result.get("chosen"):
+        said.append(f"Epoch {chosen['epoch']}, counted from 0, was chosen by {chosen['by']}.")
+    if facts.result:
+        said.append(_touches(facts.result))
+    seed = facts.config.get("seed", facts.model.info.training.get("seed"))
+    if seed is not None:
+        said.append(f"One seed ({seed}).")
+    views = first.figures.get("views", facts.model.info.views)
+    looked = "looked at once" if views == "none" else "read together with its mirror image"
+    said.append(f"Face crops as the data set gives them, no detector, each {looked}.")
+    said.append("Brackets: 95 % Wilson interval, which speaks of sampling n such faces, not of other seeds or cameras.")
+    return " ".join(said)
+
+
+def _touches(result: dict[str, Any]) -> str:
+    touched = result.get("splits", {}).get("test", {}).get("touched", result.get("test_touched", 0))
+    if touched > 1:
+        return f"Test was touched {touched} times, so what was settled after the first look may have seen it."
+    return "Test was touched once." if touched else "Test was not touched."
+
+
+def _table(evaluations: tuple[Evaluation, ...]) -> str:
+    titles = ["labels", "split", "n", "accuracy %", "macro recall %", "macro F1 %", "NLL", "ECE"]
+    leaks = any("without_leaks" in each.figures for each in evaluations)
+    titles += ["without leaks %"] if leaks else []
+    return table(titles, [_row(each, leaks) for each in evaluations], words=2)
+
+
+def _row(each: Evaluation, leaks: bool) -> list[str]:
+    figures = each.figures
+    accuracy = f"**{share(figures['accuracy'])}**" if each.primary else share(figures["accuracy"])
+    if "interval" in figures:
+        low, high = figures["interval"]
+        # A no-break space: a narrow column is to break before the bracket, not in it.
+        accuracy += f" [{share(low, 1)},\u00a0{share(high, 1)}]"
+    row = [label_name(each.labels), split_name(each.dataset, each.split), f"{figures['n']:,}", accuracy]
+    row += [share(figures.get("macro_recall"), 1), share(figures.get("macro_f1"), 1)]
+    row += [_number(figures.get("nll"), 3), _number(figures.get("ece"), 3)]
+    if leaks:
+        clean = figures.get("without_leaks")
+        row.append(f"{share(clean['accuracy'])} of\u00a0{clean['n']:,}" if clean else "-")
+    return row
+
+
+def dataset_name(dataset: str) -> str:
+    """A data set for people."""
+    return {**DATASETS, "synthetic": "the drawn faces"}.get(dataset, dataset)
+
+
+def label_name(labels: str) -> str:
+    """A label definition for people."""
+    return LABELS[labels][0] if labels in LABELS else labels
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _definitions(evaluations: tuple[Evaluation, ...]) -> str:
+    used = dict.fromkeys(each.labels for each in evaluations)
+    lines = [f"- {LABELS[key][0]} (`{key}`): {LABELS[key][1]}." for key in used if key in LABELS]
+    text = "What counts as right:\n\n" + "\n".join(lines) if lines else ""
+    return f"{text}\n\n{AGREEMENT}" if any(each.dataset == "fer2013" for each in evaluations) else text
+
+
+def _by_emotion(facts: ModelFacts, first: Evaluation) -> str:
+    """A row an emotion: recall, precision and F1 under the run's labels, and the recall under others."""
+    others = [each for each in facts.evaluations[1:] if each.split == first.split]
+    titles = [
+        "emotion",
+        "n",
+        "recall %",
+        "precision %",
+        "F1 %",
+        *(f"recall %, {label_name(each.labels)}" for each in others),
+    ]
+    classes = first.per_class()
+    rows = []
+    for emotion in EMOTIONS:
+        own = classes[emotion]
+        row = [emotion, f"{own['support']:,}", *(share(own[key], 1) for key in ("recall", "precision", "f1"))]
+        for each in others:
+            other = each.per_class()[emotion]
+            row.append(f"{share(other['recall'], 1)} of {other['support']:,}")
+        rows.append(row)
+    rare = [f"{emotion} ({own['support']})" for emotion, own in classes.items() if (own["support"] or 0) < 100]
+    note = f" There are few faces of {', '.join(rare)}: those figures are rough." if rare else ""
+    return (
+        f"### By emotion\n\n{label_name(first.labels)}, {split_name(first.dataset, first.split)}, "
+        f"n = {first.figures['n']:,}.{note}\n\n{table(titles, rows)}\n\n"
+        "![Confusion matrix: rows are the labels, columns the answers](confusion.svg)\n\n"
+        "The counts, for every split and label definition, are in `confusion.json`."
+    )
+
+
+def _calibration(facts: ModelFacts, first: Evaluation) -> str:
+    confidence, accuracy = first.mean_confidence(), first.figures["accuracy"]
+    gap = confidence - accuracy
+    if abs(gap) < 0.02:
+        verdict = "on average about as sure as it is right"
+    else:
+        verdict = f"on average {'too sure' if gap > 0 else 'too modest'} by {share(abs(gap), 1)} points"
+    info = facts.model.info
+    bias = (
+        "none"
+        if info.logit_bias is None
+        else ", ".join(f"{label} {value:+.2f}" for label, value in zip(info.labels, info.logit_bias, strict=True))
+    )
+    text = (
+        f"### Calibration\n\nExpected calibration error {first.figures['ece']:.3f} (15 bins). The mean of the largest "
+        f"probability is {share(confidence, 1)} %, the accuracy {share(accuracy, 1)} %: {verdict}."
+    )
+    if facts.config.get("dataset", {}).get("labels") == "ferplus" and info.temperature == 1:
+        text += " It was taught shares of annotators, so its probabilities tell how people would be divided."
+    return (
+        f"{text} Part of `config.json` and of every answer: temperature {info.temperature:g}; operating point (logit "
+        f"bias) {bias}."
+    )
+
+
+def _leaks(facts: ModelFacts, first: Evaluation) -> str:
+    if not facts.audit:
+        return ""
+    lines = list(_counts(facts.audit))
+    if clean := first.figures.get("without_leaks"):
+        lines.append(
+            f"- {first.split.capitalize()} faces without those that have an identical copy in train: "
+            f"**{share(clean['accuracy'])} %** of {clean['n']:,} are read as labelled, with them "
+            f"{share(first.figures['accuracy'])} % of {first.figures['n']:,} ({label_name(first.labels)})."
+        )
+    left_out = facts.config["dataset"].get("leave_out_leaked")
+    lines.append(
+        "- Training images with an identical copy in validation or test were "
+        + ("left out of training." if left_out else "**not** left out of training.")
+    )
+    return "### Copies and leaks\n\nThe data was audited before training (`audit.json`):\n\n" + "\n".join(lines)
+
+
+def _elsewhere(evaluations: tuple[Evaluation, ...]) -> str:
+    if not evaluations:
+        return ""
+    rows = []
+    for each in evaluations:
+        figures, (low, high) = each.figures, each.figures["interval"]
+        accuracy = f"{share(figures['accuracy'])} [{share(low, 1)},\u00a0{share(high, 1)}]"
+        row = [dataset_name(each.dataset), label_name(each.labels), each.split, f"{figures['n']:,}", accuracy]
+        rows.append([*row, share(figures["macro_recall"], 1), f"{figures['ece']:.3f}", str(figures.get("broken", 0))])
+    titles = ["data set", "labels", "split", "n", "accuracy %", "macro recall %", "ECE", "pictures that cannot be read"]
+    return (
+        "### On other data sets\n\nNothing was chosen on these. Whether they share pictures with the training data was "
+        f"not looked at.\n\n{table(titles, rows, words=3)}"
+    )
+
+
+def _counts(audit: dict[str, Any]) -> Iterator[str]:
+    images, near = audit.get("images", {}), audit.get("near_copies") or {}
+    for counts in (audit.get("leaks", {}), near.get("leaks", {})):
+        for what, count in counts.items():
+            whole = images.get(what.split()[0])
+            told = what.replace("with a copy", "with an identical copy").capitalize()
+            yield f"- {told}: {count:,}" + (f" of {whole:,}." if whole else ".")
+    if not near:
+        why = ", for the images are all alike" if "near_copies" in audit else ""
+        yield f"- Near copies, cropped or compressed a little differently, were not counted{why}."

@@ -1,0 +1,134 @@
+"""What a push uploads: made from a results folder or a model folder, checked by loading it, without any network.
+
+    README.md            the model card
+    config.json          the model folder's, with what was measured
+    model.safetensors    the weights
+    result.json          the run's figures, as they are
+    confusion.json       what was taken for what: counts, for every split and label definition
+    confusion.svg        the same as a picture, for the split that counts most
+    training.json        the run's settings, versions and commit, without paths of the machine it ran on
+    audit.json           copies and leaks in the data
+
+Of a bare model folder the first three. Never uploaded: resume/, and predictions, which speak of single pictures.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE
+from ..emotions import EMOTIONS
+from ..errors import PublicationError
+from ..hub_files import CARD
+from ..model_info import ModelInfo
+from .card import model_card
+from .confusion_picture import confusion_svg
+from .facts import ModelFacts, gather, measured_facts
+from .measured import dataset_name, label_name
+
+CONFUSION_PICTURE = "confusion.svg"
+OF_A_RUN = ("result.json", "confusion.json", CONFUSION_PICTURE, "training.json", "audit.json")
+
+_PATHS = ("data", "results", "backbone")
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What would be uploaded: path in the repository -> a file here, or its content."""
+
+    files: dict[str, Path | bytes]
+
+    def content(self, name: str) -> bytes:
+        content = self.files[name]
+        return content if isinstance(content, bytes) else content.read_bytes()
+
+    @property
+    def card(self) -> str:
+        return self.content(CARD).decode()
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each file."""
+        return {
+            name: len(content) if isinstance(content, bytes) else content.stat().st_size
+            for name, content in self.files.items()
+        }
+
+
+def prepare(
+    folder: str | Path, repository: str, *, page: str, tag: str | None = None, force: bool = False
+) -> Publication:
+    """Everything that a push of ``folder`` uploads.
+
+    Args:
+        folder: a results folder or a model folder.
+        repository: "owner/name", for the card.
+        page: address of the repository, for the card's links.
+        tag: the name that this version will have, for the card.
+        force: publish also what should not be, an unfinished run or uncommitted code; the card then says so.
+
+    Raises:
+        PublicationError: it should not be published, or its parts contradict each other.
+        CheckpointError, ResultsError: a part cannot be read.
+    """
+    facts = gather(folder)
+    if facts.remarks and not force:
+        raise PublicationError(
+            f"{folder} is not published: {' '.join(facts.remarks)} --force does, and the card says so"
+        )
+    info = facts.model.info
+    if facts.result:
+        info = replace(info, measured=measured_facts(facts.result, facts.config["dataset"]["name"]))
+    files: dict[str, Path | bytes] = {
+        CARD: model_card(facts, repository, page=page, tag=tag).encode(),
+        CONFIG_FILE: _json(info.to_dict(), indent=2),
+        WEIGHTS_FILE: facts.model.folder / WEIGHTS_FILE,
+    }
+    if facts.result:
+        files["result.json"] = _json(facts.result)
+        files |= _confusion(facts)
+    if facts.config:
+        files["training.json"] = _json(_training(facts))
+    if facts.audit:
+        files["audit.json"] = _json(facts.audit)
+    publication = Publication(files)
+    # The weights were loaded with the folder's own config, which differs in what was measured only.
+    assert ModelInfo.from_dict(json.loads(publication.content(CONFIG_FILE))) == info
+    return publication
+
+
+def _confusion(facts: ModelFacts) -> dict[str, Path | bytes]:
+    first, tables = facts.evaluations[0], {}
+    for each in (*facts.evaluations, *facts.elsewhere):
+        tables[f"{each.labels}-{each.split}"] = {"n": each.figures["n"], "counts": each.confusion().tolist()}
+    told = {"labels": EMOTIONS, "rows": "label", "columns": "answer of the model", "tables": tables}
+    where = f"{dataset_name(first.dataset)} {first.split}, labels {label_name(first.labels)}"
+    title = f"{where}: n = {first.figures['n']:,}"
+    return {
+        "confusion.json": _json(told),
+        CONFUSION_PICTURE: confusion_svg(first.confusion(), EMOTIONS, title).encode(),
+    }
+
+
+def _training(facts: ModelFacts) -> dict[str, Any]:
+    kept = ("commit", "dirty", "seed", "device", "threads", "python", "versions")
+    environment = {name: facts.environment[name] for name in kept if name in facts.environment}
+    return {"run": facts.run, "config": _without_paths(facts.config), "environment": environment}
+
+
+def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
+    """Of a path its last part: the rest is about the machine."""
+    told: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            told[name] = _without_paths(value)
+        elif name in _PATHS and isinstance(value, str):
+            told[name] = PurePath(value).name
+        else:
+            told[name] = value
+    return told
+
+
+def _json(value: Any, indent: int = 1) -> bytes:
+    return (json.dumps(value, indent=indent, allow_nan=False) + "\n").encode()

@@ -1,0 +1,58 @@
+"""What model cards say that does not depend on a run: definitions, limits, law, sources."""
+
+LABELS = {
+    "ferplus-strict": ("FER+ strict", "one of the seven emotions has more than half of the ten FER+ votes"),
+    "ferplus-usual": (
+        "FER+ usual",
+        "single FER+ votes are dropped, then one of the seven has more than half of the rest",
+    ),
+    "ferplus-soft": ("FER+ most votes", "the emotion with the most FER+ votes, of at least five for the seven"),
+    "fer2013": ("FER2013 original", "the label that FER2013 came with"),
+    "synthetic": ("drawn", "the emotion that the program drew"),
+}
+
+DRAWN = "Faces drawn by a program, to try things out. **Nothing here says anything about people.**"
+
+TAUGHT = {
+    "ferplus": "Taught with the shares of the ten FER+ annotators' votes (Barsoum et al. 2016) instead of one label a "
+    "face.",
+    "fer2013": "Taught with FER2013's own labels.",
+    "synthetic": "",
+}
+
+AGREEMENT = (
+    "FER2013's own label agrees with the strict FER+ majority on 72.2 % of the test faces that have one (1,965 of "
+    "2,720): a reader who agreed perfectly with people would score 72 % there. Keep that in mind beside every figure "
+    "on FER2013's labels."
+)
+
+LIMITS = """\
+- It says what people would *call* the expression of a face, from one still, cropped picture. That is not what a person
+  feels, and not who they are.
+- Accuracy here is on given face crops of one data set. With other cameras, ages, poses and light expect less, by how
+  much is not known; behind a face detector the detector's mistakes are added.
+- How accuracy differs between groups of people was not measured (FER2013, for one, has no demographic labels), and it
+  should be expected to differ.
+- Seven words do not cover what faces show; the model always answers with one of them, also where none fits."""
+
+DRAWN_LIMITS = """\
+- It was trained on drawings. Its answers about people mean nothing.
+- It serves to try out training, loading and serving without data."""
+
+INTENDED = """\
+For research on expression recognition, for teaching, and for demonstrations with people who know and agree.
+
+Not for decisions about people: hiring, proctoring, policing, credit, insurance, lie detection, health. Not for watching
+people who do not know it."""
+
+LAW = """\
+In the European Union, Regulation (EU) 2024/1689 (AI Act) forbids systems that infer emotions of people at the workplace
+or in education, except for medical or safety reasons (Article 5(1)(f)). Other emotion recognition is listed as
+high-risk (Annex III, 1(c)), and the people exposed to it must be told (Article 50(3)). Who deploys this model has to
+see to that; this is a note, not legal advice."""
+
+SOURCES = {
+    "resemotenet": "Roy et al. 2024, [ResEmoteNet: Bridging Accuracy and Loss Reduction in Facial Emotion Recognition]"
+    "(https://doi.org/10.1109/LSP.2024.3521321); [released code](https://github.com/ArnabKumarRoy02/ResEmoteNet)",
+    "emonext": "El Boudouri and Bohi 2023, EmoNeXt: an Adapted ConvNeXt for Facial Emotion Recognition",
+}

@@ -1,0 +1,174 @@
+"""The ablations: each network beside C1 on the same faces, claims in columns of their own, and what differs."""
+
+from pathlib import Path
+
+import pytest
+
+from dashboard import data
+from dashboard.ablations import CONFIGURATIONS, against_c1, series_of
+from dashboard.settings import side_by_side
+from resemotenet.claims import ABLATIONS
+from resemotenet.metrics import mcnemar
+from resemotenet.results import Predictions, read_json, write_json
+from tests.dashboard import comparing, fake_runs
+from tests.dashboard.comparing import again, opened, rows, words
+from tests.dashboard.pages import figures
+
+C1, C2, C3 = "resemotenet", "resemotenet_c2", "resemotenet_c3"
+
+
+@pytest.mark.parametrize("part", ["C1 to C6", "What differs"])
+@pytest.mark.parametrize("state", comparing.STATES)
+def test_the_page_opens_whatever_the_folder_holds(results: Path, state: str, part: str):
+    comparing.STATES[state](results)
+    assert "Ablations" in words(opened("ablation", results, part=part))
+
+
+def test_without_runs_the_papers_table_stands_as_claims_beside_the_command(results: Path):
+    page = opened("ablation", results)
+    said = words(page)
+    assert "for name in resemotenet resemotenet_c2" in said
+    assert "--network.name $name" in said
+    assert "claims, on RAF-DB" in said
+    (table,) = page.table
+    assert list(table.value["Claimed on RAF-DB, %"]) == [f"{100 * each.accuracy:.2f}" for each in ABLATIONS]
+    assert not page.dataframe
+    (figure,) = figures(page)
+    assert [trace["name"] for trace in figure["data"]] == ["Claimed"]
+
+
+def test_the_configurations_are_those_of_the_paper():
+    assert {each.name: each.model for each in ABLATIONS} == CONFIGURATIONS
+
+
+def test_each_is_compared_with_c1_on_the_same_faces(results: Path):
+    folders = {model: fake_runs.write_run(results, model=model, skill=skill) for model, skill in ((C1, 1.1), (C2, 0.9))}
+    first, second = (Predictions.load(folders[model] / "predictions" / "fer2013-test.npz") for model in (C1, C2))
+    right = [said.probabilities.argmax(axis=1) == said.targets for said in (first, second)]
+    only_c1, only_c2 = int((right[0] & ~right[1]).sum()), int((~right[0] & right[1]).sum())
+
+    table = {row["Configuration"]: row for row in rows(opened("ablation", results))}
+    assert table["C1"]["Measured, %"] == pytest.approx(100 * right[0].mean())
+    assert table["C2"]["Measured, %"] == pytest.approx(100 * right[1].mean())
+    assert table["C2"]["Points"] == pytest.approx(100 * (only_c2 - only_c1) / 200)
+    assert table["C2"]["p"] == f"{mcnemar(only_c1, only_c2):.2g}"
+    low, high = (float(end) for end in table["C2"]["Paired 95 %"].strip("[]").split(","))
+    assert low < table["C2"]["Points"] < high
+    assert table["C2"]["Claimed, %"] == pytest.approx(94.18)
+    assert table["C2"]["Claimed points"] == pytest.approx(-0.58)
+    assert table["C2"]["Parameters, M"] == pytest.approx(2.269415)
+    assert table["C3"]["95 % interval"] == "not run"
+    assert table["C3"]["Claimed, %"] == pytest.approx(83.51)
+
+
+def test_the_figure_has_measurements_and_claims_side_by_side(results: Path):
+    for model, skill in ((C1, 1.4), (C2, 0.9)):
+        fake_runs.write_run(results, model=model, skill=skill)
+    page = opened("ablation", results)
+    (figure,) = figures(page)
+    measured, claimed = figure["data"]
+    assert (measured["name"], measured["xaxis"], measured["y"]) == ("Measured", "x", ["C2: without SE (256)"])
+    assert (claimed["name"], claimed["xaxis"], len(claimed["y"])) == ("Claimed", "x2", 5)
+    assert figure["layout"]["annotations"][0]["text"] == "Measured here"
+    assert "RAF-DB" in figure["layout"]["annotations"][1]["text"]
+
+
+def test_a_run_with_other_settings_is_no_member_of_a_series(results: Path):
+    fake_runs.write_run(results, model=C1)
+    fake_runs.write_run(results, model=C2)
+    fake_runs.write_run(results, model=C3, width=0.5)
+    first, second = series_of(data.scan([results]))
+    assert first.configurations == ["C1", "C2"]
+    assert second.configurations == ["C3"]
+    assert "0.5 wide" in second.name
+    table = {row["Configuration"]: row for row in rows(opened("ablation", results, series=second.key))}
+    assert table["C3"]["Paired 95 %"] == "there is no C1 of this seed to compare with"
+
+
+def test_seeds_are_compared_with_their_own_c1_and_shown_as_mean_and_deviation(results: Path):
+    for seed in (0, 1):
+        for model, skill in ((C1, 1.4), (C2, 0.9)):
+            fake_runs.write_run(results, model=model, skill=skill, seed=seed)
+    page = opened("ablation", results, seed="1")
+    (series,) = series_of(data.scan([results]))
+    found = against_c1(series, 1, "fer2013", "test")
+    assert [found[name].run.seed for name in ("C1", "C2")] == [1, 1]
+    table = {row["Configuration"]: row for row in rows(page)}
+    pair = found["C2"].pair
+    assert pair is not None
+    assert table["C2"]["Points"] == pytest.approx(100 * pair.difference)
+    assert table["C2"]["Over seeds"].endswith("(2)")
+    assert table["C3"]["Over seeds"] == ""
+
+
+def test_what_is_missing_can_be_run_with_the_same_command(results: Path):
+    path = fake_runs.write_run(results, model=C1)
+    environment = read_json(path / "environment.json")
+    start = ["python", "-m", "training", "train", "strong", "--data", "a.csv", "--network.width=0.25"]
+    environment["command"] = [*start, "--network.name", C1, "--results", "elsewhere"]
+    write_json(path / "environment.json", environment)
+    code = opened("ablation", results).code[-1].value
+    assert code.startswith("for name in resemotenet_c2 resemotenet_c3")
+    assert "train strong --network.width=0.25 --data PATH --network.name $name" in code
+
+
+def test_a_damaged_prediction_leaves_one_row_empty(results: Path):
+    fake_runs.write_run(results, model=C1)
+    path = fake_runs.write_run(results, model=C2)
+    (path / "predictions" / "fer2013-test.npz").write_bytes(b"PK no archive")
+    table = {row["Configuration"]: row for row in rows(opened("ablation", results, scored="fer2013-test"))}
+    assert table["C1"]["n"] == 200
+    assert table["C2"]["n"] != table["C2"]["n"]
+
+
+def test_other_faces_are_not_compared(results: Path):
+    fake_runs.write_run(results, model=C1)
+    path = fake_runs.write_run(results, model=C2) / "predictions" / "fer2013-test.npz"
+    said = Predictions.load(path)
+    Predictions(said.probabilities, (said.targets + 1) % 7, said.ids).save(path)
+    table = {row["Configuration"]: row for row in rows(opened("ablation", results))}
+    assert "disagree on what is right" in table["C2"]["Paired 95 %"]
+    assert table["C2"]["Points"] is None or table["C2"]["Points"] != table["C2"]["Points"]
+
+
+def test_a_link_to_a_series_that_is_gone_says_so(results: Path):
+    fake_runs.write_run(results, model=C1)
+    page = opened("ablation", results, series="00000000")
+    assert "series of runs that is not here" in words(page)
+    assert rows(page)[0]["n"] == 200
+
+
+def test_only_what_differs_is_shown(results: Path):
+    a = fake_runs.write_run(results, model=C1)
+    b = fake_runs.write_run(results, model=C2, width=0.5)
+    page = opened("ablation", results, part="What differs", runs=[a.name, b.name])
+    table = {row.pop("Setting"): list(row.values()) for row in rows(page)}
+    assert table["network.name"] == [C1, C2]
+    assert table["network.width"] == ["0.25", "0.5"]
+    assert "network.size" not in table
+    assert "dataset.limit" not in table
+    page.toggle(key="differing").set_value(False)
+    table = {row.pop("Setting"): list(row.values()) for row in rows(again(page))}
+    assert table["network.size"] == ["48", "48"]
+    assert table["dataset.limit"] == ["none", "none"]
+    assert page.query_params["differing"] == "off"
+
+
+def test_runs_of_other_versions_know_other_settings(results: Path):
+    a, b = fake_runs.write_run(results, seed=0), fake_runs.write_run(results, seed=1)
+    config = read_json(b / "config.json")
+    config["network"]["attention"] = True
+    write_json(b / "config.json", config)
+    runs = {run.id: run for run in data.scan([results])}
+    told = side_by_side([runs[a.name], runs[b.name]], only_differing=True)
+    assert told["network.attention"] == ["not set", "yes"]
+    assert told["seed"] == ["0", "1"]
+
+
+def test_running_and_stopped_runs_can_be_compared_too(results: Path):
+    a, b = fake_runs.write_running(results), fake_runs.write_unfinished(results, seed=3)
+    page = opened("ablation", results, part="What differs", runs=[a.name, b.name, "lost"])
+    assert "“lost”" in words(page)
+    table = {row.pop("Setting"): list(row.values()) for row in rows(page)}
+    assert table["state"] == ["running", "unfinished"]
+    assert table["seed"] == ["0", "3"]

@@ -1,0 +1,145 @@
+"""Figures hold the numbers they were given, in percent, and colours that everybody can tell from the page."""
+
+import itertools
+
+import pytest
+from PIL import ImageColor
+
+from dashboard import charts
+from resemotenet.emotions import COLORS, EMOTIONS
+
+WHITE, DARK = "#FFFFFF", "#12151C"
+
+
+def luminance(color: str) -> float:
+    def linear(value: int) -> float:
+        share = value / 255
+        return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = ImageColor.getrgb(color)[:3]
+    return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
+
+
+def contrast(a: str, b: str) -> float:
+    light, dark = sorted((luminance(a), luminance(b)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_every_model_has_a_look_of_its_own():
+    from resemotenet import list_models
+
+    assert set(list_models()) <= set(charts._MODELS)
+
+
+@pytest.mark.parametrize("name", [*charts._MODELS, "some_other_network"])
+def test_a_model_is_seen_on_light_and_dark(name: str):
+    assert contrast(charts.model_color(name), WHITE) >= 3
+    assert contrast(charts.model_color(name), DARK) >= 3
+
+
+def test_no_two_models_look_alike():
+    looks = {name: (charts.model_color(name), charts.model_symbol(name)) for name in charts._MODELS}
+    assert len(set(looks.values())) == len(looks)
+    # Where the colour is shared, or lost on a printer, the marker still differs.
+    assert len({symbol for _, symbol in looks.values()}) == len(looks)
+
+
+def test_an_unknown_model_always_looks_the_same():
+    assert charts.model_color("mine") == charts.model_color("mine")
+    assert charts.model_color("mine") in charts._SPARE_COLORS
+
+
+def test_emotions_have_the_colours_of_the_library():
+    assert [charts.emotion_color(name.capitalize()) for name in EMOTIONS] == [COLORS[name] for name in EMOTIONS]
+
+
+def mark(row: str, model: str = "resemotenet", value: float = 0.61, **more) -> charts.Mark:
+    return charts.Mark(row, model, value, value - 0.02, value + 0.01, f"{row}: note", **more)
+
+
+def test_ranking_keeps_claims_and_measurements_apart():
+    figure = charts.ranking(
+        [mark("ours"), mark("other", "vgg", 0.5)],
+        [charts.Range("ours", 0.7979, 0.7979, "claim")],
+        [charts.Range("ours", 0.58, 0.66, "users")],
+        [charts.Line(0.722, "the crowd")],
+    )
+    by_name = {trace.name: trace for trace in figure.data}
+    assert list(by_name) == ["Users report", "Claimed in a paper", "Measured here, 95 % interval"]
+    measured = by_name["Measured here, 95 % interval"]
+    assert list(measured.x) == [61.0, 50.0]
+    assert list(measured.y) == ["ours", "other"]
+    assert measured.error_x.array == pytest.approx((1, 1))
+    assert measured.error_x.arrayminus == pytest.approx((2, 2))
+    assert list(measured.marker.color) == [charts.model_color("resemotenet"), charts.model_color("vgg")]
+    assert list(by_name["Claimed in a paper"].x) == [79.79]
+    users = by_name["Users report"]
+    assert (users.base[0], users.x[0]) == pytest.approx((58, 8))
+    assert figure.layout.shapes[0].x0 == pytest.approx(72.2)
+    assert "the crowd" in [note.text for note in figure.layout.annotations]
+    assert figure.layout.yaxis.categoryarray == ("other", "ours")  # Plotly draws the last on top
+
+
+def test_against_leaves_out_what_has_no_place_and_names_each_model_once():
+    marks = [mark("a", x=1e6), mark("b", x=2e8), mark("c", "vgg"), mark("d", "vgg", x=5e6)]
+    figure = charts.against(marks, "Parameters", [charts.Line(0.722, "the crowd")])
+    assert {trace.name: list(trace.x) for trace in figure.data} == {"resemotenet": [1e6, 2e8], "vgg": [5e6]}
+    assert figure.layout.xaxis.type == "log"
+    low, high = figure.layout.xaxis.range
+    assert low < 6
+    assert high > 8.3
+
+
+def test_deltas_draw_measurements_left_and_claims_right():
+    figure = charts.deltas(
+        [charts.Delta("C2", "resemotenet_c2", -0.012, -0.03, 0.005)],
+        [charts.Delta("C2", "resemotenet_c2", -0.0058, None, None)],
+        "here",
+        "there",
+    )
+    measured, claimed = figure.data
+    assert (measured.name, measured.xaxis, measured.x[0]) == ("Measured", "x", pytest.approx(-1.2))
+    assert measured.error_x.arrayminus[0] == pytest.approx(1.8)
+    assert (claimed.name, claimed.xaxis, claimed.x[0]) == ("Claimed", "x2", pytest.approx(-0.58))
+
+
+def test_crossing_frames_the_home_cell_and_leaves_absent_ones_empty():
+    cells = {
+        ("taught A", "A"): charts.Cell(0.87, "n = 10", home=True),
+        ("taught A", "B"): charts.Cell(0.61, "n = 12", home=False),
+        ("taught B", "B"): charts.Cell(0.3, "n = 12", home=True),
+    }
+    figure = charts.crossing(["taught A", "taught B"], ["A", "B"], cells)
+    assert [list(row) for row in figure.data[0].z] == [[87.0, 61.0], [None, 30.0]]
+    assert len(figure.layout.shapes) == 2
+    texts = {note.text: note.font.color for note in figure.layout.annotations}
+    assert set(texts) == {"<b>87.0</b>", "61.0", "<b>30.0</b>"}
+    # Light text on the dark end of the scale, dark text on the light end.
+    assert luminance(texts["<b>30.0</b>"]) > luminance(texts["<b>87.0</b>"])
+
+
+FIGURES = {
+    "ranking": lambda: charts.ranking([mark("ours")], [], []),
+    "against": lambda: charts.against([mark("a", x=1.0)], "Cost"),
+    "against nothing": lambda: charts.against([], "Cost"),
+    "deltas": lambda: charts.deltas([], [], "", ""),
+    "crossing": lambda: charts.crossing(["A"], ["A"], {}),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_takes_on_the_theme_and_keeps_its_zoom(name: str):
+    figure = FIGURES[name]()
+    assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
+    assert figure.layout.font.color is None
+    assert figure.layout.uirevision
+
+
+def test_zoom_on_one_axis_is_not_carried_to_another():
+    size, work = (charts.against([mark("a", x=1.0)], title) for title in ("Parameters", "Multiply-adds"))
+    assert size.layout.uirevision != work.layout.uirevision
+
+
+def test_spare_looks_are_as_visible():
+    for color in itertools.chain(charts._SPARE_COLORS, (charts.CLAIM, charts.GREY)):
+        assert min(contrast(color, WHITE), contrast(color, DARK)) >= 3

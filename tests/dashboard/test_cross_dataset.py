@@ -1,0 +1,118 @@
+"""Train on one kind of label, test on another: cells are joined by face, never guessed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard import data
+from dashboard.crossing import crossings
+from resemotenet.results import Predictions
+from tests.dashboard import comparing, fake_runs
+from tests.dashboard.comparing import opened, rows, words
+from tests.dashboard.pages import figures
+
+
+@pytest.mark.parametrize("state", comparing.STATES)
+def test_the_page_opens_whatever_the_folder_holds(results: Path, state: str):
+    comparing.STATES[state](results)
+    assert "Cross data set" in words(opened("cross_dataset", results))
+
+
+def test_without_runs_it_says_which_two_to_train(results: Path):
+    said = words(opened("cross_dataset", results))
+    assert "train strong" in said
+    assert "train bundled" in said
+
+
+def same_faces(results: Path) -> tuple[Path, Path]:
+    """A run taught FER2013's labels and scored by them alone, and one taught FER+, on the same 200 faces."""
+    plain = fake_runs.write_run(results, labels="fer2013", skill=0.9)
+    crowd = fake_runs.write_run(results, labels="ferplus", skill=1.5)
+    for split in ("validation", "test"):
+        reference = Predictions.load(crowd / "predictions" / f"fer2013-{split}.npz")
+        strict = Predictions(reference.probabilities[::2], (reference.targets[::2] + 1) % 7, reference.ids[::2])
+        strict.save(crowd / "predictions" / f"ferplus-strict-{split}.npz")
+    return plain, crowd
+
+
+def test_a_run_is_scored_by_labels_that_another_run_lends(results: Path):
+    plain, crowd = same_faces(results)
+    runs = {run.id: run for run in data.scan([results])}
+    (found,) = [
+        each for each in crossings([runs[plain.name]], list(runs.values()), "test") if each.labels == "ferplus-strict"
+    ]
+    said = Predictions.load(plain / "predictions" / "fer2013-test.npz")
+    lent = Predictions.load(crowd / "predictions" / "ferplus-strict-test.npz")
+    answer = dict(zip(said.ids.tolist(), said.probabilities.argmax(axis=1).tolist(), strict=True))
+    right = [answer[name] == target for name, target in zip(lent.ids.tolist(), lent.targets.tolist(), strict=True)]
+    assert found.n == 100
+    assert found.accuracy == pytest.approx(np.mean(right))
+    assert found.lender == runs[crowd.name]
+
+
+def test_other_faces_lend_nothing(results: Path):
+    plain, _ = same_faces(results)
+    # The same ids, and yet another data set: its labels for the common definition differ.
+    path = plain / "predictions" / "fer2013-test.npz"
+    said = Predictions.load(path)
+    Predictions(said.probabilities, np.roll(said.targets, 1), said.ids).save(path)
+    runs = {run.id: run for run in data.scan([results])}
+    assert [each.labels for each in crossings([runs[plain.name]], list(runs.values()), "test")] == ["fer2013"]
+
+
+def test_rows_and_columns_are_what_was_taught_and_what_scores_it(results: Path):
+    same_faces(results)
+    page = opened("cross_dataset", results)
+    table = {(row["Trained on"], row["Tested on"]): row for row in rows(page)}
+    assert len(table) == 6
+    home = {names for names, row in table.items() if row["Same kind"] == "yes"}
+    assert home == {
+        ("FER2013's original labels", "FER2013, original labels"),
+        ("FER+ votes", "FER+, strict majority"),
+        ("FER+ votes", "FER+, usual majority"),
+    }
+    (figure,) = figures(page)
+    assert len(figure["layout"]["shapes"]) == 3
+    said = words(page)
+    assert "72.2 %" in said
+    assert "taken from a run that was" in said
+
+
+def test_the_two_are_compared_face_by_face(results: Path):
+    same_faces(results)
+    page = opened("cross_dataset", results)
+    table = {(row["Trained on"], row["Tested on"]): row for row in rows(page)}
+    lesson = next(row for row in rows(page, 1) if row["Tested on"] == "FER2013, original labels")
+    crowd, plain = (
+        table[taught, "FER2013, original labels"]["Accuracy, %"]
+        for taught in ("FER+ votes", "FER2013's original labels")
+    )
+    assert lesson["Points"] == pytest.approx(crowd - plain)
+    assert lesson["n"] == 200
+
+
+def test_with_one_kind_of_label_it_says_what_to_train(results: Path):
+    fake_runs.write_run(results)
+    assert "Train one on other labels" in words(opened("cross_dataset", results))
+
+
+def test_unless_chosen_validation_decides_which_run_speaks(results: Path):
+    fake_runs.write_run(results, skill=2.5, seed=1, stamp="20260101T120000Z")
+    fake_runs.write_run(results, skill=0.5, seed=2, stamp="20260102T120000Z")
+    (row,) = rows(opened("cross_dataset", results))
+    assert "-s1-" in row["Run"]
+
+
+def test_a_link_chooses_runs_and_says_which_are_gone(results: Path):
+    a, b = (fake_runs.write_run(results, seed=seed) for seed in (0, 1))
+    page = opened("cross_dataset", results, runs=[b.name, a.name, "gone"], split="validation")
+    assert [row["Run"] for row in rows(page)] == [b.name, a.name]
+    assert {row["Split"] for row in rows(page)} == {"validation"}
+    assert "“gone”" in words(page)
+
+
+def test_the_published_run_is_there():
+    table = {row["Tested on"]: row for row in rows(opened("cross_dataset", data.PUBLISHED))}
+    assert table["FER2013, original labels"]["Same kind"] == "no"
+    assert table["FER+, strict majority"]["n"] == 2720

@@ -1,0 +1,292 @@
+"""Whatever lies in a folder, the pages get runs and figures, or a sentence that says what is wrong."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard import data
+from dashboard.data import LABELS, PUBLISHED, scan
+from resemotenet.datasets import FER2013, fer2013, ferplus
+from resemotenet.emotions import EMOTIONS
+from resemotenet.results import read_json, write_json
+from tests.dashboard import fake_runs
+from tests.dashboard.fake_runs import FAULTS, write_run
+
+not_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+
+
+def only(results: Path) -> data.Run:
+    (run,) = scan([results])
+    return run
+
+
+class TestStates:
+    def test_each_is_told_from_the_others(self, results: Path, every_state: dict[str, Path]):
+        found = {run.path: (run.state, run.problem) for run in scan([results])}
+        assert {name: found[path][0] for name, path in every_state.items()} == {
+            "finished": "finished",
+            "running": "running",
+            "unfinished": "unfinished",
+            "older": "finished",
+            "newer": "newer",
+            "broken": "broken",
+        }
+        problems = {name: found[path][1] for name, path in every_state.items()}
+        assert problems["finished"] is None
+        assert problems["running"] is None
+        assert problems["unfinished"] == (
+            f"It stopped after epoch 2 of 10; 'python -m training resume {every_state['unfinished']}' goes on with it."
+        )
+        assert "older version" in str(problems["older"])
+        assert "schema 99, this one reads up to 1): update it" in str(problems["newer"])
+        assert "config.json is damaged" in str(problems["broken"])
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_a_fault_is_named_and_nothing_raises(self, results: Path, fault: str):
+        path = write_run(results)
+        spoil, said = FAULTS[fault]
+        spoil(path)
+        run = only(results)
+        assert run.state == "broken"
+        assert said in str(run.problem)
+        assert str(run.problem).endswith(".")
+        everything_of(run)
+
+    def test_values_of_another_type_are_unknown_not_errors(self, results: Path):
+        path = write_run(results)
+        config = read_json(path / "config.json")
+        config |= {"seed": "zero", "recipe": 5, "network": {"name": None, "width": "wide", "size": True}}
+        write_json(path / "config.json", config)
+        write_json(path / "result.json", {"schema": 1, "splits": [], "cost": "much", "chosen": {"epoch": None}})
+        run = only(results)
+        assert (run.seed, run.recipe, run.model, run.width, run.size) == (None, "unknown", "unknown", None, None)
+        assert (run.parameters, run.macs, run.chosen_epoch, run.touched) == (None, None, None, 0)
+        everything_of(run)
+
+    def test_a_run_is_running_while_its_files_change_and_for_three_of_its_epochs(self, results: Path):
+        path = fake_runs.write_running(results)
+        fake_runs.age(path, 280)
+        assert only(results).state == "running"
+        fake_runs.age(path, 320)
+        assert only(results).state == "unfinished"
+        line = json.loads((path / "epochs.jsonl").read_text().splitlines()[-1])
+        (path / "epochs.jsonl").write_text(json.dumps({**line, "seconds": 1000.0}) + "\n")
+        fake_runs.age(path, 2900)
+        assert only(results).state == "running"
+        fake_runs.age(path, 3100)
+        assert only(results).state == "unfinished"
+
+    def test_a_run_that_has_just_begun(self, results: Path):
+        path = fake_runs.write_running(results, epochs=0)
+        (path / "epochs.jsonl").unlink()
+        run = only(results)
+        assert (run.state, run.epochs, run.seconds, run.labels) == ("running", (), None, "fer2013")
+        fake_runs.age(path, 86_400)
+        assert "It stopped before its first epoch was done" in str(only(results).problem)
+
+    def test_a_line_being_written_is_not_an_epoch_yet(self, results: Path):
+        path = fake_runs.write_running(results, epochs=2)
+        with (path / "epochs.jsonl").open("a") as file:
+            file.write('{"epoch": 2, "lo')
+        assert [line["epoch"] for line in only(results).epochs] == [0, 1]
+
+    def test_resumed_and_without_an_audit(self, results: Path):
+        path = write_run(results)
+        (path / "audit.json").unlink()
+        environment = read_json(path / "environment.json")
+        environment["resumptions"] = [{"epoch": 2, "time": "20260101T130000Z"}]
+        write_json(path / "environment.json", environment)
+        run = only(results)
+        assert (run.state, run.problem, run.audit) == ("finished", None, {})
+        assert run.environment["resumptions"][0]["epoch"] == 2
+
+
+def everything_of(run: data.Run) -> None:
+    """Ask a run for all a page could ask for."""
+    names = [name for name in vars(data.Run) if isinstance(vars(data.Run)[name], property)]
+    assert {"caption", "seed", "labels", "started", "seconds"} <= set(names)
+    for name in [*names, "recipe_key"]:
+        getattr(run, name)
+    for score in data.scores(run):
+        assert 0 <= score.accuracy <= 1
+    data.prediction_problems(run)
+
+
+class TestScan:
+    def test_the_newest_first_and_hidden_ones_never(self, results: Path):
+        for stamp in ("20260301T000000Z", "20250101T000000Z", "20260302T000000Z"):
+            write_run(results, stamp=stamp)
+        fresh = write_run(results, stamp="20260303T000000Z")
+        fresh.rename(results / f".{fresh.name}.new")
+        assert [run.id[-16:] for run in scan([results])] == ["20260302T000000Z", "20260301T000000Z", "20250101T000000Z"]
+
+    def test_runs_in_folders_of_folders_and_a_run_named_itself(self, results: Path):
+        path = write_run(results / "ablation" / "wide")
+        assert [run.path for run in scan([results])] == [path]
+        assert [run.path for run in scan([path])] == [path]
+
+    def test_other_things_in_the_folder_are_no_runs(self, results: Path):
+        write_run(results)
+        (results / "notes.txt").write_text("x")
+        (results / "pictures").mkdir()
+        model = results / "released"
+        model.mkdir()
+        for name in ("config.json", "model.safetensors"):
+            (model / name).write_text("{}")
+        assert len(scan([results])) == 1
+
+    def test_folders_that_are_not_there_give_nothing_and_say_why(self, tmp_path: Path):
+        file = tmp_path / "file"
+        file.write_text("")
+        assert scan([tmp_path / "none", file]) == []
+        assert "There is no folder" in str(data.folder_problem(tmp_path / "none"))
+        assert "is a file" in str(data.folder_problem(file))
+        assert data.folder_problem(tmp_path) is None
+
+    def test_a_link_to_nowhere_is_passed_over(self, results: Path):
+        (results / "lost").symlink_to(results / "gone")
+        path = write_run(results)
+        (path / "predictions" / "fer2013-train.npz").symlink_to(path / "gone.npz")
+        run = only(results)
+        assert [score.split for score in data.scores(run)] == ["test", "validation"]
+        assert data.prediction_problems(run) == ("predictions/fer2013-train.npz cannot be opened; copy it again.",)
+
+    def test_a_run_and_its_copy_are_one_the_fuller_or_the_first(self, tmp_path: Path):
+        path = write_run(tmp_path / "a")
+        copy = tmp_path / "b" / path.name
+        shutil.copytree(path, copy)
+        assert [run.path for run in scan([tmp_path / "b", tmp_path / "a"])] == [copy]
+        (copy / "predictions" / "fer2013-test.npz").unlink()
+        assert [run.path for run in scan([tmp_path / "b", tmp_path / "a"])] == [path]
+
+    def test_only_what_changed_is_read_again(self, results: Path):
+        kept, changed = write_run(results, seed=0), write_run(results, seed=1)
+        before = {run.path: run for run in scan([results])}
+        again = {run.path: run for run in scan([results])}
+        assert all(again[path] is before[path] for path in before)
+        result = read_json(changed / "result.json")
+        result["chosen"]["epoch"] = 1
+        write_json(changed / "result.json", result)
+        after = {run.path: run for run in scan([results])}
+        assert after[kept] is before[kept]
+        assert (before[changed].chosen_epoch, after[changed].chosen_epoch) == (3, 1)
+
+    def test_a_run_that_is_repaired_is_well_again(self, results: Path):
+        path = write_run(results)
+        whole = (path / "config.json").read_bytes()
+        (path / "config.json").unlink()
+        assert only(results).state == "broken"
+        (path / "config.json").write_bytes(whole)
+        assert only(results).state == "finished"
+
+    def test_the_folders_of_the_environment_and_the_command_line(self, monkeypatch, tmp_path: Path):
+        monkeypatch.delenv("RESEMOTENET_RESULTS", raising=False)
+        assert data.default_folders() == (PUBLISHED,)
+        monkeypatch.setenv("RESEMOTENET_RESULTS", str(tmp_path))
+        assert data.default_folders(["elsewhere", tmp_path]) == (PUBLISHED, Path.cwd() / "elsewhere", tmp_path)
+
+
+class TestRun:
+    def test_what_it_says_of_itself(self, results: Path):
+        write_run(results, seed=3, labels="ferplus", epochs=4, planned=9)
+        run = only(results)
+        assert (run.recipe, run.model, run.dataset, run.taught, run.labels) == (
+            "made_up", "resemotenet", "fer2013", "ferplus", "ferplus-strict"
+        )  # fmt: skip
+        assert (run.seed, run.width, run.size, run.epochs_planned, run.chosen_epoch) == (3, 0.25, 48, 9, 3)
+        assert (run.parameters, run.macs, run.seconds, run.peak_memory) == (2_269_415, 12_465_088, 240.0, 1_500_000_000)
+        assert (run.protocol, run.views, run.touched) == ("validation-chosen, test once", "none", 1)
+        assert run.started == datetime(2026, 1, 1, 12, tzinfo=UTC)
+        assert run.caption == "resemotenet x0.25, made_up on ferplus, seed 3, 1 Jan 12:00"
+        assert not run.published
+
+    def test_while_it_runs_time_and_labels_come_from_the_epochs(self, results: Path):
+        fake_runs.write_running(results, epochs=3, labels="ferplus")
+        run = only(results)
+        assert (run.seconds, run.labels, run.peak_memory) == (180.0, "ferplus-strict", 1_500_000_000)
+
+    def test_seeds_of_one_experiment_share_a_key_and_nothing_else_does(self, results: Path):
+        for seed in (0, 1):
+            write_run(results, seed=seed)
+        write_run(results, seed=2, width=0.5)
+        write_run(results, seed=3, model="resemotenet_c2")
+        keys = {run.seed: run.recipe_key for run in scan([results])}
+        assert keys[0] == keys[1]
+        assert len({keys[1], keys[2], keys[3]}) == 3
+
+
+class TestLabels:
+    def test_the_crowds_line(self):
+        assert LABELS["fer2013"].agreement["test"].share == pytest.approx(0.722, abs=5e-4)
+        assert LABELS["ferplus-usual"].agreement["test"].share == pytest.approx(0.674, abs=5e-4)
+
+    def test_counted_again(self, fer2013_parquet: Path):
+        import pandas as pd  # here: the pages' data needs none
+
+        columns = [f"ferplus_{name.lower()}" for name in ferplus.VOTES]
+        table = pd.read_parquet(fer2013_parquet, columns=["row", "usage", "emotion", "ferplus_named", *columns])
+        canonical = np.array([EMOTIONS.index(name) for name in fer2013.CODES])
+        whole = FER2013(
+            images=np.zeros((len(table), 1, 1), np.uint8),  # decoding them takes seconds and is not needed
+            emotion=canonical[table["emotion"]],
+            usage=table["usage"].to_numpy(str),
+            ids=table["row"].to_numpy().astype(str),
+            votes=np.where(table[["ferplus_named"]], table[columns].to_numpy(np.int64), -1),
+        )
+        for name in ("ferplus-strict", "ferplus-usual"):
+            for split, stated in LABELS[name].agreement.items():
+                crowd, original = whole.split(split, name), whole.split(split)
+                label_of = dict(zip(original.ids, original.targets, strict=True))
+                same = sum(int(label_of[face] == target) for face, target in zip(crowd.ids, crowd.targets, strict=True))
+                assert (stated.n, stated.same) == (len(crowd), same), (name, split)
+
+
+def test_reading_needs_no_torch_and_no_streamlit(results: Path):
+    write_run(results)
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom dashboard import data\n"
+        f"(run,) = data.scan([Path({str(results)!r})])\n"
+        "data.scores(run), data.calibrated(run, 'fer2013', 'test'), run.caption\n"
+        "print(*({'torch', 'streamlit', 'plotly', 'pandas'} & set(sys.modules)))"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_numbers_that_are_none(results: Path):
+    path = write_run(results)
+    (path / "result.json").write_text(
+        '{"schema": 1, "cost": {"parameters": 1' + "0" * 400 + ', "macs": Infinity, "seconds": NaN}}'
+    )
+    run = only(results)
+    assert (run.state, run.parameters, run.macs, run.seconds) == ("finished", None, None, 240.0)
+
+
+@not_root
+def test_a_run_that_must_not_be_read_is_broken_and_the_others_are_there(results: Path):
+    locked, _ = write_run(results, seed=0), write_run(results, seed=1)
+    for mode in (0o600, 0o000):  # the first lets its files be listed, not opened
+        locked.chmod(mode)
+        try:
+            states = {run.path == locked: run.state for run in scan([results])}
+        finally:
+            locked.chmod(0o700)
+        assert states == {True: "broken", False: "finished"}
+
+
+@not_root
+def test_a_folder_that_must_not_be_read_is_told(results: Path):
+    results.chmod(0)
+    try:
+        assert scan([results]) == []
+        assert "must not be read" in str(data.folder_problem(results))
+    finally:
+        results.chmod(0o700)

@@ -1,0 +1,145 @@
+"""What the address says is what the widgets show, and the other way round."""
+
+from streamlit.testing.v1 import AppTest
+
+
+def page():
+    import streamlit as st
+
+    from dashboard import state
+
+    options = st.session_state.get("options", ["a", "b", "c"])
+    st.json(
+        {
+            "one": state.one("One", options, key="one", what="run"),
+            "buttons": state.one("Buttons", ["x", "y"], key="buttons", default="y", kind="buttons"),
+            "several": state.several("Several", options, key="several", default=["a"], what="run", most=2),
+            "switch": state.switch("Switch", key="switch", default=True),
+            "search": state.search("Search", key="search"),
+        }
+    )
+
+
+def opened(**address: object) -> AppTest:
+    test = AppTest.from_function(page, default_timeout=60)
+    test.query_params.update(address)
+    return run(test)
+
+
+def run(test: AppTest) -> AppTest:
+    test.run()
+    assert not test.exception
+    return test
+
+
+def shown(test: AppTest) -> dict:
+    import json
+
+    return json.loads(test.json[0].value)
+
+
+DEFAULTS = {"one": "a", "buttons": "y", "several": ["a"], "switch": True, "search": ""}
+
+
+def test_without_an_address_the_defaults_hold_and_the_address_stays_empty():
+    test = opened()
+    assert shown(test) == DEFAULTS
+    assert test.query_params == {}
+
+
+def test_a_link_is_followed():
+    test = opened(one="c", buttons="x", several=["c", "b"], switch="off", search="happy face")
+    expected = {"one": "c", "buttons": "x", "several": ["c", "b"], "switch": False, "search": "happy face"}
+    assert shown(test) == expected
+    assert not test.caption
+    run(test)
+    assert shown(test) == expected
+
+
+def test_the_address_follows_the_widgets():
+    test = opened()
+    test.selectbox(key="one").select("b")
+    test.multiselect(key="several").set_value(["c", "a"])
+    test.toggle(key="switch").set_value(False)
+    test.text_input(key="search").set_value(" sad ")
+    run(test)
+    assert test.query_params == {"one": "b", "several": ["c", "a"], "switch": "off", "search": "sad"}
+    link = dict(test.query_params)
+    assert shown(opened(**link)) == shown(test)
+
+
+def test_going_back_to_a_default_clears_the_address():
+    test = opened(one="b", search="x")
+    test.selectbox(key="one").select("a")
+    test.text_input(key="search").set_value("")
+    assert run(test).query_params == {}
+
+
+def test_choosing_nothing_where_something_is_usual_is_a_choice_that_a_link_keeps():
+    test = opened()
+    test.multiselect(key="several").set_value([])
+    run(test)
+    assert test.query_params == {"several": ""}
+    assert shown(opened(several=""))["several"] == []
+
+
+def test_an_unknown_name_is_said_and_the_rest_of_the_link_holds():
+    test = opened(one="gone", several=["lost", "b"], switch="perhaps", buttons="x")
+    assert shown(test) == {**DEFAULTS, "several": ["b"], "buttons": "x"}
+    said = " ".join(caption.value for caption in test.caption)
+    assert "run that is not here: “gone”" in said
+    assert "“lost”" in said
+    assert "“b”" not in said
+
+
+def test_what_was_said_stays_until_the_widget_is_used():
+    test = opened(one="gone")
+    assert "gone" in run(test).caption[0].value
+    assert test.query_params == {"one": "gone"}
+    test.selectbox(key="one").select("c")
+    assert not run(test).caption
+    assert test.query_params == {"one": "c"}
+
+
+def test_an_address_changed_from_outside_wins_over_the_widget():
+    test = opened(one="b")
+    test.query_params["one"] = "c"
+    assert shown(run(test))["one"] == "c"
+    del test.query_params["one"]
+    assert shown(run(test))["one"] == "a"
+
+
+def test_options_that_vanish_do_not_break_the_page():
+    test = opened(one="b", several=["b", "c"])
+    test.session_state["options"] = ["a", "c"]
+    assert shown(run(test)) == {**DEFAULTS, "one": "a", "several": ["c"]}
+    test.session_state["options"] = []
+    assert shown(run(test))["one"] is None
+
+
+def test_more_than_may_be_chosen_is_cut():
+    assert shown(opened(several=["a", "b", "c"]))["several"] == ["a", "b"]
+
+
+def two_pages():
+    import streamlit as st
+
+    from dashboard import state
+
+    # AppTest cannot switch between pages that are functions; tests/browser does.
+    if st.session_state.get("elsewhere"):
+        st.text("elsewhere")
+    else:
+        st.text(state.one("One", ["a", "b"], key="one"))
+
+
+def test_coming_back_to_a_page_finds_it_as_it_was_left():
+    test = run(AppTest.from_function(two_pages, default_timeout=60))
+    test.selectbox(key="one").select("b")
+    run(test)
+    test.session_state["elsewhere"] = True
+    test.query_params.clear()  # as a browser does
+    assert run(test).text[0].value == "elsewhere"
+    test.session_state["elsewhere"] = False
+    assert run(test).text[0].value == "b"
+    assert test.query_params == {"one": "b"}

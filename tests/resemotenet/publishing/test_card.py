@@ -1,0 +1,275 @@
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from resemotenet.emotions import EMOTIONS
+from resemotenet.metrics import per_class
+from resemotenet.publishing.card import model_card
+from resemotenet.publishing.facts import gather
+from resemotenet.results import Predictions, read_json
+from tests.finished_run import add_elsewhere, make_run
+
+PAGE = "https://hub.example/owner/name"
+
+
+def card_of(folder: Path, *, tag: str | None = None) -> str:
+    return model_card(gather(folder), "owner/name", page=PAGE, tag=tag)
+
+
+def section(card: str, title: str) -> str:
+    """The text below a heading, up to the next of its rank or a higher one."""
+    (mark,) = re.findall(rf"^(#+) {re.escape(title)}$", card, re.MULTILINE)
+    below = card.split(f"\n{mark} {title}\n")[1]
+    return re.split(rf"^#{{1,{len(mark)}}} ", below, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    """Cells of the first table in a text, without its two head lines."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, model_folder: Path) -> Path:
+    return make_run(tmp_path / "run", model_folder)
+
+
+@pytest.fixture
+def model(tmp_path: Path, model_folder: Path) -> Path:
+    """A model folder that a test may change."""
+    return Path(shutil.copytree(model_folder, tmp_path / "model"))
+
+
+def change(path: Path, **values) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def test_all_a_reader_must_know(run: Path) -> None:
+    card = card_of(run)
+    assert re.findall(r"^#+ (.+)$", card, re.MULTILINE) == [
+        "name",
+        "Use",
+        "Measured",
+        "By emotion",
+        "Calibration",
+        "Copies and leaks",
+        "Claimed by others",
+        "Training",
+        "Limits",
+        "Intended use",
+        "EU AI Act",
+        "Licence",
+        "Sources",
+    ]
+    assert "Article 5(1)(f)" in section(card, "EU AI Act")
+    assert "[non-commercial-research](https://example.org/terms). For research." in section(card, "Licence")
+
+
+def test_measured_figures_are_those_of_the_result(run: Path) -> None:
+    result = read_json(run / "result.json")
+    table = rows(section(card_of(run), "Measured"))
+    expected = [
+        ("FER+ strict", "test (PrivateTest)", result["splits"]["test"]),
+        ("FER2013 original", "test (PrivateTest)", result["also"]["fer2013"]["test"]),
+        ("FER+ strict", "validation (PublicTest)", result["splits"]["validation"]),
+        ("FER2013 original", "validation (PublicTest)", result["also"]["fer2013"]["validation"]),
+    ]
+    for row, (labels, split, entry) in zip(table[:4], expected, strict=True):
+        assert row[:3] == [labels, split, str(entry["n"])]
+        accuracy, low, high = (float(number) for number in re.findall(r"\d+\.\d+", row[3]))
+        assert accuracy == round(100 * entry["accuracy"], 2)
+        assert [low, high] == [round(100 * end, 1) for end in entry["interval"]]
+        assert [float(cell) for cell in row[4:6]] == [
+            round(100 * entry[key], 1) for key in ("macro_recall", "macro_f1")
+        ]
+        assert [float(cell) for cell in row[6:8]] == [round(entry[key], 3) for key in ("nll", "ece")]
+        clean = entry["without_leaks"]
+        assert row[8] == f"{100 * clean['accuracy']:.2f} of\u00a0{clean['n']}"
+
+
+def test_every_emotion_with_its_recall(run: Path) -> None:
+    own = Predictions.load(run / "predictions" / "ferplus-strict-test.npz")
+    other = Predictions.load(run / "predictions" / "fer2013-test.npz")
+    classes = per_class(own.probabilities.argmax(axis=1), own.targets)
+    others = per_class(other.probabilities.argmax(axis=1), other.targets)
+    table = rows(section(card_of(run), "By emotion"))
+    assert [row[0] for row in table] == list(EMOTIONS)
+    for emotion, n, recall, precision, _, elsewhere in table:
+        assert n == str(classes[emotion]["support"])
+        if emotion == "disgust":  # nobody is, so there is no recall
+            assert (recall, elsewhere) == ("-", "- of 0")
+            continue
+        assert float(recall) == round(100 * (classes[emotion]["recall"] or 0), 1)
+        assert float(precision) == round(100 * (classes[emotion]["precision"] or 0), 1)
+        assert elsewhere == f"{100 * (others[emotion]['recall'] or 0):.1f} of {others[emotion]['support']}"
+    assert "(confusion.svg)" in section(card_of(run), "By emotion")
+
+
+def test_calibration(run: Path) -> None:
+    predictions = Predictions.load(run / "predictions" / "ferplus-strict-test.npz")
+    test = read_json(run / "result.json")["splits"]["test"]
+    confidence = float(predictions.probabilities.max(axis=1).mean())
+    said = section(card_of(run), "Calibration")
+    assert f"calibration error {test['ece']:.3f}" in said
+    assert f"largest probability is {100 * confidence:.1f} %, the accuracy {100 * test['accuracy']:.1f} %" in said
+    assert f"too modest by {100 * (test['accuracy'] - confidence):.1f} points" in said
+    assert "temperature 1; operating point (logit bias) none" in said
+
+
+def test_leaks(run: Path) -> None:
+    said = section(card_of(run), "Copies and leaks")
+    assert "Test images with an identical copy in train: 288 of 3,589." in said
+    assert "Test images with a near but no identical copy in train: 374 of 3,589." in said
+    assert "were left out of training" in said
+    config = read_json(run / "config.json")
+    change(run / "config.json", dataset={**config["dataset"], "leave_out_leaked": False})
+    assert "were **not** left out of training" in section(card_of(run), "Copies and leaks")
+
+
+def test_other_data_sets_have_a_table_of_their_own(run: Path) -> None:
+    assert "On other data sets" not in card_of(run)
+    figures = add_elsewhere(run)
+    (row,) = rows(section(card_of(run), "On other data sets"))
+    assert row[:4] == ["CK+", "ckplus-peak", "test", "309"]
+    assert row[4].startswith(f"{100 * figures['accuracy']:.2f} [")
+    assert row[7] == "2"
+
+
+def test_claims_stand_apart(run: Path) -> None:
+    card = card_of(run)
+    claims = section(card, "Claimed by others")
+    assert rows(claims)[0][:3] == ["ResEmoteNet", "FER2013", "79.79"]
+    assert {row[1] for row in rows(claims)} == {"FER2013", "FERPlus"}, (
+        "what is claimed of other data is no concern here"
+    )
+    assert "no results of this repository" in claims
+    assert "79.79" not in card.replace(claims, "")
+    assert (
+        "0.0625 of the paper's width, 48 px instead of 64, at most 3 epochs instead of 80, the crowd's labels" in claims
+    )
+
+
+@pytest.mark.parametrize(
+    ("network", "first"),
+    [
+        ("resemotenet_c5", ["ResEmoteNet C5", "RAF-DB", "75.39"]),
+        ("emonext_xlarge", ["EmoNeXt", "FER2013", "76.12"]),
+        ("emonext_tiny", ["EmoNeXt, tiny", "FER2013", "71.4 to 71.6"]),
+        ("resnet18", None),
+    ],
+)
+def test_claims_are_of_the_same_network(run: Path, network: str, first: list[str] | None) -> None:
+    facts = gather(run)
+    object.__setattr__(facts.model.info, "architecture", network)
+    card = model_card(facts, "owner/name", page=PAGE)
+    if first is None:
+        assert "Claimed by others" not in card
+    else:
+        assert rows(section(card, "Claimed by others"))[0][:3] == first
+
+
+@pytest.mark.parametrize(("touched", "said"), [(1, "Test was touched once."), (3, "Test was touched 3 times, so")])
+def test_how_often_test_was_touched(run: Path, touched: int, said: str) -> None:
+    result = read_json(run / "result.json")
+    result["splits"]["test"]["touched"] = touched
+    (run / "result.json").write_text(json.dumps(result))
+    assert said in section(card_of(run), "Measured")
+
+
+def test_a_run_that_ended_at_validation(tmp_path: Path, model_folder: Path) -> None:
+    card = card_of(make_run(tmp_path / "run", model_folder, splits=("validation",)))
+    assert "Test was not touched." in card
+    assert "PrivateTest" not in section(card, "Measured")
+
+
+def test_how_to_load_it(run: Path) -> None:
+    use = section(card_of(run, tag="v1"), "Use")
+    assert 'EmotionPredictor.from_pretrained("owner/name", revision="v1")' in use
+    assert "pull owner/name OUT --revision v1" in use
+    without = section(card_of(run), "Use")
+    assert 'EmotionPredictor.from_pretrained("owner/name")' in without
+    assert f"the 40 digits of [a commit]({PAGE}/commits/main)" in without
+
+
+def test_what_was_forced_says_so_first(tmp_path: Path, model_folder: Path) -> None:
+    card = card_of(make_run(tmp_path / "run", model_folder, dirty=True))
+    body = card.split("---\n", 2)[2]
+    assert body.index("**This should not have been published; it was forced.** The code had changes") < body.index(
+        "Reads"
+    )
+    assert ", with changes that are in no commit" in section(card, "Training")
+
+
+def test_a_bare_model(model: Path) -> None:
+    card = card_of(model)
+    assert "**Not measured**" in card
+    assert "None is stated" in section(card, "Licence")
+    assert not re.search(r"\d %", section(card, "Measured"))
+    assert "Training" not in re.findall(r"^## (.+)$", card, re.MULTILINE)
+
+
+def test_a_model_that_knows_its_figures(model: Path) -> None:
+    fact = {"dataset": "fer2013", "labels": "fer2013", "split": "test", "n": 3589, "accuracy": 0.61}
+    change(model / "config.json", measured=[fact], training={"recipe": "strong", "data": "fer2013", "seed": 7})
+    card = card_of(model)
+    assert rows(section(card, "Measured"))[0] == [
+        "FER2013 original",
+        "test (PrivateTest)",
+        "3,589",
+        "**61.00**",
+        *["-"] * 4,
+    ]
+    assert "One seed (7)." in card
+    assert "Per-class recall is not known here" in card
+    assert ["recipe", "`strong`"] in rows(section(card, "Training"))
+
+
+def test_a_converted_model_tells_its_origin(model: Path) -> None:
+    origin = {"file": "best_model.pth", "sha256": "ab" * 32, "layout": "upstream ResEmoteNet", "base_model": "some/one"}
+    change(model / "config.json", training={"converted_from": origin})
+    card = card_of(model)
+    said = section(card, "Where the weights come from")
+    assert "`best_model.pth`" in said
+    assert "ab" * 32 in said
+    assert "`some/one`" in said
+    assert "RAF-DB" in section(card, "Claimed by others"), (
+        "what it was trained on is not known, so all claims are shown"
+    )
+
+
+def test_drawn_faces_say_nothing_of_people(model: Path) -> None:
+    change(model / "config.json", training={"data": "synthetic", "labels": "synthetic"})
+    card = card_of(model)
+    assert "Nothing here says anything about people" in section(card, "Training")
+    assert "Its answers about people mean nothing" in section(card, "Limits")
+    assert "Claimed by others" not in card
+    assert "FER2013" not in card.replace("no demographic labels", "")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("fer2013", "28,709 train (Training), 3,589 validation"),
+        ("raf-db", "RAF-DB, basic emotions: 12,271 train, 3,068 test"),
+        ("mine", "Data set: mine."),
+    ],
+)
+def test_the_data_and_its_licence(model: Path, data: str, said: str) -> None:
+    change(model / "config.json", training={"data": data, "labels": data})
+    card = card_of(model)
+    assert said in section(card, "Training")
+    known = data != "mine"
+    assert ("Licence of the data: non-commercial research" in card) is known
+    assert ("- Data: " in section(card, "Sources")) is known
+
+
+def test_it_is_markdown_throughout(run: Path) -> None:
+    body = card_of(run).split("---\n", 2)[2]
+    html = MarkdownIt("commonmark").enable("table").render(body)
+    assert html.count("<table>") == 4
+    text = re.sub(r"<(pre|code).*?</\1>", "", html, flags=re.DOTALL)
+    assert not re.search(r"\||\*\*|^#", re.sub("<[^>]+>", "", text), re.MULTILINE)

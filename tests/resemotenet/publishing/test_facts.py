@@ -1,0 +1,164 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from resemotenet.errors import CheckpointError, PublicationError, ResultsError
+from resemotenet.publishing.facts import gather, measured_facts
+from resemotenet.results import Predictions, read_json
+from tests.finished_run import add_elsewhere, make_run
+
+
+@pytest.fixture
+def run(tmp_path: Path, model_folder: Path) -> Path:
+    return make_run(tmp_path / "run", model_folder)
+
+
+def change(path: Path, **values) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def test_a_finished_run(run: Path) -> None:
+    facts = gather(run)
+    assert (facts.finished, facts.remarks, facts.run, facts.epochs_done) == (True, (), "run", 3)
+    assert [(each.split, each.labels, each.primary) for each in facts.evaluations] == [
+        ("test", "ferplus-strict", True),
+        ("test", "fer2013", False),
+        ("validation", "ferplus-strict", True),
+        ("validation", "fer2013", False),
+    ]
+    first = facts.evaluations[0]
+    assert first.figures["accuracy"] == read_json(run / "result.json")["splits"]["test"]["accuracy"]
+    assert first.confusion().sum() == first.figures["n"] == 300
+    recalls = [row["recall"] for row in first.per_class().values()]
+    assert recalls[1] is None, "nobody is disgusted here"
+    assert np.mean([recall for recall in recalls if recall is not None]) == pytest.approx(first.figures["macro_recall"])
+    assert 0 < first.mean_confidence() < 1
+
+
+def test_measured_facts_are_those_of_the_result(run: Path) -> None:
+    result = read_json(run / "result.json")
+    facts = measured_facts(result, "fer2013")
+    assert [(fact["labels"], fact["split"]) for fact in facts] == [
+        ("ferplus-strict", "validation"),
+        ("ferplus-strict", "test"),
+        ("fer2013", "validation"),
+        ("fer2013", "test"),
+    ]
+    assert facts[1]["accuracy"] == result["splits"]["test"]["accuracy"]
+    assert facts[1]["dataset"] == "fer2013"
+    assert "touched" not in facts[1]
+
+
+def test_other_data_sets_are_checked_too(run: Path) -> None:
+    figures = add_elsewhere(run)
+    (only,) = gather(run).elsewhere
+    assert (only.dataset, only.labels, only.figures["accuracy"]) == ("ckplus", "ckplus-peak", figures["accuracy"])
+    assert {fact["dataset"] for fact in measured_facts(read_json(run / "result.json"), "fer2013")} == {"fer2013"}
+    result = read_json(run / "result.json")
+    result["elsewhere"]["ckplus-peak"]["test"]["accuracy"] = 0.99
+    (run / "result.json").write_text(json.dumps(result))
+    with pytest.raises(PublicationError, match=r"accuracy = 0\.99 \(ckplus-peak, test\)"):
+        gather(run)
+
+
+@pytest.mark.parametrize("figure", ["n", "accuracy", "interval", "macro_recall", "macro_f1", "nll", "ece"])
+def test_a_figure_that_was_changed(run: Path, figure: str) -> None:
+    result = read_json(run / "result.json")
+    entry = result["splits"]["test"]
+    entry[figure] = [0.9, 0.95] if figure == "interval" else entry[figure] + 1
+    (run / "result.json").write_text(json.dumps(result))
+    with pytest.raises(PublicationError, match=rf"result\.json says {figure} = .* \(ferplus-strict, test\)"):
+        gather(run)
+
+
+def test_accuracy_without_leaks_that_was_changed(run: Path) -> None:
+    result = read_json(run / "result.json")
+    result["also"]["fer2013"]["test"]["without_leaks"]["accuracy"] = 0.99
+    (run / "result.json").write_text(json.dumps(result))
+    with pytest.raises(PublicationError, match="fer2013, test, without_leaks"):
+        gather(run)
+
+
+def test_predictions_that_were_changed(run: Path) -> None:
+    path = run / "predictions" / "fer2013-validation.npz"
+    old = Predictions.load(path)
+    Predictions(np.roll(old.probabilities, 1, axis=0), old.targets, old.ids).save(path)
+    with pytest.raises(PublicationError, match="Evaluate the run again"):
+        gather(run)
+
+
+def test_predictions_that_are_missing(run: Path) -> None:
+    (run / "predictions" / "fer2013-test.npz").unlink()
+    with pytest.raises(ResultsError, match=r"fer2013-test\.npz"):
+        gather(run)
+
+
+def test_a_model_that_looks_twice_since_it_was_measured(run: Path) -> None:
+    change(run / "model" / "config.json", views="flip")
+    with pytest.raises(PublicationError, match="measured with views 'none', but the model now has 'flip'"):
+        gather(run)
+
+
+def test_a_result_of_a_newer_schema(run: Path) -> None:
+    change(run / "result.json", schema=2)
+    with pytest.raises(PublicationError, match="schema 2"):
+        gather(run)
+
+
+def test_an_unfinished_run(run: Path) -> None:
+    (run / "result.json").unlink()
+    facts = gather(run)
+    assert facts.remarks == ("The run is not finished: 3 of 3 epochs are done.",)
+    assert facts.evaluations == ()
+
+
+@pytest.mark.parametrize("when", ["start", "resumption"])
+def test_a_dirty_tree(run: Path, when: str) -> None:
+    if when == "start":
+        change(run / "environment.json", dirty=True)
+    else:
+        change(run / "environment.json", resumptions=[{"dirty": True}])
+    assert gather(run).remarks == (
+        "The code had changes that are not in its commit, b5e2457cc422acfc6cb29ef20f3d57ae874fea99.",
+    )
+
+
+def test_a_rehearsal(run: Path) -> None:
+    config = read_json(run / "config.json")
+    change(run / "config.json", dataset={**config["dataset"], "limit": 100})
+    assert gather(run).remarks == ("A rehearsal: only the first 100 faces of each split were used.",)
+
+
+def test_a_run_of_which_the_weights_were_not_kept(run: Path) -> None:
+    shutil.rmtree(run / "model")
+    with pytest.raises(PublicationError, match="has no model/, so there are no weights to publish"):
+        gather(run)
+
+
+def test_a_model_folder(model_folder: Path) -> None:
+    facts = gather(model_folder)
+    assert (facts.evaluations, facts.remarks, facts.run, facts.finished) == ((), (), None, False)
+    assert facts.parameters == sum(p.numel() for p in facts.model.module.parameters()) > 10_000
+
+
+def test_a_model_folder_of_a_dirty_tree(model_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    change(folder / "config.json", training={"dirty": True})
+    assert gather(folder).remarks == ("The code had changes that are in no commit.",)
+
+
+def test_a_measured_fact_that_does_not_say_enough(model_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    change(folder / "config.json", measured=[{"dataset": "fer2013", "accuracy": 0.9}])
+    with pytest.raises(PublicationError, match=r"does not say \['labels', 'n', 'split'\]"):
+        gather(folder)
+
+
+def test_neither_run_nor_model(tmp_path: Path) -> None:
+    with pytest.raises(PublicationError, match="neither a results folder"):
+        gather(tmp_path)
+    with pytest.raises(CheckpointError, match="does not exist"):
+        gather(tmp_path / "nowhere")

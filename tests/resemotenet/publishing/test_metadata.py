@@ -1,0 +1,116 @@
+"""The head of the card, read by the Hub's own client."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml as pyyaml
+from huggingface_hub import ModelCard
+
+from resemotenet.publishing.facts import gather
+from resemotenet.publishing.metadata import metadata, yaml
+from resemotenet.results import read_json
+from tests.finished_run import make_run
+
+PAGE = "https://hub.example/owner/name"
+
+
+def read(folder: Path, *, tag: str | None = None) -> Any:
+    return ModelCard(metadata(gather(folder), "owner/name", page=PAGE, tag=tag))
+
+
+@pytest.fixture
+def run(tmp_path: Path, model_folder: Path) -> Path:
+    return make_run(tmp_path / "run", model_folder)
+
+
+@pytest.fixture
+def model(tmp_path: Path, model_folder: Path) -> Path:
+    """A model folder that a test may change."""
+    return Path(shutil.copytree(model_folder, tmp_path / "model"))
+
+
+def change(path: Path, **values) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def test_what_the_hub_reads(run: Path) -> None:
+    data = read(run).data
+    assert data.library_name == "resemotenet"
+    assert data.pipeline_tag == "image-classification"
+    assert (data.license, data.license_name, data.license_link) == (
+        "other",
+        "non-commercial-research",
+        "https://example.org/terms",
+    )
+    assert data.datasets == ["fer2013", "ferplus"]
+    assert data.metrics == ["accuracy", "recall", "f1"]
+    assert data.base_model is None
+    assert {"facial-expression-recognition", "resemotenet"} <= set(data.tags or ())
+
+
+@pytest.mark.parametrize(("tag", "at"), [(None, "main"), ("v1", "v1")])
+def test_figures_are_those_of_the_result(run: Path, tag: str | None, at: str) -> None:
+    result = read_json(run / "result.json")
+    card = read(run, tag=tag)
+    assert card.data.model_name == "name"
+    found = {(each.dataset_config, each.metric_type): each for each in card.data.eval_results or ()}
+    expected = {"ferplus-strict": result["splits"]["test"], "fer2013": result["also"]["fer2013"]["test"]}
+    names = {"accuracy": "accuracy", "recall": "macro_recall", "f1": "macro_f1", "ece": "ece"}
+    assert set(found) == {(labels, kind) for labels in expected for kind in names}
+    for (labels, kind), each in found.items():
+        assert each.metric_value == expected[labels][names[kind]]
+        assert each.dataset_split == "test"
+        assert each.source_url == f"{PAGE}/blob/{at}/result.json"
+        assert "PrivateTest" in each.dataset_name
+        assert f"n = {expected[labels]['n']}" in each.dataset_name
+
+
+def test_validation_stands_where_test_was_not_touched(tmp_path: Path, model_folder: Path) -> None:
+    run = make_run(tmp_path / "run", model_folder, splits=("validation",))
+    assert {each.dataset_split for each in read(run).data.eval_results or ()} == {"validation"}
+
+
+def test_what_should_not_be_published_takes_part_in_no_ranking(tmp_path: Path, model_folder: Path) -> None:
+    data = read(make_run(tmp_path / "run", model_folder, dirty=True)).data
+    assert data.eval_results is None
+    assert data.metrics is None
+
+
+def test_a_bare_model(model: Path) -> None:
+    data = read(model).data
+    assert (data.license, data.datasets, data.eval_results) == ("unknown", None, None)
+
+
+def test_a_model_that_knows_its_figures(model: Path) -> None:
+    fact = {"dataset": "fer2013", "labels": "fer2013", "split": "test", "n": 3589, "accuracy": 0.61}
+    change(model / "config.json", measured=[fact])
+    results = read(model).data.eval_results
+    assert len(results) == 1
+    only = results[0]
+    assert (only.metric_type, only.metric_value, only.source_url) == ("accuracy", 0.61, f"{PAGE}/blob/main/config.json")
+
+
+def test_a_converted_model_names_its_base(model: Path) -> None:
+    change(model / "config.json", training={"converted_from": {"file": "a.pth", "base_model": "upstream/weights"}})
+    assert read(model).data.base_model == "upstream/weights"
+
+
+def test_drawn_faces(model: Path) -> None:
+    change(model / "config.json", training={"data": "synthetic", "labels": "synthetic"}, license={"name": "mit"})
+    data = read(model).data
+    assert (data.license, data.license_name, data.datasets) == ("mit", None, None)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": "yes", "b": 'quote " and \\ and\nline', "c": "- no list", "d": "é ❤", "e": "1.0", "f": ": #"},
+        {"a": 1, "b": 0.1, "c": True, "d": None, "e": 1e-7, "f": 0.8694852941176471},
+        {"a": [], "b": {}, "c": ["x"], "d": [{"a": 1, "b": [1, 2, {"c": "d"}]}, {"a": {"b": {"c": [1]}}}]},
+    ],
+)
+def test_yaml_is_read_back_as_it_was(value: dict) -> None:
+    assert pyyaml.safe_load(yaml(value)) == value

@@ -1,0 +1,123 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from resemotenet import load_model
+from resemotenet.emotions import EMOTIONS
+from resemotenet.errors import PublicationError
+from resemotenet.metrics import confusion
+from resemotenet.publishing.publication import Publication, prepare
+from resemotenet.results import Predictions, read_json
+from tests.finished_run import SECRET_PLACE, make_run
+
+PAGE = "https://hub.example/owner/name"
+
+
+@pytest.fixture
+def run(tmp_path: Path, model_folder: Path) -> Path:
+    return make_run(tmp_path / "run", model_folder)
+
+
+def write(publication: Publication, folder: Path) -> Path:
+    folder.mkdir()
+    for name in publication.files:
+        (folder / name).write_bytes(publication.content(name))
+    return folder
+
+
+def test_what_a_run_gives(run: Path) -> None:
+    publication = prepare(run, "owner/name", page=PAGE)
+    assert list(publication.files) == [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+        "result.json",
+        "confusion.json",
+        "confusion.svg",
+        "training.json",
+        "audit.json",
+    ]
+    assert publication.sizes == {name: len(publication.content(name)) for name in publication.files}
+    assert json.loads(publication.content("result.json")) == read_json(run / "result.json")
+    assert json.loads(publication.content("audit.json")) == read_json(run / "audit.json")
+
+
+def test_it_can_be_loaded_and_knows_what_was_measured(run: Path, tmp_path: Path) -> None:
+    model = load_model(write(prepare(run, "owner/name", page=PAGE), tmp_path / "out"))
+    own = load_model(run / "model")
+    for name, value in own.module.state_dict().items():
+        assert (model.module.state_dict()[name] == value).all()
+    assert model.info.measured[1]["accuracy"] == read_json(run / "result.json")["splits"]["test"]["accuracy"]
+    assert own.info.measured == ()
+
+
+def test_nothing_of_the_machine_and_nothing_of_single_pictures(run: Path) -> None:
+    publication = prepare(run, "owner/name", page=PAGE)
+    everything = b"".join(publication.content(name) for name in publication.files)
+    assert SECRET_PLACE.encode() not in everything
+    assert str(run.parent).encode() not in everything
+    assert b"00017" not in everything, "an id of a picture"
+    training = json.loads(publication.content("training.json"))
+    assert training["config"]["data"] == "fer2013.parquet"
+    assert training["config"]["optimization"]["epochs"] == 3
+    assert training["environment"]["commit"] == "b5e2457cc422acfc6cb29ef20f3d57ae874fea99"
+    assert "command" not in training["environment"]
+
+
+def test_confusion_is_counted_from_the_predictions(run: Path) -> None:
+    told = json.loads(prepare(run, "owner/name", page=PAGE).content("confusion.json"))
+    assert told["labels"] == list(EMOTIONS)
+    assert set(told["tables"]) == {f"{a}-{b}" for a in ("ferplus-strict", "fer2013") for b in ("validation", "test")}
+    predictions = Predictions.load(run / "predictions" / "fer2013-test.npz")
+    expected = confusion(predictions.probabilities.argmax(axis=1), predictions.targets)
+    np.testing.assert_array_equal(told["tables"]["fer2013-test"]["counts"], expected)
+    assert told["tables"]["fer2013-test"]["n"] == expected.sum()
+
+
+def test_what_a_model_folder_gives(model_folder: Path) -> None:
+    publication = prepare(model_folder, "owner/name", page=PAGE)
+    assert list(publication.files) == ["README.md", "config.json", "model.safetensors"]
+    assert json.loads(publication.content("config.json")) == read_json(model_folder / "config.json")
+    assert publication.content("model.safetensors") == (model_folder / "model.safetensors").read_bytes()
+    assert "Not measured" in publication.card
+
+
+def test_an_unfinished_run_is_refused_unless_forced(run: Path) -> None:
+    (run / "result.json").unlink()
+    with pytest.raises(PublicationError, match=r"The run is not finished: 3 of 3 epochs are done\. --force does"):
+        prepare(run, "owner/name", page=PAGE)
+    publication = prepare(run, "owner/name", page=PAGE, force=True)
+    assert "The run is not finished: 3 of 3 epochs are done." in publication.card
+    assert "Not measured" in publication.card
+    assert set(publication.files) == {"README.md", "config.json", "model.safetensors", "training.json", "audit.json"}
+
+
+def test_a_dirty_tree_is_refused_unless_forced(tmp_path: Path, model_folder: Path) -> None:
+    run = make_run(tmp_path / "run", model_folder, dirty=True)
+    with pytest.raises(PublicationError, match="changes that are not in its commit"):
+        prepare(run, "owner/name", page=PAGE)
+    card = prepare(run, "owner/name", page=PAGE, force=True).card
+    assert "The code had changes that are not in its commit, b5e2457cc422acfc6cb29ef20f3d57ae874fea99." in card
+    assert "model-index" not in card, "such figures take part in no ranking"
+
+
+def test_force_does_not_help_a_lie(run: Path) -> None:
+    result = read_json(run / "result.json")
+    result["splits"]["test"]["accuracy"] = 0.99
+    (run / "result.json").write_text(json.dumps(result))
+    with pytest.raises(PublicationError, match=r"says accuracy = 0\.99"):
+        prepare(run, "owner/name", page=PAGE, force=True)
+
+
+def test_a_run_without_weights(run: Path) -> None:
+    shutil.rmtree(run / "model")
+    with pytest.raises(PublicationError, match="no weights to publish"):
+        prepare(run, "owner/name", page=PAGE, force=True)
+
+
+def test_the_same_run_gives_the_same_bytes(run: Path) -> None:
+    first, second = (prepare(run, "owner/name", page=PAGE) for _ in range(2))
+    assert all(first.content(name) == second.content(name) for name in first.files)

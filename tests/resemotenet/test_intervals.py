@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from resemotenet import metrics
+from resemotenet.intervals import bootstrap
+
+# FER2013-like: rows are the truth; the second class is rare.
+TABLE = np.array([[80, 5, 15], [4, 3, 5], [20, 2, 160]])
+
+
+def cases(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(predictions, targets) that give this table."""
+    rows, columns = np.indices(table.shape)
+    return np.repeat(columns.ravel(), table.ravel()), np.repeat(rows.ravel(), table.ravel())
+
+
+def test_the_same_intervals_as_drawing_single_faces_with_scipy():
+    predictions, targets = cases(TABLE)
+
+    def macro_f1(rows: np.ndarray) -> float:
+        return metrics.macro_f1(predictions[rows], targets[rows], num_classes=3)
+
+    everyone = (np.arange(len(targets)),)
+    expected = stats.bootstrap(
+        everyone, macro_f1, vectorized=False, n_resamples=2000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert bootstrap(TABLE).macro_f1 == pytest.approx(tuple(expected), abs=0.015)
+
+
+def test_the_figure_lies_inside_its_interval_and_more_faces_make_it_narrower():
+    few, many = bootstrap(TABLE), bootstrap(100 * TABLE)
+    predictions, targets = cases(TABLE)
+    recall = metrics.macro_recall(predictions, targets, num_classes=3)
+    assert few.macro_recall[0] < recall < few.macro_recall[1]
+    width = {name: np.ptp(getattr(few, name)) / np.ptp(getattr(many, name)) for name in ("macro_recall", "macro_f1")}
+    assert width == pytest.approx({"macro_recall": 10, "macro_f1": 10}, rel=0.1)
+
+
+def test_a_rare_class_is_less_certain():
+    _, rare, common = bootstrap(TABLE).f1
+    assert rare is not None
+    assert common is not None
+    assert rare[1] - rare[0] > 5 * (common[1] - common[0])
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    """200 samples of 300 faces from a known table: 95 % of the intervals should hold the figure of that table."""
+    shares = TABLE / TABLE.sum()
+    hits = shares.diagonal()
+    truth = np.mean(2 * hits / (shares.sum(axis=0) + shares.sum(axis=1)))
+    samples = np.random.default_rng(0).multinomial(300, shares.ravel(), size=200).reshape(-1, 3, 3)
+    found = [bootstrap(sample, draws=400).macro_f1 for sample in samples]
+    covered = np.mean([low <= truth <= high for low, high in found])
+    assert 0.9 <= covered <= 0.99
+
+
+def test_classes_that_never_occur_have_no_say():
+    table = np.zeros((3, 3), np.int64)
+    table[:2, :2] = [[30, 10], [5, 55]]
+    with_third, without = bootstrap(table), bootstrap(table[:2, :2])
+    assert with_third.f1[2] is None
+    assert with_third.macro_f1 == pytest.approx(without.macro_f1, abs=0.02)
+    perfect = bootstrap(np.diag([5, 0, 7]))
+    assert (perfect.macro_recall, perfect.f1[1]) == ((1.0, 1.0), None)
+
+
+def test_the_same_table_gives_the_same_interval():
+    assert bootstrap(TABLE) == bootstrap(TABLE)
+    assert bootstrap(TABLE) != bootstrap(TABLE, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("table", "arguments", "message"),
+    [
+        (np.zeros((3, 3), np.int64), {}, "at least one face"),
+        (np.ones((3, 2), np.int64), {}, r"got shape \(3, 2\)"),
+        (np.array([[2, -1], [0, 3]]), {}, "expected"),
+        (TABLE, {"confidence": 95}, "95 % is 0.95"),
+    ],
+)
+def test_what_cannot_be(table: np.ndarray, arguments: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        bootstrap(table, **arguments)

@@ -1,0 +1,86 @@
+"""A finished run on another data set: how much of what it learned is about faces, and how much about its own data.
+
+The other set's split is read at the size of the network's input and scored with the run's own operating point; nothing
+is chosen on it. Predictions lie beside the run's own; result.json has the figures under "elsewhere", by label
+definition and split, so that they are never taken for the run's own. Whether the other set holds pictures that the run
+was trained on is not looked at: sets from the web may share some.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resemotenet.datasets import FER2013, FaceFiles, FaceSet, read_ckplus, recognise
+from resemotenet.errors import ResultsError
+from resemotenet.metrics import summary
+from resemotenet.results import ResultsFolder, read_json, write_json
+
+from .evaluation import load_chosen, predict_all, save_predictions
+from .processes import join_processes
+
+
+def evaluate_elsewhere(folder: ResultsFolder, path: Path, split: str, *, skip_broken: bool = False) -> dict[str, Any]:
+    """Score a finished run's chosen model on a split of another data set.
+
+    Args:
+        path: the other data set, in any layout that ``recognise`` knows.
+        split: "validation" or "test"; each look is counted, before there is anything to see of it.
+        skip_broken: leave out pictures that cannot be read; the figures say how many.
+
+    Returns:
+        The figures by label definition, as they now stand in result.json.
+
+    Raises:
+        ResultsError: the run is not finished, or has these labels as its own.
+        DatasetError: the other set cannot be read, or has no such split.
+    """
+    folder.check_finished()
+    result = read_json(folder.result)
+    model = load_chosen(folder)
+    definitions, broken = _definitions(path, split, model.preprocess.size, skip_broken)
+    own = {entry["labels"] for entry in result["splits"].values()} | set(result["also"])
+    if taken := sorted(own & set(definitions)):
+        raise ResultsError(
+            f"{path} has the labels {', '.join(taken)}, which are the run's own; evaluate it without --on, or name "
+            "another data set"
+        )
+    entries = result.setdefault("elsewhere", {})
+    for name in definitions:
+        entry = entries.setdefault(name, {}).setdefault(split, {})
+        entry["touched"] = entry.get("touched", 0) + 1
+    state = join_processes()
+    if state.is_main_process:
+        write_json(folder.result, result)
+    state.wait_for_everyone()
+    predictions = predict_all(model, definitions)
+    for name, each in predictions.items():
+        figures = {"views": model.info.views, "broken": len(broken), "touched": entries[name][split]["touched"]}
+        entries[name][split] = {**summary(each.probabilities, each.targets), **figures}
+    if state.is_main_process:
+        save_predictions(folder, split, predictions, None)
+        write_json(folder.result, result)
+    return {name: entries[name][split] for name in definitions}
+
+
+def _definitions(path: Path, split: str, size: int, skip_broken: bool) -> tuple[dict[str, FaceSet], tuple[str, ...]]:
+    """The faces of a split by label definition, one of them with all faces; and what could not be read."""
+    info, _, root = recognise(path)
+    if info.name == "ckplus":
+        return _ckplus(root, split, size, skip_broken)
+    whole = info.read(root, skip_broken)
+    if isinstance(whole, FER2013):
+        names = ["fer2013"] if whole.votes is None else ["fer2013", "ferplus-strict", "ferplus-usual"]
+        return {name: whole.split(split, name) for name in names}, ()
+    held, broken = whole.split(split).into_memory(size, skip_broken=skip_broken)
+    return {whole.name: held}, (*whole.broken, *broken)
+
+
+def _ckplus(root: Path, split: str, size: int, skip_broken: bool) -> tuple[dict[str, FaceSet], tuple[str, ...]]:
+    """Both conventions; the last three frames have the peak among them."""
+    three = read_ckplus(root, labels="ckplus-last3", skip_broken=skip_broken)
+    held, broken = three.split(split).into_memory(size, skip_broken=skip_broken)
+    peaks: FaceFiles = read_ckplus(root, skip_broken=skip_broken).split(split)
+    peak = replace(held.where(np.isin(held.ids, peaks.ids)), name="ckplus-peak")
+    return {"ckplus-peak": peak, "ckplus-last3": held}, (*three.broken, *broken)
