@@ -13,11 +13,11 @@ from PIL import Image
 if (root := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.insert(0, root)
 
+from dashboard.analysis.groups import is_known, known_problems, known_scores, usable
 from dashboard.charts import model_color
 from dashboard.data import PUBLISHED, Run, scan
-from dashboard.groups import is_known, known_problems, known_scores, usable
+from dashboard.data.pictures import Pictures
 from dashboard.options import Options, OptionsError, read_options
-from dashboard.pictures import Pictures
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage

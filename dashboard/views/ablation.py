@@ -9,12 +9,13 @@ import streamlit as st
 
 from resemotenet.claims import ABLATIONS
 
-from .. import charts, state
-from ..ablations import CONFIGURATIONS, Against, Series, against_c1, scored, series_of
+from .. import charts
+from ..analysis.ablations import CONFIGURATIONS, Against, Series, against_c1, scored, series_of
+from ..analysis.groups import interval_in_percent, known_scores, p_in_words, setting
 from ..data import Run, Score, label_set
-from ..groups import interval_in_percent, known_scores, p_in_words, setting
-from ..pictures import Pictures
-from ..tables import copy_buttons, show_table
+from ..data.pictures import Pictures
+from ..widgets import state
+from ..widgets.tables import copy_buttons, show_table
 from .differences import show_differences
 
 _PARTS = ("C1 to C6", "What differs")

@@ -7,10 +7,11 @@ import streamlit as st
 
 from resemotenet.claims import DATASETS
 
-from .. import charts, state
+from .. import charts
+from ..analysis.groups import Group, in_percent, labels_name, setting
+from ..analysis.verdicts import claim_for, span, user_reports
 from ..data import LABELS, Run
-from ..groups import Group, in_percent, labels_name, setting
-from ..verdicts import claim_for, span, user_reports
+from ..widgets import state
 
 # No run notes how long one face takes, so its work stands in for it.
 _COSTS: dict[str, tuple[str, Callable[[Group], float | None]]] = {

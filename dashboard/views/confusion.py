@@ -6,9 +6,18 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, state
-from dashboard.charts_matrix import confusion_figure, difference_figure, narrow
-from dashboard.choices import (
+from resemotenet.emotions import EMOTIONS
+from resemotenet.errors import ResultsError
+from resemotenet.metrics import confusion
+from resemotenet.results import Predictions
+
+from .. import data
+from ..analysis.per_class import ClassFigures, Together, class_figures, most_confused, together
+from ..charts.matrix import confusion_figure, difference_figure, narrow
+from ..data import Run
+from ..data.pictures import Pictures
+from ..widgets import state
+from ..widgets.choices import (
     accuracy_in_words,
     choose_run,
     choose_scored,
@@ -19,15 +28,8 @@ from dashboard.choices import (
     score_of,
     show_problem,
 )
-from dashboard.data import Run
-from dashboard.faces import show_faces
-from dashboard.per_class import ClassFigures, Together, class_figures, most_confused, together
-from dashboard.pictures import Pictures
-from dashboard.samples import of_cell
-from resemotenet.emotions import EMOTIONS
-from resemotenet.errors import ResultsError
-from resemotenet.metrics import confusion
-from resemotenet.results import Predictions
+from ..widgets.faces import show_faces
+from ..widgets.samples import of_cell
 
 if TYPE_CHECKING:
     import numpy as np

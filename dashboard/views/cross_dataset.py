@@ -8,12 +8,13 @@ import streamlit as st
 from resemotenet.errors import ResultsError
 from resemotenet.paired import pair_up
 
-from .. import charts, state
-from ..crossing import Crossing, crossings
+from .. import charts
+from ..analysis.crossing import Crossing, crossings
+from ..analysis.groups import in_percent, interval_in_percent, known_scores, labels_name, p_in_words, setting, usable
 from ..data import LABELS, Run
-from ..groups import in_percent, interval_in_percent, known_scores, labels_name, p_in_words, setting, usable
-from ..pictures import Pictures
-from ..tables import copy_buttons, show_table
+from ..data.pictures import Pictures
+from ..widgets import state
+from ..widgets.tables import copy_buttons, show_table
 
 # What was taught -> the definitions that score the same thing.
 _HOME = {"ferplus": ("ferplus-strict", "ferplus-usual", "ferplus-soft")}

@@ -6,16 +6,18 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, state
-from dashboard.charts_run import counts_figure
-from dashboard.choices import choose_run, show_problem
-from dashboard.counting import Counts, learned_counts, scored_counts
-from dashboard.data import Run
-from dashboard.pictures import Pictures
-from dashboard.views.votes import show_votes
 from resemotenet.claims import DATASETS, ERRATA, FER2013_COUNTS, PAPER, TABLE_II
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError, ResultsError
+
+from .. import data
+from ..analysis.counting import Counts, learned_counts, scored_counts
+from ..charts.run import counts_figure
+from ..data import Run
+from ..data.pictures import Pictures
+from ..widgets import state
+from ..widgets.choices import choose_run, show_problem
+from .votes import show_votes
 
 _PARTS = ("Class counts", "Audit", "Labels against votes")
 

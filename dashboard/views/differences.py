@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from .. import state
-from ..ablations import series_of
+from ..analysis.ablations import series_of
+from ..analysis.groups import in_percent, known_scores, usable
+from ..analysis.settings import side_by_side
 from ..data import Run, label_set
-from ..groups import in_percent, known_scores, usable
-from ..settings import side_by_side
-from ..tables import copy_buttons, show_table
+from ..widgets import state
+from ..widgets.tables import copy_buttons, show_table
 
 _MOST_RUNS = 8
 

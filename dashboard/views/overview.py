@@ -8,12 +8,12 @@ import streamlit as st
 
 from resemotenet.claims import CLAIMS, DATASETS, claim_of
 
-from .. import state
+from ..analysis.groups import Group, grouped, interval_in_percent, labels_name, setting
+from ..analysis.verdicts import METHODS, Verdict, claim_for, compared, is_rerun, span, user_reports, verdicts
 from ..data import LABELS, Run
-from ..groups import Group, grouped, interval_in_percent, labels_name, setting
-from ..pictures import Pictures
-from ..tables import copy_buttons, show_table
-from ..verdicts import METHODS, Verdict, claim_for, compared, is_rerun, span, user_reports, verdicts
+from ..data.pictures import Pictures
+from ..widgets import state
+from ..widgets.tables import copy_buttons, show_table
 from .accuracy import show_accuracy
 
 _SORTS = ("accuracy", "newest", "model", "gap", "parameters")

@@ -7,15 +7,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, state
-from dashboard.charts_run import curves_figure, reliability_figure
-from dashboard.choices import choose_run, choose_scored, no_runs, show_problem
-from dashboard.data import Calibrated, Run
-from dashboard.faces import show_faces
-from dashboard.pictures import Pictures
-from dashboard.samples import hardest, most_confident_mistakes
-from dashboard.telling import best_epoch, command_of, duration, flat, reliability_bins, thousands, times, why_chosen
 from resemotenet.errors import ResultsError
+
+from .. import data
+from ..analysis.telling import best_epoch, command_of, duration, flat, reliability_bins, thousands, times, why_chosen
+from ..charts.run import curves_figure, reliability_figure
+from ..data import Calibrated, Run
+from ..data.pictures import Pictures
+from ..widgets import state
+from ..widgets.choices import choose_run, choose_scored, no_runs, show_problem
+from ..widgets.faces import show_faces
+from ..widgets.samples import hardest, most_confident_mistakes
 
 _PARTS = ("Curves", "Calibration", "Mistakes", "Settings")
 _TAUGHT = {"ferplus": "FER+ votes"}

@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from dashboard import crowd, data, state
-from dashboard.charts_matrix import label_figure, narrow
-from dashboard.charts_run import agreement_figure
-from dashboard.choices import clickable, ink
-from dashboard.crowd import COLUMNS, DEFINITIONS, NO_MAJORITY, Labelled
-from dashboard.data import Run
-from dashboard.pictures import Pictures
-from dashboard.samples import Sample, cards
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError, ResultsError
+
+from .. import data
+from ..analysis import crowd
+from ..analysis.crowd import COLUMNS, DEFINITIONS, NO_MAJORITY, Labelled
+from ..charts.matrix import label_figure, narrow
+from ..charts.run import agreement_figure
+from ..data import Run
+from ..data.pictures import Pictures
+from ..widgets import state
+from ..widgets.choices import clickable, ink
+from ..widgets.samples import Sample, cards
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -63,7 +63,12 @@ def _copy(results: Path, number: int, *, model: str, seed: int, stamp: str) -> N
 
 def measure_data(folder: Path) -> dict[str, float]:
     """Seconds, in this process, which has read nothing yet."""
-    from dashboard.data import Run, Score, scan, scores
+    from dashboard.data import (
+        Run,
+        Score,
+        scan,
+        scores,
+    )
 
     found: dict[str, float] = {}
 

@@ -29,7 +29,7 @@ def _page(view: str, folders: list[str], data: str | None) -> None:
     from pathlib import Path
 
     from dashboard.data import scan
-    from dashboard.pictures import Pictures
+    from dashboard.data.pictures import Pictures
 
     runs = scan([Path(folder) for folder in folders])
     import_module(f"dashboard.views.{view}").show(runs, Pictures(Path(data)) if data else None)

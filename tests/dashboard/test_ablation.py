@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from dashboard import data
-from dashboard.ablations import CONFIGURATIONS, against_c1, series_of
-from dashboard.settings import side_by_side
+from dashboard.analysis.ablations import CONFIGURATIONS, against_c1, series_of
+from dashboard.analysis.settings import side_by_side
 from resemotenet.claims import ABLATIONS
 from resemotenet.metrics import mcnemar
 from resemotenet.results import Predictions, read_json, write_json

@@ -6,8 +6,8 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
 from dashboard import data
-from dashboard.charts_matrix import confusion_figure, difference_figure
-from dashboard.per_class import class_figures, most_confused, together
+from dashboard.analysis.per_class import class_figures, most_confused, together
+from dashboard.charts.matrix import confusion_figure, difference_figure
 from resemotenet.emotions import EMOTIONS
 from resemotenet.metrics import confusion
 from resemotenet.results import Predictions

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dashboard import data
-from dashboard.crossing import crossings
+from dashboard.analysis.crossing import crossings
 from resemotenet.results import Predictions
 from tests.dashboard import comparing, fake_runs
 from tests.dashboard.comparing import opened, rows, words

@@ -5,9 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import crowd, data
-from dashboard.counting import learned_counts, scored_counts
-from dashboard.pictures import Pictures
+from dashboard import data
+from dashboard.analysis import crowd
+from dashboard.analysis.counting import learned_counts, scored_counts
+from dashboard.data.pictures import Pictures
 from dashboard.views.datasets import audit_rows, table_ii_rows
 from resemotenet.claims import TABLE_II
 from resemotenet.datasets import read_fer2013
@@ -109,7 +110,7 @@ def test_the_printed_table_and_what_is_in_the_data(real: Pictures):
 def test_explanations_of_published_runs_come_from_the_weights_that_gave_their_predictions(real: Pictures):
     import torch
 
-    from dashboard.explanations import weights_of
+    from dashboard.widgets.explanations import weights_of
     from resemotenet.checkpoint import load_model
 
     for run in PUBLISHED:

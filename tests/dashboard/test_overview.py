@@ -8,8 +8,9 @@ from statistics import mean, stdev
 import numpy as np
 import pytest
 
-from dashboard import data, verdicts
-from dashboard.groups import Group, grouped
+from dashboard import data
+from dashboard.analysis import verdicts
+from dashboard.analysis.groups import Group, grouped
 from resemotenet.claims import CLAIMS
 from resemotenet.results import Predictions, read_json, write_json
 from tests.dashboard import comparing, fake_runs

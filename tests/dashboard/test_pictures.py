@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.pictures import Pictures
-from dashboard.samples import cards, hardest, most_confident_mistakes, of_cell, samples
+from dashboard.data.pictures import Pictures
+from dashboard.widgets.samples import cards, hardest, most_confident_mistakes, of_cell, samples
 from resemotenet.datasets import read_fer2013
 from resemotenet.emotions import EMOTIONS
 from resemotenet.results import Predictions, ResultsFolder

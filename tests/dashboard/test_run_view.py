@@ -9,8 +9,8 @@ from scipy.stats import binomtest
 from sklearn.metrics import f1_score, log_loss, recall_score
 
 from dashboard import data
-from dashboard.charts_run import curves_figure
-from dashboard.telling import best_epoch, command_of, duration, flat, thousands, why_chosen
+from dashboard.analysis.telling import best_epoch, command_of, duration, flat, thousands, why_chosen
+from dashboard.charts.run import curves_figure
 from resemotenet.emotions import EMOTIONS
 from resemotenet.results import read_json, write_json
 from tests.dashboard.fake_runs import (

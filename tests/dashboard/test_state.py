@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 def page():
     import streamlit as st
 
-    from dashboard import state
+    from dashboard.widgets import state
 
     options = st.session_state.get("options", ["a", "b", "c"])
     st.json(
@@ -124,7 +124,7 @@ def test_more_than_may_be_chosen_is_cut():
 def two_pages():
     import streamlit as st
 
-    from dashboard import state
+    from dashboard.widgets import state
 
     # AppTest cannot switch between pages that are functions; tests/browser does.
     if st.session_state.get("elsewhere"):

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from dashboard.tables import to_csv, to_latex
+from dashboard.widgets.tables import to_csv, to_latex
 
 ROWS: list[dict[str, object]] = [
     {"Model": "resemotenet_c2", "Accuracy, %": 61.0476, "n": 3589, "Interval": "[59.4, 62.6]"},

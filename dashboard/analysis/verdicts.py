@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from resemotenet.claims import CLAIMS, DATASETS, OURS, Claim, UserReport, claim_of, reports_for
 
-from .data import Run
+from ..data import Run
 from .groups import Group, in_percent
 
 EMONEXT = "EmoNeXt"

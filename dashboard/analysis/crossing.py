@@ -13,7 +13,7 @@ from resemotenet.errors import ResultsError
 from resemotenet.metrics import summary
 from resemotenet.results import Predictions
 
-from .data import Run, has_predictions, predictions
+from ..data import Run, has_predictions, predictions
 from .groups import known_scores
 
 # So many runs are asked for their labels before a cell stays empty.

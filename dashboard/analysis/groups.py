@@ -9,7 +9,7 @@ from typing import Any
 
 from resemotenet.metrics import wilson_interval
 
-from .data import Run, Score, label_set, prediction_problems, scores
+from ..data import Run, Score, label_set, prediction_problems, scores
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError
 
-from . import data
-from .data import Run
-from .pictures import Pictures
+from .. import data
+from ..data import Run
+from ..data.pictures import Pictures
 
 # What a run learns from, by the labels that its config names.
 _LEARNED = {"fer2013": "fer2013", "ferplus": "ferplus-soft"}

@@ -15,7 +15,7 @@ from PIL import Image
 
 from resemotenet.emotions import COLORS, EMOTIONS
 
-from .pictures import Pictures
+from ..data.pictures import Pictures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from resemotenet.emotions import EMOTIONS
 
-from .charts import figure_layout
+from . import figure_layout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .data import Run
+from ..data import Run
 
 # Where files lie and what watched the run does not change what was trained.
 _NO_SETTINGS = ("data", "results", "track")

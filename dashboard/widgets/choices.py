@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from . import data, state
-from .data import Run, Score
+from .. import data
+from ..data import Run, Score
+from . import state
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -53,7 +53,7 @@ __all__ = [
     "scores",
 ]
 
-PUBLISHED = Path(__file__).parent / "published"
+PUBLISHED = Path(__file__).parents[1] / "published"
 
 # Runs may lie in folders of folders: results/ablation/RUN.
 _DEPTH = 3

@@ -12,9 +12,9 @@ import numpy as np
 from resemotenet.emotions import EMOTIONS
 from resemotenet.metrics import wilson_interval
 
-from . import data
-from .data import Run
-from .pictures import Pictures
+from .. import data
+from ..data import Run
+from ..data.pictures import Pictures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

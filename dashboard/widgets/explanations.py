@@ -9,7 +9,7 @@ import streamlit as st
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import CheckpointError, ResEmoteNetError
 
-from .runs import Run
+from ..data.runs import Run
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,8 +6,8 @@ from typing import Any
 
 from resemotenet.metrics import reliability, wilson_interval
 
-from . import data
-from .data import Calibrated, Run
+from .. import data
+from ..data import Calibrated, Run
 from .settings import flatten
 
 

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from ..data import Run
+from ..data.pictures import Pictures
 from . import state
-from .data import Run
 from .explanations import ExplanationError, overlays
-from .pictures import Pictures
 from .samples import Sample, cards, samples
 
 if TYPE_CHECKING:

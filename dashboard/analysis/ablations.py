@@ -8,7 +8,7 @@ from typing import Any
 
 from resemotenet.errors import ResultsError
 
-from .data import Paired, Run, has_predictions, label_set, paired
+from ..data import Paired, Run, has_predictions, label_set, paired
 from .groups import known_scores, setting, usable
 from .settings import flatten
 

@@ -8,8 +8,8 @@ from plotly.subplots import make_subplots
 
 from resemotenet.emotions import EMOTIONS
 
-from .charts import emotion_color, figure_layout
-from .charts_matrix import MATRIX_HEIGHT
+from . import emotion_color, figure_layout
+from .matrix import MATRIX_HEIGHT
 
 # Two lines of one chart also differ by dash and marker.
 _DASHES = ("solid", "dash", "dot", "dashdot")

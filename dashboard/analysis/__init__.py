@@ -1,0 +1,1 @@
+"""What pages say about runs, computed without Streamlit: series, seeds, verdicts, counts."""
