@@ -94,7 +94,7 @@ class TestFaithfulness:
         greys = [np.asarray(crop.convert("L").resize((48, 48), Image.Resampling.BILINEAR)) for crop in examples]
         hottest, elsewhere = drops(predictor, greys, ["happy", "sad"])
         assert (hottest > [0.5, 0.05]).all()  # of a probability of 1.00 and of 0.09
-        assert (hottest > 4 * elsewhere).all()
+        assert (hottest > 2 * elsewhere).all()
 
     @pytest.mark.parametrize(("rank", "share"), [(1, 0.75), (2, 0.6)])
     def test_bundled_weights_on_fer2013(
