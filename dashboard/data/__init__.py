@@ -12,9 +12,9 @@ from pathlib import Path
 from threading import Lock
 from time import time
 
+from resemotenet.label_sets import LABELS, Agreement, LabelSet, label_set
 from resemotenet.paired import Paired
 
-from .labels import LABELS, Agreement, LabelSet, label_set
 from .runs import FILES, Run, State, looks_like_a_run, read_run
 from .scores import (
     Calibrated,

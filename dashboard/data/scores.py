@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from resemotenet import metrics
 from resemotenet.calibration import apply_temperature, fit_temperature
 from resemotenet.errors import ResultsError
+from resemotenet.label_sets import label_set
 from resemotenet.paired import Paired, pair_up
 from resemotenet.results import Predictions, ResultsFolder
 
-from .labels import label_set
 from .runs import Run
 
 SPLITS = ("train", "validation", "test")

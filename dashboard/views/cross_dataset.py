@@ -18,7 +18,7 @@ from ..widgets.tables import copy_buttons, show_table
 
 # What was taught -> the definitions that score the same thing.
 _HOME = {"ferplus": ("ferplus-strict", "ferplus-usual", "ferplus-soft")}
-_TAUGHT = {"fer2013": "FER2013's original labels", "ferplus": "FER+ votes", "synthetic": "drawn faces"}
+_TAUGHT = {"fer2013": "FER2013's own labels", "ferplus": "FER+ votes", "synthetic": "drawn faces"}
 _TAUGHT_SHORT = {"fer2013": "FER2013", "ferplus": "FER+", "synthetic": "drawn"}
 _MOST_ROWS = 12
 

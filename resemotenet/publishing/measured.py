@@ -5,9 +5,9 @@ from typing import Any
 
 from ..claims import DATASETS
 from ..emotions import EMOTIONS
+from ..label_sets import label_set
 from .facts import Evaluation, ModelFacts
 from .metadata import split_name
-from .texts import AGREEMENT, LABELS
 
 
 def share(value: float | None, digits: int = 2) -> str:
@@ -90,7 +90,7 @@ def dataset_name(dataset: str) -> str:
 
 def label_name(labels: str) -> str:
     """A label definition for people."""
-    return LABELS[labels][0] if labels in LABELS else labels
+    return label_set(labels).name
 
 
 def _number(value: float | None, digits: int) -> str:
@@ -99,9 +99,18 @@ def _number(value: float | None, digits: int) -> str:
 
 def _definitions(evaluations: tuple[Evaluation, ...]) -> str:
     used = dict.fromkeys(each.labels for each in evaluations)
-    lines = [f"- {LABELS[key][0]} (`{key}`): {LABELS[key][1]}." for key in used if key in LABELS]
-    text = "What counts as right:\n\n" + "\n".join(lines) if lines else ""
-    return f"{text}\n\n{AGREEMENT}" if any(each.dataset == "fer2013" for each in evaluations) else text
+    lines = [f"- {meant.name} (`{meant.key}`): {meant.definition}" for meant in map(label_set, used)]
+    text = "What counts as right:\n\n" + "\n".join(lines)
+    return f"{text}\n\n{_agreement()}" if any(each.dataset == "fer2013" for each in evaluations) else text
+
+
+def _agreement() -> str:
+    crowd = label_set("fer2013").agreement["test"]
+    return (
+        f"FER2013's own label agrees with the strict FER+ majority on {share(crowd.share, 1)} % of the test faces that "
+        f"have one ({crowd.same:,} of {crowd.n:,}): a reader who agreed perfectly with people would score that there. "
+        "Keep it in mind beside every figure on FER2013's labels."
+    )
 
 
 def _by_emotion(facts: ModelFacts, first: Evaluation) -> str:

@@ -1,15 +1,4 @@
-"""What model cards say that does not depend on a run: definitions, limits, law, sources."""
-
-LABELS = {
-    "ferplus-strict": ("FER+ strict", "one of the seven emotions has more than half of the ten FER+ votes"),
-    "ferplus-usual": (
-        "FER+ usual",
-        "single FER+ votes are dropped, then one of the seven has more than half of the rest",
-    ),
-    "ferplus-soft": ("FER+ most votes", "the emotion with the most FER+ votes, of at least five for the seven"),
-    "fer2013": ("FER2013 original", "the label that FER2013 came with"),
-    "synthetic": ("drawn", "the emotion that the program drew"),
-}
+"""What model cards say that does not depend on a run: limits, law, sources."""
 
 DRAWN = "Faces drawn by a program, to try things out. **Nothing here says anything about people.**"
 
@@ -19,12 +8,6 @@ TAUGHT = {
     "fer2013": "Taught with FER2013's own labels.",
     "synthetic": "",
 }
-
-AGREEMENT = (
-    "FER2013's own label agrees with the strict FER+ majority on 72.2 % of the test faces that have one (1,965 of "
-    "2,720): a reader who agreed perfectly with people would score 72 % there. Keep that in mind beside every figure "
-    "on FER2013's labels."
-)
 
 LIMITS = """\
 - It says what people would *call* the expression of a face, from one still, cropped picture. That is not what a person

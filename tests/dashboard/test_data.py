@@ -8,13 +8,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from dashboard import data
-from dashboard.data import LABELS, PUBLISHED, scan
-from resemotenet.datasets import FER2013, fer2013, ferplus
-from resemotenet.emotions import EMOTIONS
+from dashboard.data import PUBLISHED, scan
 from resemotenet.results import read_json, write_json
 from tests.dashboard import fake_runs
 from tests.dashboard.fake_runs import FAULTS, write_run
@@ -220,32 +217,6 @@ class TestRun:
         keys = {run.seed: run.recipe_key for run in scan([results])}
         assert keys[0] == keys[1]
         assert len({keys[1], keys[2], keys[3]}) == 3
-
-
-class TestLabels:
-    def test_the_crowds_line(self):
-        assert LABELS["fer2013"].agreement["test"].share == pytest.approx(0.722, abs=5e-4)
-        assert LABELS["ferplus-usual"].agreement["test"].share == pytest.approx(0.674, abs=5e-4)
-
-    def test_counted_again(self, fer2013_parquet: Path):
-        import pandas as pd  # here: the pages' data needs none
-
-        columns = [f"ferplus_{name.lower()}" for name in ferplus.VOTES]
-        table = pd.read_parquet(fer2013_parquet, columns=["row", "usage", "emotion", "ferplus_named", *columns])
-        canonical = np.array([EMOTIONS.index(name) for name in fer2013.CODES])
-        whole = FER2013(
-            images=np.zeros((len(table), 1, 1), np.uint8),  # decoding them takes seconds and is not needed
-            emotion=canonical[table["emotion"]],
-            usage=table["usage"].to_numpy(str),
-            ids=table["row"].to_numpy().astype(str),
-            votes=np.where(table[["ferplus_named"]], table[columns].to_numpy(np.int64), -1),
-        )
-        for name in ("ferplus-strict", "ferplus-usual"):
-            for split, stated in LABELS[name].agreement.items():
-                crowd, original = whole.split(split, name), whole.split(split)
-                label_of = dict(zip(original.ids, original.targets, strict=True))
-                same = sum(int(label_of[face] == target) for face, target in zip(crowd.ids, crowd.targets, strict=True))
-                assert (stated.n, stated.same) == (len(crowd), same), (name, split)
 
 
 def test_reading_needs_no_torch_and_no_streamlit(results: Path):

@@ -58,13 +58,13 @@ def test_the_published_run_is_shown_with_what_its_predictions_say():
     for run in data.scan([data.PUBLISHED]):
         said = Predictions.load(run.path / "predictions" / "ferplus-strict-test.npz")
         accuracy = (said.probabilities.argmax(axis=1) == said.targets).mean()
-        assert found["FER+, strict majority"]["Measured, %"] == pytest.approx(100 * accuracy)
-    ours = found["FER2013, original labels"]
+        assert found["FER+ strict"]["Measured, %"] == pytest.approx(100 * accuracy)
+    ours = found["FER2013's own labels"]
     assert ours["Claimed, %"] == pytest.approx(79.79)
     assert ours["Gap"] == pytest.approx(ours["Measured, %"] - 79.79)
     assert ours["Claim"].startswith("not a re-run")
     # What is claimed on FERPlus names no definition, so nothing stands beside these.
-    assert found["FER+, strict majority"]["Claimed, %"] != found["FER+, strict majority"]["Claimed, %"]
+    assert found["FER+ strict"]["Claimed, %"] != found["FER+ strict"]["Claimed, %"]
 
 
 def test_figures_come_from_predictions_and_not_from_what_the_run_says_of_itself(results: Path):

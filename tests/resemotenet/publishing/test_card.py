@@ -74,9 +74,9 @@ def test_measured_figures_are_those_of_the_result(run: Path) -> None:
     table = rows(section(card_of(run), "Measured"))
     expected = [
         ("FER+ strict", "test (PrivateTest)", result["splits"]["test"]),
-        ("FER2013 original", "test (PrivateTest)", result["also"]["fer2013"]["test"]),
+        ("FER2013's own labels", "test (PrivateTest)", result["also"]["fer2013"]["test"]),
         ("FER+ strict", "validation (PublicTest)", result["splits"]["validation"]),
-        ("FER2013 original", "validation (PublicTest)", result["also"]["fer2013"]["validation"]),
+        ("FER2013's own labels", "validation (PublicTest)", result["also"]["fer2013"]["validation"]),
     ]
     for row, (labels, split, entry) in zip(table[:4], expected, strict=True):
         assert row[:3] == [labels, split, str(entry["n"])]
@@ -134,7 +134,7 @@ def test_other_data_sets_have_a_table_of_their_own(run: Path) -> None:
     assert "On other data sets" not in card_of(run)
     figures = add_elsewhere(run)
     (row,) = rows(section(card_of(run), "On other data sets"))
-    assert row[:4] == ["CK+", "ckplus-peak", "test", "309"]
+    assert row[:4] == ["CK+", "CK+, peak frames", "test", "309"]
     assert row[4].startswith(f"{100 * figures['accuracy']:.2f} [")
     assert row[7] == "2"
 
@@ -217,7 +217,7 @@ def test_a_model_that_knows_its_figures(model: Path) -> None:
     change(model / "config.json", measured=[fact], training={"recipe": "strong", "data": "fer2013", "seed": 7})
     card = card_of(model)
     assert rows(section(card, "Measured"))[0] == [
-        "FER2013 original",
+        "FER2013's own labels",
         "test (PrivateTest)",
         "3,589",
         "**61.00**",

@@ -1,4 +1,4 @@
-"""What the label definitions mean under which predictions are scored."""
+"""What the label definitions mean under which models are scored; tables, pages and cards all say it from here."""
 
 from dataclasses import dataclass, field
 
@@ -40,7 +40,7 @@ class LabelSet:
     agreement: dict[str, Agreement] = field(default_factory=dict)
 
 
-# Counted over the parquet of FER2013 with FER+ votes; tests/dashboard/test_data.py counts again where it is at hand.
+# Counted over the parquet of FER2013 with FER+ votes; a test counts again where it is at hand.
 _STRICT = {"validation": Agreement(2_854, 1_990), "test": Agreement(2_720, 1_965)}
 _USUAL = {"validation": Agreement(3_186, 2_136), "test": Agreement(3_137, 2_115)}
 
@@ -50,7 +50,7 @@ LABELS: dict[str, LabelSet] = {
         LabelSet(
             "fer2013",
             "fer2013",
-            "FER2013, original labels",
+            "FER2013's own labels",
             "The label that FER2013 came with, one for every face.",
             # Of the faces on which people agree: where they do not, there is nothing to compare with.
             _STRICT,
@@ -58,14 +58,14 @@ LABELS: dict[str, LabelSet] = {
         LabelSet(
             "ferplus-strict",
             "fer2013",
-            "FER+, strict majority",
+            "FER+ strict",
             "One of the seven emotions has more than half of the ten FER+ votes; other faces are left out.",
             _STRICT,
         ),
         LabelSet(
             "ferplus-usual",
             "fer2013",
-            "FER+, usual majority",
+            "FER+ usual",
             "Emotions with a single FER+ vote are dropped, then one of the seven has more than half of the votes that "
             "are left; other faces are left out.",
             _USUAL,
@@ -73,7 +73,7 @@ LABELS: dict[str, LabelSet] = {
         LabelSet(
             "ferplus-soft",
             "fer2013",
-            "FER+, most votes",
+            "FER+ most votes",
             "The emotion with the most FER+ votes, on faces with at least five votes for the seven emotions.",
         ),
         LabelSet(
@@ -100,5 +100,5 @@ LABELS: dict[str, LabelSet] = {
 
 def label_set(key: str) -> LabelSet:
     """What a label definition means; one that is not known here stands for a data set of that name."""
-    unknown = f"The labels that came with {key}; this page knows nothing more of them."
+    unknown = f"The labels that came with {key}; nothing more is known of them here."
     return LABELS.get(key) or LabelSet(key, key, key, unknown)
