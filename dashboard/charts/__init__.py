@@ -272,7 +272,7 @@ def crossing(rows: Sequence[str], columns: Sequence[str], cells: Mapping[tuple[s
             z=values,
             zmin=low,
             zmax=high,
-            colorscale="Cividis",
+            colorscale=[[0, "#6470CC"], [1, "#2B347F"]],  # white can be read on all of it
             showscale=False,
             xgap=3,
             ygap=3,
@@ -284,14 +284,12 @@ def crossing(rows: Sequence[str], columns: Sequence[str], cells: Mapping[tuple[s
         )
     )
     for (row, column), cell in cells.items():
-        # Cividis is dark up to its middle.
-        color = "#FFFFFF" if 100 * cell.value < low + 0.5 * (high - low) else "#1A1A1A"
         text = f"<b>{100 * cell.value:.1f}</b>" if cell.home else f"{100 * cell.value:.1f}"
-        figure.add_annotation(x=column, y=row, text=text, showarrow=False, font={"color": color, "size": 15})
+        figure.add_annotation(x=column, y=row, text=text, showarrow=False, font={"color": "#FFFFFF", "size": 15})
         if cell.home:
             x, y = columns.index(column), rows.index(row)
             figure.add_shape(
-                type="rect", x0=x - 0.48, x1=x + 0.48, y0=y - 0.47, y1=y + 0.47, line={"color": "#E8590C", "width": 3}
+                type="rect", x0=x - 0.48, x1=x + 0.48, y0=y - 0.47, y1=y + 0.47, line={"color": "#F08C00", "width": 3}
             )
     lines = max((row.count("<br>") + 1 for row in rows), default=1)
     _finish(figure, height=150 + (28 + 17 * lines) * len(rows), legend=False)
