@@ -272,7 +272,7 @@ def crossing(rows: Sequence[str], columns: Sequence[str], cells: Mapping[tuple[s
             z=values,
             zmin=low,
             zmax=high,
-            colorscale=[[0, "#6470CC"], [1, "#2B347F"]],  # white can be read on all of it
+            colorscale=[[0, "#5762BE"], [1, "#2B347F"]],  # white can be read on all of it
             showscale=False,
             xgap=3,
             ygap=3,
