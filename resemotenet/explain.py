@@ -6,16 +6,16 @@ Grad-CAM (Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391) first averag
 made for the last map of a network; after ResEmoteNet's squeeze-and-excitation three blocks follow, a channel may count
 for an emotion at the mouth and against it at the brow, and the average loses which: of the gradient's energy it keeps
 an eighth. On 1,000 PublicTest faces and the bundled weights (tests/benchmarks/explain_study.py has the tables), hiding
-the hottest fifth of the crop takes 0.365 off the probability of the predicted emotion with HiResCAM, 0.229 with
-Grad-CAM, and 0.105 when HiResCAM's region is moved to a random place. Hiding what is hottest in the mean of all
-its maps takes 0.257 off: Grad-CAM tells less about a face than not looking at it.
+the hottest fifth of the crop takes 0.420 off the probability of the predicted emotion with HiResCAM, 0.253 with
+Grad-CAM, and 0.108 when HiResCAM's region is moved to a random place. Hiding what is hottest in the mean of all
+Grad-CAM's maps takes 0.267 off: Grad-CAM tells less about a face than not looking at it.
 
 What such a map does not say. It is as coarse as the layer's map (6x6 cells on 48 px, 8x8 on 64 px, each cell fed by a
 larger patch), so it shows regions, not features. It shows what this network used, which need not be what a person
 would use, and never why somebody feels something or whether they do. Its scale is its own: the hottest place of every
 crop is 1, however weak the evidence; compare places within a map, not maps. Evidence against the emotion is not drawn.
 It says least about "neutral", which is also what is read where an expression is missing: hiding the hottest fifth takes
-0.188 off there and beats the moved region for 83 % of the faces; for the other emotions 94 % or more. Another crop of
+0.209 off there and beats the moved region for 77 % of the faces; for the other emotions 89 % or more. Another crop of
 the same face can move such a map.
 """
 
