@@ -182,7 +182,7 @@ def about(model: LoadedModel, source: Source) -> str:
     {info.preprocess.size} {pixels} of each face.</p>
     {_license(info.license)}
     <p>Pictures are held in memory while they are read. They are not stored.</p></section>
-  <section><h2>Measured accuracy</h2>{_measured(info.measured, source)}</section>
+  <section><h2>Measured accuracy</h2>{_remarks(info.training)}{_measured(info.measured, source)}</section>
   <section><h2>What it is for</h2>{_LIMITS}</section>
 </footer>"""
 
@@ -219,6 +219,16 @@ def _measured(facts: Sequence[dict[str, Any]], source: Source) -> str:
     if not _is_ours(source):
         notes.append("These figures come with the weights; they were not checked here.")
     return f"<ul>{lines}</ul><p>{' '.join(notes)}</p>"
+
+
+def _remarks(training: Mapping[str, Any]) -> str:
+    """What spoke against publishing the weights, where they were published all the same; "" where nothing did."""
+    stated = training.get("remarks") or []
+    stated = stated if isinstance(stated, list) else [stated]
+    if not stated:
+        return ""
+    said = " ".join(escape(str(each)[:_MAX_TEXT]) for each in stated[:_MAX_FACTS])
+    return f"<p><strong>Take no figure from these weights; publishing them was forced.</strong> {said}</p>"
 
 
 def _fact(fact: dict[str, Any]) -> str:

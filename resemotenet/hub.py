@@ -30,6 +30,7 @@ from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
     LocalEntryNotFoundError,
+    RepositoryNotFoundError,
 )
 from huggingface_hub.file_download import repo_folder_name
 
@@ -44,7 +45,7 @@ from .errors import (
     HubRevisionNotFoundError,
     HubServerError,
 )
-from .hub_errors import LATER, explain, status_of
+from .hub_errors import LATER, explain, status_of, without_credentials
 from .hub_files import CARD, MODEL_FILES, Remote, fits, forget, recorded_hash
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,9 @@ logger = logging.getLogger(__name__)
 Kind = Literal["model", "space"]
 _SHA = re.compile(r"[0-9a-f]{40}")
 # What git allows as a name; none of them leads out of a folder.
-_REVISION = re.compile(r"(?!.*(\.\.|//|/\.|@\{))[^\s~^:?*\[\\/.-][^\s~^:?*\[\\]*(?<!/)")
+_REVISION = re.compile(
+    r"(?!.*(\.\.|//|/\.|@\{))[^\s\x00-\x1f\x7f-\x9f~^:?*\[\\/.-][^\s\x00-\x1f\x7f-\x9f~^:?*\[\\]*(?<!/)"
+)
 _TRIES = 3
 
 # The base of all errors of the HTTP library, which is httpx or httpx2, as the release of huggingface_hub has it.
@@ -90,8 +93,8 @@ class Upload:
 
 
 def page(repository: str, kind: Kind = "model") -> str:
-    """Where people find a repository."""
-    return f"{constants.ENDPOINT}/{'spaces/' if kind == 'space' else ''}{repository}"
+    """Where people find a repository, without the credentials that the Hub's address may carry."""
+    return f"{without_credentials(constants.ENDPOINT)}/{'spaces/' if kind == 'space' else ''}{repository}"
 
 
 def fetch(repository: str, revision: str | None = None, *, card: bool = False) -> Snapshot:
@@ -177,7 +180,7 @@ def upload(
         if tag is not None:
             # It was new above, so one that exists now is ours: made by a call whose answer was lost.
             _retried(lambda: api.create_tag(repository, tag=tag, revision=done.oid, repo_type=kind, exist_ok=True))
-    return Upload(done.oid, str(done.commit_url), done.pr_url)
+    return Upload(done.oid, without_credentials(str(done.commit_url)), done.pr_url and without_credentials(done.pr_url))
 
 
 def _open(api: HfApi, repository: str, kind: Kind, private: bool, tag: str | None) -> list[str]:
@@ -192,6 +195,33 @@ def _open(api: HfApi, repository: str, kind: Kind, private: bool, tag: str | Non
     if private and not info.private:
         raise HubError(f"{repository} exists already and is public; make it private on its page first")
     return [file.rfilename for file in info.siblings or ()]
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is in a Space now: the names of its files, and its README.md, "" where it has none."""
+
+    names: tuple[str, ...]
+    card: str
+
+
+def look_at_space(repository: str) -> Space | None:
+    """A Space as it is; None where there is none that this token may see.
+
+    Raises:
+        HubError: one of its children.
+    """
+    with _explained(repository):
+        try:
+            info = _retried(lambda: _api().space_info(repository))
+        except RepositoryNotFoundError:
+            return None
+        names = tuple(file.rfilename for file in info.siblings or ())
+        if CARD not in names:
+            return Space(names, "")
+        get = _api().hf_hub_download
+        path = Path(_retried(lambda: get(repository, CARD, repo_type="space", revision=info.sha)))
+        return Space(names, path.read_text(encoding="utf-8", errors="replace"))
 
 
 def upload_space(folder: Path, repository: str, *, private: bool = False, pull_request: bool = False) -> Upload:

@@ -1,5 +1,6 @@
 """What went wrong on the way to the Hub and back, in our words: what came, and what to do."""
 
+import re
 from collections.abc import Callable
 
 from .errors import (
@@ -15,7 +16,14 @@ from .errors import (
 )
 
 LATER = "; try again later"
+_TOKEN = re.compile(r"hf_\w+", re.ASCII)
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/?#'\"]*@")
 _SIGN_IN = "`hf auth login`, or HF_TOKEN"
+
+
+def without_credentials(url: str) -> str:
+    """An address without the name and password that it may carry; also in a text that holds addresses."""
+    return _CREDENTIALS.sub("", url)
 
 
 def explain(error: BaseException, where: str, endpoint: str) -> HubError:
@@ -29,6 +37,7 @@ def explain(error: BaseException, where: str, endpoint: str) -> HubError:
     """
     if type(error) is RuntimeError and error.__cause__ is not None:  # "Error while uploading ..."
         return explain(error.__cause__, where, endpoint)
+    endpoint = without_credentials(endpoint)
     names = {kind.__name__ for kind in type(error).__mro__}
     said = _said(error)
     for name, tell in _BY_NAME.items():
@@ -45,7 +54,7 @@ def explain(error: BaseException, where: str, endpoint: str) -> HubError:
         return HubConnectionError(f"{endpoint} cannot be reached, or the connection broke ({reason}){LATER}")
     if error.errno is None:  # huggingface_hub's own check of sizes
         return HubIntegrityError(f"a file of {where} was cut short on its way and thrown away; try again ({said})")
-    return HubError(f"a file of {where} cannot be read or written here: {error}")
+    return HubError(f"a file of {where} cannot be read or written here: {said}")
 
 
 def status_of(error: BaseException) -> int:
@@ -54,9 +63,9 @@ def status_of(error: BaseException) -> int:
 
 
 def _said(error: BaseException) -> str:
-    """What a server or library said, in one line of bounded length."""
+    """What a server or library said, in one line of bounded length, without tokens and passwords."""
     text = getattr(error, "server_message", None) or str(error)
-    return " ".join(text.split())[:300]
+    return _TOKEN.sub("hf_...", without_credentials(" ".join(text.split())))[:300]
 
 
 def _by_status(status: int, where: str, said: str) -> HubError:

@@ -60,7 +60,7 @@ def _result(folder: ResultsFolder, splits: tuple[str, ...]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "schema": 1,
         "run": folder.path.name,
-        "protocol": "validation-chosen, test once",
+        "protocol": "validation-chosen",
         "chosen": {"epoch": 2, "by": "validation accuracy, ferplus-strict", "value": 0.7},
         "splits": {},
         "also": {},

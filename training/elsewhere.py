@@ -17,7 +17,7 @@ from resemotenet.errors import ResultsError
 from resemotenet.metrics import summary
 from resemotenet.results import ResultsFolder, read_json, write_json
 
-from .evaluation import load_chosen, predict_all, save_predictions
+from .evaluation import load_chosen, made_with, predict_all, save_predictions
 from .processes import join_processes
 
 
@@ -54,10 +54,10 @@ def evaluate_elsewhere(folder: ResultsFolder, path: Path, split: str, *, skip_br
     if state.is_main_process:
         write_json(folder.result, result)
     state.wait_for_everyone()
-    predictions = predict_all(model, definitions)
+    predictions, measured_with = predict_all(model, definitions), made_with(model)
     for name, each in predictions.items():
-        figures = {"views": model.info.views, "broken": len(broken), "touched": entries[name][split]["touched"]}
-        entries[name][split] = {**summary(each.probabilities, each.targets), **figures}
+        figures = {"broken": len(broken), "touched": entries[name][split]["touched"]}
+        entries[name][split] = {**summary(each.probabilities, each.targets), **measured_with, **figures}
     if state.is_main_process:
         save_predictions(folder, split, predictions, None)
         write_json(folder.result, result)

@@ -20,6 +20,7 @@ from resemotenet.datasets import FER2013, LABELS, SPLITS, FaceSet
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError
 from resemotenet.metrics import summary
+from resemotenet.publishing.checks import sha256_of
 from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
 
 from .loading import PictureFiles
@@ -120,7 +121,7 @@ def evaluate_run(
     model = load_chosen(folder)
     touched = _count_touch(folder, result) if split == "test" else 0
     predictions = predict_all(model, scored[split])
-    record(result, split, predictions, model.info.views, leaked)
+    record(result, split, predictions, made_with(model), leaked)
     if split == "test":
         result["splits"]["test"]["touched"] = touched
         result.pop("test_touched", None)
@@ -150,14 +151,27 @@ def _count_touch(folder: ResultsFolder, result: dict[str, Any]) -> int:
     return touched
 
 
+def made_with(model: LoadedModel) -> dict[str, Any]:
+    """What each entry of a result says of the model; of an entry that a later release left as it was, another's."""
+    return {"views": model.info.views, "weights": {"sha256": sha256_of(model)}}
+
+
 def record(
-    result: dict[str, Any], split: str, predictions: dict[str, Predictions], views: str, leaked: set[str] | None
+    result: dict[str, Any],
+    split: str,
+    predictions: dict[str, Predictions],
+    measured_with: dict[str, Any],
+    leaked: set[str] | None,
 ) -> None:
-    """Enter a split into a result: its first label definition under "splits", the others under "also"."""
+    """Enter a split into a result: its first label definition under "splits", the others under "also".
+
+    Args:
+        measured_with: see ``made_with``.
+    """
     primary, *others = predictions
     for name in (primary, *others):
         each = predictions[name]
-        entry = {**summary(each.probabilities, each.targets), "views": views}
+        entry = {**summary(each.probabilities, each.targets), **measured_with}
         clean = ~np.isin(each.ids, list(leaked or ()))
         if leaked and clean.any():
             hits = each.probabilities[clean].argmax(axis=1) == each.targets[clean]

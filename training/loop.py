@@ -24,7 +24,7 @@ from resemotenet.results import SCHEMA, Predictions, ResultsFolder, write_json
 from .config import RunConfig
 from .cost import count_macs, device_name, forget_peak_memory, peak_memory, run_cost
 from .description import check_network, describe
-from .evaluation import figures, load_chosen, predict_all, record, save_predictions
+from .evaluation import figures, load_chosen, made_with, predict_all, record, save_predictions
 from .loading import Batches, Data, load_data, load_data_of
 from .optimization import class_weights, has_stalled, learning_rate
 from .processes import start_accelerator
@@ -247,7 +247,7 @@ def finish(recorder: Recorder, data: Data, progress: Progress, accelerator: Acce
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "run": recorder.run,
-        "protocol": "validation-chosen, test once",
+        "protocol": "validation-chosen",
         "chosen": progress.chosen,
         "splits": {},
         "also": {},
@@ -258,7 +258,7 @@ def finish(recorder: Recorder, data: Data, progress: Progress, accelerator: Acce
             "processes": accelerator.num_processes,
         },
     }
-    record(result, "validation", predictions, model.info.views, data.leaked["validation"])
+    record(result, "validation", predictions, made_with(model), data.leaked["validation"])
     write_json(folder.result, result)
 
 

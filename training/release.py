@@ -14,6 +14,7 @@ from resemotenet.checkpoint import LoadedModel, ModelInfo, load_model, save_mode
 from resemotenet.datasets import FaceSet
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import TrainingError
+from resemotenet.publishing.facts import protocol_of, remarks_on
 from resemotenet.results import ResultsFolder, read_json, write_json
 
 from .evaluation import evaluate_run, predict
@@ -60,7 +61,10 @@ def release(
     dtype = torch.float16 if half else torch.float32
     environment = read_json(folder.environment)
     model = load_model(folder.model)
-    provenance = {**model.info.training, "commit": environment["commit"], "dirty": environment["dirty"]}
+    earlier = {name: value for name, value in model.info.training.items() if name != "remarks"}
+    provenance = {**earlier, "commit": environment["commit"], "dirty": environment["dirty"]}
+    if remarks := list(remarks_on(read_json(folder.config), environment)):
+        provenance["remarks"] = remarks  # the model folder goes its own way, without the run that says so
     info = replace(model.info, views=views, temperature=1.0, logit_bias=None, measured=(), training=provenance)
     save_model(folder.model, model.module, info, dtype=dtype)
 
@@ -134,5 +138,7 @@ def _write(model: LoadedModel, out: Path, result: dict[str, Any], dataset: str, 
         also = {name: entries[split] for name, entries in result["also"].items() if split in entries}
         for labels, figures in {entry["labels"]: entry, **also}.items():
             kept = {key: figures[key] for key in _FACTS if key in figures}
-            facts.append({"dataset": dataset, "labels": labels, "split": split, "protocol": result["protocol"], **kept})
+            facts.append(
+                {"dataset": dataset, "labels": labels, "split": split, "protocol": protocol_of(result), **kept}
+            )
     save_model(out, model.module, replace(model.info, measured=tuple(json.loads(json.dumps(facts)))), dtype=dtype)

@@ -5,14 +5,16 @@ stand apart, as claims.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from ..claims import CLAIMS, OURS, USER_REPORTS, ablation_of
 from ..datasets import CATALOGUE
-from .facts import ModelFacts, canonical_order
-from .measured import dataset_name, label_name, measured, share, table
+from .escaping import link, text
+from .facts import Evaluation, ModelFacts, canonical_order
+from .measured import measured, touches
 from .metadata import metadata
-from .texts import DRAWN, DRAWN_LIMITS, INTENDED, LAW, LIMITS, SOURCES, TAUGHT
+from .taught import origin, taught
+from .texts import DRAWN_LIMITS, INTENDED, KEPT, LAW, LIMITS, SOURCES
+from .wording import dataset_name, label_name, share, table
 
 
 def model_card(facts: ModelFacts, repository: str, *, page: str, tag: str | None = None) -> str:
@@ -28,28 +30,30 @@ def model_card(facts: ModelFacts, repository: str, *, page: str, tag: str | None
         "Use": _use(facts, repository, page, tag),
         "Measured": measured(facts),
         "Claimed by others": _claims(facts),
-        "Training": _training(facts),
-        "Where the weights come from": _origin(facts),
+        "Training": taught(facts),
+        "Where the weights come from": origin(facts),
         "Limits": DRAWN_LIMITS if _drawn(facts) else LIMITS,
         "Intended use": INTENDED,
         "EU AI Act": LAW,
         "Licence": _license(facts),
         "Sources": _sources(facts),
     }
-    body = [text if title is None else f"## {title}\n\n{text}" for title, text in sections.items() if text]
+    body = [told if title is None else f"## {title}\n\n{told}" for title, told in sections.items() if told]
     return metadata(facts, repository, page=page, tag=tag) + "\n" + "\n\n".join(body) + "\n"
 
 
 def _opening(facts: ModelFacts, repository: str) -> str:
     info = facts.model.info
-    emotions = ", ".join(canonical_order(info.labels))
+    emotions = ", ".join(text(label, 40) for label in canonical_order(info.labels))
     color = {1: "grey", 3: "colour or grey"}[info.preprocess.channels]
     width = info.arguments.get("width", 1.0)
     kind = f"`{info.architecture}`" + (f" at {width:g} of its width" if width != 1 else "")
     kind += ", compact layout" if info.arguments.get("compact") else ""
     lines = [f"# {repository.split('/')[1]}"]
     if facts.remarks:
-        warning = " ".join(["**This should not have been published; it was forced.**", *facts.remarks])
+        warning = " ".join(
+            ["**This should not have been published; it was forced.**", *(text(each, 400) for each in facts.remarks)]
+        )
         lines.append(f"> [!WARNING]\n> {warning}\n> Take no figure from it.")
     size = info.preprocess.size
     lines.append(
@@ -64,20 +68,42 @@ def _in_short(facts: ModelFacts) -> str:
     if not facts.evaluations:
         return "**Not measured**: how often it is right is not known here."
     first, *rest = facts.evaluations
-    low, high = first.figures.get("interval", (None, None))
-    bracket = "" if low is None else f" [{share(low, 1)}, {share(high, 1)}]"
-    text = (
-        f"**{share(first.figures['accuracy'])} %**{bracket} of {first.figures['n']:,} faces in the "
-        f"{first.split} split of {dataset_name(first.dataset)} are read as labelled, by the labels "
-        f"{label_name(first.labels)}"
-    )
     others = [each for each in rest if each.split == first.split]
-    text += "".join(
-        f"; {share(each.figures['accuracy'])} % of {each.figures['n']:,} by {label_name(each.labels)}"
+    if not facts.result:
+        stated = "; ".join(f"{_short(each)} by {label_name(each.labels)}{_kept(each)}" for each in (first, *others))
+        return (
+            f"**Not checked**: `config.json` states for the {text(first.split)} split of "
+            f"{dataset_name(first.dataset)} that {stated}, are read as labelled; the run is not here, so "
+            "it was not checked."
+        )
+    low, high = first.figures["interval"]
+    told = (
+        f"**{share(first.figures['accuracy'])} %** [{share(low, 1)}, {share(high, 1)}] of {_faces(facts, first)} in "
+        f"the {text(first.split)} split of {dataset_name(first.dataset)}{_kept(first)}{',' if _kept(first) else ''} "
+        f"are read as labelled, by the labels {label_name(first.labels)}"
+    )
+    told += "".join(
+        f"; {share(each.figures['accuracy'])} % of {_faces(facts, each)} by {label_name(each.labels)}{_kept(each)}"
         for each in others
     )
-    untouched = "" if first.split == "test" else " Test was not touched."
-    return f"{text}. What these labels mean, and all other figures, is under *Measured*.{untouched}"
+    test = "" if first.split == "test" else " " + " ".join(touches(facts))
+    return f"{told}. What these labels mean, and all other figures, is under *Measured*.{test}"
+
+
+def _short(each: Evaluation) -> str:
+    return f"{share(each.figures['accuracy'])} % of {each.figures['n']:,} faces"
+
+
+def _faces(facts: ModelFacts, each: Evaluation) -> str:
+    """How many faces were scored, and how many there are, where some were left out."""
+    n, whole = each.figures["n"], facts.audit.get("images", {}).get(each.split)
+    if whole is None:
+        return f"{n:,} faces"
+    return f"all {n:,} faces" if n >= whole else f"{n:,} of the {whole:,} faces"
+
+
+def _kept(each: Evaluation) -> str:
+    return f", {KEPT[each.labels]}" if each.labels in KEPT else ""
 
 
 def _use(facts: ModelFacts, repository: str, page: str, tag: str | None) -> str:
@@ -129,7 +155,7 @@ def _claims(facts: ModelFacts) -> str:
 def claimed(facts: ModelFacts) -> Iterator[list[str]]:
     """What the literature claims for this network on this data; on all data where nothing is known of it."""
     info = facts.model.info
-    network, data = info.architecture, info.training.get("data")
+    network, data = info.architecture, facts.data
     wanted = {data, *("ferplus" for each in facts.evaluations if each.labels.startswith("ferplus"))} if data else None
     if (row := ablation_of(network)) is not None and network != "resemotenet":
         yield [f"{OURS} {row.name}", "RAF-DB", share(row.accuracy), "paper, Table IV"]
@@ -155,101 +181,32 @@ def _differences(facts: ModelFacts) -> str:
         found.append(f"{width:g} of the paper's width")
     if info.preprocess.size != 64:
         found.append(f"{info.preprocess.size} px instead of 64")
-    if (epochs := info.training.get("epochs", 80)) < 80:
+    if info.preprocess.channels == 1:
+        found.append("one grey channel instead of three of colour")
+    if type(epochs := info.training.get("epochs")) is int and epochs < 80:
         found.append(f"at most {epochs} epochs instead of 80")
-    if info.training.get("labels") == "ferplus":
+    if facts.taught == "ferplus":
         found.append("the crowd's labels instead of FER2013's")
     return f" These weights are no reproduction of the paper: {', '.join(found)}." if found else ""
-
-
-def _training(facts: ModelFacts) -> str:
-    training = facts.model.info.training
-    if facts.config:
-        rows, rest = list(_settings(facts)), "All settings are in `training.json`."
-    else:
-        rows, rest = [[key, _plain(value)] for key, value in training.items() if key != "converted_from"], ""
-    settings = table(["setting", "value"], rows, words=2) if rows else ""
-    return "\n\n".join(filter(None, [_data(training), settings, rest]))
-
-
-def _data(training: dict[str, Any]) -> str:
-    """Which data the weights learned from, and its licence."""
-    if not (data := training.get("data")):
-        return ""
-    if data == "synthetic":
-        return DRAWN
-    info = next((info for info in CATALOGUE if info.name == data), None)
-    if info is None:
-        return f"Data set: {data}."
-    told = f"{info.title}: {info.faces}. Licence of the data: {info.licence}."
-    return f"{told} {TAUGHT.get(str(training.get('labels')), '')}".strip()
-
-
-def _settings(facts: ModelFacts) -> Iterator[list[str]]:
-    config, environment, cost = facts.config, facts.environment, facts.result.get("cost", {})
-    rate = config["optimization"]
-    yield ["run", f"`{facts.run}`"]
-    yield ["recipe, seed", f"`{config['recipe']}`, {config['seed']}"]
-    yield ["epochs", f"{facts.epochs_done} of at most {rate['epochs']}"]
-    if chosen := facts.result.get("chosen"):
-        yield ["chosen", f"epoch {chosen['epoch']}, counted from 0, by {chosen['by']}: {share(chosen['value'])} %"]
-    yield [
-        "optimizer",
-        f"{rate.get('optimizer', 'sgd')}, batch {rate['batch_size']}, peak rate {rate['learning_rate']:g}, "
-        f"{rate['schedule']}",
-    ]
-    augmented = (
-        name if value is True else f"{name} {value:g}" for name, value in config["augmentation"].items() if value
-    )
-    yield ["augmentation, training only", ", ".join(augmented) or "none"]
-    if cost:
-        yield [
-            "cost",
-            f"{_time(cost['seconds'])} on {cost['device']}; {cost['macs'] / 1e6:,.0f} million multiplications a face",
-        ]
-    commits = list(dict.fromkeys(str(e.get("commit")) for e in (environment, *environment.get("resumptions", []))))
-    dirty = {True: ", with changes that are in no commit", None: ", changes unknown"}.get(environment.get("dirty"), "")
-    yield ["code", ", ".join(f"`{commit}`" for commit in commits) + dirty]
-    versions = (f"{name} {version}" for name, version in environment.get("versions", {}).items() if version)
-    yield ["versions", f"Python {environment.get('python')}, " + ", ".join(versions)]
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
-
-
-def _origin(facts: ModelFacts) -> str:
-    origin = facts.model.info.training.get("converted_from")
-    if origin is None:
-        return ""
-    base = f" It comes from `{origin['base_model']}`." if "base_model" in origin else ""
-    return (
-        f"Converted, not trained here: from `{origin['file']}` ({origin['layout']}, SHA-256 `{origin['sha256']}`), "
-        f"every weight as it was.{base} How it was trained, only those who trained it can say."
-    )
 
 
 def _license(facts: ModelFacts) -> str:
     license_ = facts.model.info.license
     if not license_.get("name"):
         return "None is stated in `config.json`, so none is granted. Ask whoever published it."
-    name, link = license_["name"], license_.get("link")
-    return f"{f'[{name}]({link})' if link else name}. {license_.get('text', '')}".strip()
+    name, url = text(license_["name"], 100), link(license_.get("link"))
+    return f"{f'[{name}]({url})' if url else name}. {text(license_.get('text') or '', 1000)}".strip()
 
 
 def _sources(facts: ModelFacts) -> str:
     info = facts.model.info
     lines = [f"- Network: {SOURCES[key]}" for key in (info.architecture.split("_")[0],) if key in SOURCES]
     for dataset in CATALOGUE:
-        if dataset.name == info.training.get("data"):
+        if dataset.name == facts.data:
             page = f" ([page]({dataset.url}))" if dataset.url else ""
             lines.append(f"- Data: {dataset.citation}{page}")
     return "\n".join(lines)
 
 
 def _drawn(facts: ModelFacts) -> bool:
-    return facts.model.info.training.get("data") == "synthetic"
-
-
-def _plain(value: Any) -> str:
-    return f"`{value}`" if isinstance(value, str) else str(value)
+    return facts.data == "synthetic"

@@ -3,7 +3,6 @@
 Figures are computed again from the stored predictions; where they are not those of result.json, nothing is published.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from ..checkpoint import WEIGHTS_FILE, LoadedModel, load_model
 from ..emotions import EMOTIONS
 from ..errors import CheckpointNotFoundError, PublicationError
-from ..metrics import confusion, per_class, reliability, summary
+from ..metrics import confusion, per_class, reliability
 from ..results import SCHEMA, Predictions, ResultsFolder, read_json
+from .checks import check_figures, check_operating_point, check_weights, sha256_of
+from .escaping import plain
+from .shape import check_fact, check_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +25,11 @@ if TYPE_CHECKING:
 # Labels, split, figures as in result.json, whether the labels are the run's own.
 _Entry = tuple[str, str, dict[str, Any], bool]
 
-_FIGURES = ("n", "accuracy", "interval", "macro_recall", "macro_f1", "nll", "ece", "views", "without_leaks")
+_FIGURES = ("n", "accuracy", "interval", "macro_recall", "macro_f1", "nll", "ece", "views", "without_leaks", "touched")
+
+# Of what a config.json says, which may be anybody's: how many remarks are read.
+_MAX_REMARKS = 10
+_UNKNOWN_CODE = "It is not known whether the code was changed: there was no git checkout to ask."
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +101,29 @@ class ModelFacts:
     def finished(self) -> bool:
         return bool(self.result)
 
+    @property
+    def data(self) -> str | None:
+        """The data set that the weights learned from, if config.json names one."""
+        return _name(self.model.info.training.get("data"))
+
+    @property
+    def taught(self) -> str | None:
+        """The labels that they were taught, if config.json names them."""
+        return _name(self.model.info.training.get("labels"))
+
+    @property
+    def touched(self) -> int | None:
+        """How often test was looked at; 0 where it was not, None where that is not known."""
+        counts = [each.figures.get("touched") for each in self.evaluations if each.split == "test"]
+        if counts:
+            return max((count for count in counts if count), default=None)
+        return self.result.get("test_touched", 0) if self.result else None
+
+    @property
+    def weights_are_named(self) -> bool:
+        """Whether the run says of every figure with which weights it was measured."""
+        return all("weights" in each.figures for each in (*self.evaluations, *self.elsewhere))
+
 
 def gather(folder: str | Path) -> ModelFacts:
     """Read a results folder or a model folder, load the model, check what can be checked.
@@ -121,22 +150,44 @@ def measured_facts(result: dict[str, Any], dataset: str) -> tuple[dict[str, Any]
             "dataset": dataset,
             "labels": labels,
             "split": split,
-            "protocol": result["protocol"],
+            "protocol": protocol_of(result),
             **{name: entry[name] for name in _FIGURES if name in entry},
         }
         for labels, split, entry, _ in _own_entries(result)
     )
 
 
+def protocol_of(said: dict[str, Any]) -> str:
+    """How a run or a fact says that it was chosen; of touches of test, which older ones add, the count knows better."""
+    return str(said.get("protocol", "not stated")).replace(", test once", "")
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
 def _gather_model(model: LoadedModel) -> ModelFacts:
     facts = model.info.measured
     for fact in facts:
-        if missing := {"dataset", "labels", "split", "n", "accuracy"} - set(fact):
-            raise PublicationError(f"a measured fact in config.json does not say {sorted(missing)}: {fact}")
+        check_fact(fact)
     first = facts[0]["labels"] if facts else None
     evaluations = [Evaluation(f["dataset"], f["labels"], f["split"], f, primary=f["labels"] == first) for f in facts]
-    dirty = ("The code had changes that are in no commit.",) if model.info.training.get("dirty") else ()
-    return ModelFacts(model, _ordered(evaluations), remarks=dirty, run=model.info.training.get("run"))
+    remarks = tuple(dict.fromkeys(_stated_remarks(model) or _code_remarks(model)))
+    return ModelFacts(model, _ordered(evaluations), remarks=remarks, run=_name(model.info.training.get("run")))
+
+
+def _stated_remarks(model: LoadedModel) -> list[str]:
+    """What a model's own config.json says against publishing it, because it was forced before."""
+    stated = model.info.training.get("remarks") or []
+    return [plain(each, 300) for each in (stated if isinstance(stated, list) else [stated])[:_MAX_REMARKS]]
+
+
+def _code_remarks(model: LoadedModel) -> list[str]:
+    """What a model folder says of the code that made it; stated remarks, where there are any, speak of it too."""
+    training = model.info.training
+    if training.get("dirty"):
+        return ["The code had changes that are in no commit."]
+    return [_UNKNOWN_CODE] if "dirty" in training and training["dirty"] is None else []
 
 
 def _gather_run(folder: ResultsFolder) -> ModelFacts:
@@ -148,31 +199,46 @@ def _gather_run(folder: ResultsFolder) -> ModelFacts:
             "finished, or only the small files of the run were kept here"
         ) from error
     config, environment = read_json(folder.config), read_json(folder.environment)
+    audit = read_json(folder.audit) if folder.audit.is_file() else {}
     result = read_json(folder.result) if folder.is_finished else {}
-    if result.get("schema", SCHEMA) > SCHEMA:
-        raise PublicationError(f"{folder.result} is of schema {result['schema']}, this version reads up to {SCHEMA}")
+    if isinstance(result, dict) and isinstance(schema := result.get("schema"), int) and schema > SCHEMA:
+        raise PublicationError(f"{folder.result} is of schema {schema}, this version reads up to {SCHEMA}")
+    files = {"config.json": config, "environment.json": environment, "audit.json": audit}
+    check_files(files | {"result.json": result if folder.is_finished else None})
     epochs = len(folder.read_epochs())
-    read = partial(_checked, folder, result.get("protocol", ""), model.info.views)
+    if result:
+        check_operating_point(model, result, folder.result)
+    read = partial(_checked, folder, protocol_of(result), model, sha256_of(model))
+    remarks = (*_stated_remarks(model), *remarks_on(config, environment, bool(result), epochs))
     return ModelFacts(
         model,
         _ordered([read(entry, dataset=config["dataset"]["name"]) for entry in _own_entries(result)]),
         elsewhere=_ordered([read(entry) for entry in _entries(result.get("elsewhere", {}))]),
-        remarks=tuple(_remarks(config, environment, bool(result), epochs)),
+        remarks=tuple(dict.fromkeys(remarks)),
         run=result.get("run", folder.path.name),
         epochs_done=epochs,
         config=config,
         environment=environment,
-        audit=read_json(folder.audit) if folder.audit.is_file() else {},
+        audit=audit,
         result=result,
     )
 
 
-def _remarks(config: dict[str, Any], environment: dict[str, Any], finished: bool, epochs: int) -> Iterator[str]:
+def remarks_on(
+    config: dict[str, Any], environment: dict[str, Any], finished: bool = True, epochs: int = 0
+) -> Iterator[str]:
+    """What speaks against publishing a run, a sentence each.
+
+    Args:
+        epochs: how many it has done.
+    """
     if not finished:
         yield f"The run is not finished: {epochs} of {config['optimization']['epochs']} epochs are done."
-    starts = [environment, *environment.get("resumptions", [])]
-    if any(start.get("dirty") for start in starts):
-        yield f"The code had changes that are not in its commit, {environment['commit']}."
+    dirty = [start.get("dirty") for start in (environment, *environment.get("resumptions", []))]
+    if any(dirty):
+        yield f"The code had changes that are not in its commit, {plain(environment.get('commit'))}."
+    elif None in dirty:
+        yield _UNKNOWN_CODE
     if (limit := config["dataset"].get("limit")) is not None:
         yield f"A rehearsal: only the first {limit:,} faces of each split were used."
 
@@ -195,44 +261,23 @@ def _dataset_of(labels: str) -> str:
     return "fer2013" if labels.startswith("ferplus") else "ckplus" if labels.startswith("ckplus") else labels
 
 
-def _checked(folder: ResultsFolder, protocol: str, views: str, entry: _Entry, dataset: str | None = None) -> Evaluation:
-    """One entry of result.json with its predictions, once they agree."""
+def _checked(
+    folder: ResultsFolder, protocol: str, model: LoadedModel, weights: str, entry: _Entry, dataset: str | None = None
+) -> Evaluation:
+    """One entry of result.json with its predictions, once they and the model agree."""
     labels, split, said, primary = entry
-    path = folder.predictions(labels, split)
+    path, where, views = folder.predictions(labels, split), f"{labels}, {split}", model.info.views
     predictions = Predictions.load(path)
-    found = summary(predictions.probabilities, predictions.targets)
-    if predictions.leaked is not None and "without_leaks" in said:
-        found["without_leaks"] = _accuracy_of(predictions, ~predictions.leaked)
-    _check_equal(said, found, f"{labels}, {split}", path)
+    check_figures(said, predictions, where, path)
     if said.get("views", views) != views:
         raise PublicationError(
             f"{folder.result} was measured with views {said['views']!r}, but the model now has {views!r}; evaluate it "
             "again"
         )
+    check_weights(weights, said, where, folder.result)
     return Evaluation(
-        dataset or _dataset_of(labels), labels, split, {"protocol": protocol, **said}, predictions, primary
+        dataset or _dataset_of(labels), labels, split, {**said, "protocol": protocol}, predictions, primary
     )
-
-
-def _accuracy_of(predictions: Predictions, rows: "NDArray[np.bool_]") -> dict[str, Any]:
-    hits = predictions.probabilities[rows].argmax(axis=1) == predictions.targets[rows]
-    return {"n": int(rows.sum()), "accuracy": float(hits.mean())}
-
-
-def _check_equal(said: dict[str, Any], found: dict[str, Any], where: str, path: Path) -> None:
-    """Every figure of result.json must be what the predictions give."""
-    for name, value in found.items():
-        claimed = said.get(name)
-        if isinstance(value, dict):
-            _check_equal(claimed or {}, value, f"{where}, {name}", path)
-            continue
-        pairs = zip(value, claimed or (), strict=False) if isinstance(value, list) else [(value, claimed)]
-        same = all(b is not None and math.isclose(a, b, rel_tol=1e-6) for a, b in pairs)
-        if not same or (isinstance(value, list) and len(value) != len(claimed or ())):
-            raise PublicationError(
-                f"result.json says {name} = {claimed} ({where}), but its predictions in {path} give {value}; one of "
-                "them was changed. Evaluate the run again"
-            )
 
 
 def _ordered(evaluations: list[Evaluation]) -> tuple[Evaluation, ...]:

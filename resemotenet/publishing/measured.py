@@ -1,25 +1,15 @@
 """The part of a model card that says how good the model is: every figure with what it was measured on."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from ..claims import DATASETS
 from ..emotions import EMOTIONS
 from ..label_sets import label_set
-from .facts import Evaluation, ModelFacts
+from .calibration import calibration
+from .escaping import code, text
+from .facts import Evaluation, ModelFacts, protocol_of
 from .metadata import split_name
-
-
-def share(value: float | None, digits: int = 2) -> str:
-    """A fraction in percent, without the sign; a dash where there is none."""
-    return "-" if value is None else f"{100 * value:.{digits}f}"
-
-
-def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:
-    """A Markdown table; the first ``words`` columns hold words, the others numbers, which are set to the right."""
-    marks = ["---" if column < words else "---:" for column in range(len(titles))]
-    head = [f"| {' | '.join(titles)} |", f"| {' | '.join(marks)} |"]
-    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+from .wording import dataset_name, label_name, share, table
 
 
 def measured(facts: ModelFacts) -> str:
@@ -29,35 +19,58 @@ def measured(facts: ModelFacts) -> str:
     first = facts.evaluations[0]
     parts = [_protocol(facts, first), _table(facts.evaluations), _definitions(facts.evaluations)]
     if first.predictions is not None:
-        parts += [_by_emotion(facts, first), _calibration(facts, first)]
+        parts += [_by_emotion(facts, first), calibration(facts)]
     else:
         parts.append(
-            "Per-class recall is not known here: these are the figures that `config.json` states, without the run."
+            "**These figures were not checked**: `config.json` states them, and the run is not here. Recall of each "
+            "emotion is not known."
         )
     return "\n\n".join(filter(None, [*parts, _leaks(facts, first), _elsewhere(facts.elsewhere)]))
 
 
 def _protocol(facts: ModelFacts, first: Evaluation) -> str:
-    said = [f"Protocol: {first.figures.get('protocol', 'not stated')}."]
+    said = [f"Protocol: {text(protocol_of(first.figures))}."]
     if chosen := facts.result.get("chosen"):
-        said.append(f"Epoch {chosen['epoch']}, counted from 0, was chosen by {chosen['by']}.")
-    if facts.result:
-        said.append(_touches(facts.result))
+        said.append(f"Epoch {chosen['epoch']}, counted from 0, was chosen by {text(chosen['by'])}.")
+        said += _since_chosen(facts, chosen["value"])
+    said += touches(facts)
     seed = facts.config.get("seed", facts.model.info.training.get("seed"))
     if seed is not None:
-        said.append(f"One seed ({seed}).")
+        said.append(f"One seed ({text(seed)}).")
     views = first.figures.get("views", facts.model.info.views)
     looked = "looked at once" if views == "none" else "read together with its mirror image"
     said.append(f"Face crops as the data set gives them, no detector, each {looked}.")
     said.append("Brackets: 95 % Wilson interval, which speaks of sampling n such faces, not of other seeds or cameras.")
+    if facts.result and not facts.weights_are_named:
+        said.append(
+            "The figures were compared with the stored predictions and the model's settings; which file of weights "
+            "made them, `result.json` does not say."
+        )
     return " ".join(said)
 
 
-def _touches(result: dict[str, Any]) -> str:
-    touched = result.get("splits", {}).get("test", {}).get("touched", result.get("test_touched", 0))
-    if touched > 1:
-        return f"Test was touched {touched} times, so what was settled after the first look may have seen it."
-    return "Test was touched once." if touched else "Test was not touched."
+def _since_chosen(facts: ModelFacts, value: float) -> list[str]:
+    """Why the figure that chose the epoch is not the one in the table, where it is not."""
+    own = next((each for each in facts.evaluations if each.split == "validation" and each.primary), None)
+    if own is None or "released" not in facts.result or abs(own.figures["accuracy"] - value) < 1e-9:
+        return []
+    return [
+        f"It then had {share(value)} %; the table says {share(own.figures['accuracy'])} % of the model as "
+        "released: rounded for storage, with its views, temperature and operating point, which may cost accuracy for "
+        "the sake of rare emotions."
+    ]
+
+
+def touches(facts: ModelFacts) -> list[str]:
+    """How often test was looked at, as a sentence, if that is known."""
+    scored = any(each.split == "test" for each in facts.evaluations)
+    if facts.touched is None:
+        return ["Test was touched at least once; how often is not known."] if scored else []
+    if facts.touched > 1:
+        return [f"Test was touched {facts.touched} times, so what was settled after the first look may have seen it."]
+    if not scored and facts.touched:
+        return ["Test was touched once, and no figures of it were kept."]
+    return ["Test was touched once." if facts.touched else "Test was not touched."]
 
 
 def _table(evaluations: tuple[Evaluation, ...]) -> str:
@@ -74,7 +87,7 @@ def _row(each: Evaluation, leaks: bool) -> list[str]:
         low, high = figures["interval"]
         # A no-break space: a narrow column is to break before the bracket, not in it.
         accuracy += f" [{share(low, 1)},\u00a0{share(high, 1)}]"
-    row = [label_name(each.labels), split_name(each.dataset, each.split), f"{figures['n']:,}", accuracy]
+    row = [label_name(each.labels), text(split_name(each.dataset, each.split)), f"{figures['n']:,}", accuracy]
     row += [share(figures.get("macro_recall"), 1), share(figures.get("macro_f1"), 1)]
     row += [_number(figures.get("nll"), 3), _number(figures.get("ece"), 3)]
     if leaks:
@@ -83,25 +96,17 @@ def _row(each: Evaluation, leaks: bool) -> list[str]:
     return row
 
 
-def dataset_name(dataset: str) -> str:
-    """A data set for people."""
-    return {**DATASETS, "synthetic": "the drawn faces"}.get(dataset, dataset)
-
-
-def label_name(labels: str) -> str:
-    """A label definition for people."""
-    return label_set(labels).name
-
-
 def _number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _definitions(evaluations: tuple[Evaluation, ...]) -> str:
     used = dict.fromkeys(each.labels for each in evaluations)
-    lines = [f"- {meant.name} (`{meant.key}`): {meant.definition}" for meant in map(label_set, used)]
-    text = "What counts as right:\n\n" + "\n".join(lines)
-    return f"{text}\n\n{_agreement()}" if any(each.dataset == "fer2013" for each in evaluations) else text
+    lines = [
+        f"- {text(meant.name)} ({code(meant.key)}): {text(meant.definition, 400)}" for meant in map(label_set, used)
+    ]
+    told = "What counts as right:\n\n" + "\n".join(lines)
+    return f"{told}\n\n{_agreement()}" if any(each.dataset == "fer2013" for each in evaluations) else told
 
 
 def _agreement() -> str:
@@ -136,45 +141,20 @@ def _by_emotion(facts: ModelFacts, first: Evaluation) -> str:
     rare = [f"{emotion} ({own['support']})" for emotion, own in classes.items() if (own["support"] or 0) < 100]
     note = f" There are few faces of {', '.join(rare)}: those figures are rough." if rare else ""
     return (
-        f"### By emotion\n\n{label_name(first.labels)}, {split_name(first.dataset, first.split)}, "
+        f"### By emotion\n\n{label_name(first.labels)}, {text(split_name(first.dataset, first.split))}, "
         f"n = {first.figures['n']:,}.{note}\n\n{table(titles, rows)}\n\n"
         "![Confusion matrix: rows are the labels, columns the answers](confusion.svg)\n\n"
         "The counts, for every split and label definition, are in `confusion.json`."
     )
 
 
-def _calibration(facts: ModelFacts, first: Evaluation) -> str:
-    confidence, accuracy = first.mean_confidence(), first.figures["accuracy"]
-    gap = confidence - accuracy
-    if abs(gap) < 0.02:
-        verdict = "on average about as sure as it is right"
-    else:
-        verdict = f"on average {'too sure' if gap > 0 else 'too modest'} by {share(abs(gap), 1)} points"
-    info = facts.model.info
-    bias = (
-        "none"
-        if info.logit_bias is None
-        else ", ".join(f"{label} {value:+.2f}" for label, value in zip(info.labels, info.logit_bias, strict=True))
-    )
-    text = (
-        f"### Calibration\n\nExpected calibration error {first.figures['ece']:.3f} (15 bins). The mean of the largest "
-        f"probability is {share(confidence, 1)} %, the accuracy {share(accuracy, 1)} %: {verdict}."
-    )
-    if facts.config.get("dataset", {}).get("labels") == "ferplus" and info.temperature == 1:
-        text += " It was taught shares of annotators, so its probabilities tell how people would be divided."
-    return (
-        f"{text} Part of `config.json` and of every answer: temperature {info.temperature:g}; operating point (logit "
-        f"bias) {bias}."
-    )
-
-
 def _leaks(facts: ModelFacts, first: Evaluation) -> str:
     if not facts.audit:
-        return ""
+        return "### Copies and leaks\n\nThe data was not audited for copies." if facts.config else ""
     lines = list(_counts(facts.audit))
     if clean := first.figures.get("without_leaks"):
         lines.append(
-            f"- {first.split.capitalize()} faces without those that have an identical copy in train: "
+            f"- {text(first.split.capitalize())} faces without those that have an identical copy in train: "
             f"**{share(clean['accuracy'])} %** of {clean['n']:,} are read as labelled, with them "
             f"{share(first.figures['accuracy'])} % of {first.figures['n']:,} ({label_name(first.labels)})."
         )
@@ -193,7 +173,7 @@ def _elsewhere(evaluations: tuple[Evaluation, ...]) -> str:
     for each in evaluations:
         figures, (low, high) = each.figures, each.figures["interval"]
         accuracy = f"{share(figures['accuracy'])} [{share(low, 1)},\u00a0{share(high, 1)}]"
-        row = [dataset_name(each.dataset), label_name(each.labels), each.split, f"{figures['n']:,}", accuracy]
+        row = [dataset_name(each.dataset), label_name(each.labels), text(each.split), f"{figures['n']:,}", accuracy]
         rows.append([*row, share(figures["macro_recall"], 1), f"{figures['ece']:.3f}", str(figures.get("broken", 0))])
     titles = ["data set", "labels", "split", "n", "accuracy %", "macro recall %", "ECE", "pictures that cannot be read"]
     return (
@@ -207,8 +187,8 @@ def _counts(audit: dict[str, Any]) -> Iterator[str]:
     for counts in (audit.get("leaks", {}), near.get("leaks", {})):
         for what, count in counts.items():
             whole = images.get(what.split()[0])
-            told = what.replace("with a copy", "with an identical copy").capitalize()
+            told = text(what.replace("with a copy", "with an identical copy").capitalize())
             yield f"- {told}: {count:,}" + (f" of {whole:,}." if whole else ".")
     if not near:
-        why = ", for the images are all alike" if "near_copies" in audit else ""
-        yield f"- Near copies, cropped or compressed a little differently, were not counted{why}."
+        told = "were not counted, for the images are all alike" if "near_copies" in audit else "were not looked for"
+        yield f"- Near copies, cropped or compressed a little differently, {told}."

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from .escaping import license_name, link, plain, repository_name
 from .facts import Evaluation, ModelFacts
 
 LIBRARY = "resemotenet"
@@ -17,17 +18,15 @@ def metadata(facts: ModelFacts, repository: str, *, page: str, tag: str | None) 
         "library_name": LIBRARY,
         "pipeline_tag": "image-classification",
         **_license(info.license),
-        "tags": [*TAGS, info.architecture],
+        "tags": list(dict.fromkeys([*TAGS, info.architecture, *_datasets(facts)])),
     }
-    if datasets := _datasets(facts):
-        values["datasets"] = datasets
-    if base := info.training.get("converted_from", {}).get("base_model"):
+    origin = info.training.get("converted_from")
+    if isinstance(origin, dict) and (base := repository_name(origin.get("base_model"))):
         values["base_model"] = base
-    # Figures of a run that should not be published are for readers of the card, not for rankings.
-    if facts.evaluations and not facts.remarks:
+    # Rankings are for figures that were checked, of runs that may be published; the others are for readers of the card.
+    if facts.result and facts.evaluations and not facts.remarks:
         values["metrics"] = ["accuracy", "recall", "f1"]
-        evidence = "result.json" if facts.result else "config.json"
-        source = {"name": f"{evidence} of this repository", "url": f"{page}/blob/{tag or 'main'}/{evidence}"}
+        source = {"name": "result.json of this repository", "url": f"{page}/blob/{tag or 'main'}/result.json"}
         counted = [each for each in facts.evaluations if each.split == facts.evaluations[0].split]
         results = [_result(each, source) for each in (*counted, *facts.elsewhere)]
         values["model-index"] = [{"name": repository.split("/")[1], "results": results}]
@@ -41,18 +40,22 @@ def split_name(dataset: str, split: str) -> str:
 
 
 def _license(license_: dict[str, Any]) -> dict[str, Any]:
-    name, link = license_.get("name"), license_.get("link")
+    name, url = license_.get("name"), link(license_.get("link"))
     if not name:
         return {"license": "unknown"}
     if name in ("mit", "unknown"):
         return {"license": name}
-    return {"license": "other", "license_name": name, **({"license_link": link} if link else {})}
+    known = license_name(name)
+    return {
+        "license": "other",
+        **({"license_name": known} if known else {}),
+        **({"license_link": url} if url else {}),
+    }
 
 
 def _datasets(facts: ModelFacts) -> list[str]:
-    training = facts.model.info.training
-    names = [training.get("data"), training.get("labels")]
-    return list(dict.fromkeys(str(name) for name in names if name and name != "synthetic"))
+    """What the weights learned from, as tags: the Hub's own field is for ids of data sets that it holds."""
+    return [plain(name, 40) for name in (facts.data, facts.taught) if name and name != "synthetic"]
 
 
 def _result(each: Evaluation, source: dict[str, str]) -> dict[str, Any]:
@@ -66,10 +69,12 @@ def _result(each: Evaluation, source: dict[str, str]) -> dict[str, Any]:
     return {
         "task": {"type": "image-classification", "name": "facial expression recognition, given face crops"},
         "dataset": {
-            "type": each.dataset,
-            "name": f"{each.dataset}, {split_name(each.dataset, each.split)}, labels {each.labels}, n = {figures['n']}",
-            "config": each.labels,
-            "split": each.split,
+            "type": plain(each.dataset),
+            "name": plain(
+                f"{each.dataset}, {split_name(each.dataset, each.split)}, labels {each.labels}, n = {figures['n']}"
+            ),
+            "config": plain(each.labels),
+            "split": plain(each.split),
         },
         "metrics": [{"type": kind, "name": name, "value": value} for kind, name, value in metrics if value is not None],
         "source": source,

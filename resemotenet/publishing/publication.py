@@ -1,9 +1,9 @@
 """What a push uploads: made from a results folder or a model folder, checked by loading it, without any network.
 
     README.md            the model card
-    config.json          the model folder's, with what was measured
+    config.json          the model folder's, with what was measured, and what spoke against publishing if it was forced
     model.safetensors    the weights
-    result.json          the run's figures, as they are
+    result.json          the run's figures, as they are; of an older run the protocol without what it says of test
     confusion.json       what was taken for what: counts, for every split and label definition
     confusion.svg        the same as a picture, for the split that counts most
     training.json        the run's settings, versions and commit, without paths of the machine it ran on
@@ -24,8 +24,8 @@ from ..hub_files import CARD
 from ..model_info import ModelInfo
 from .card import model_card
 from .confusion_picture import confusion_svg
-from .facts import ModelFacts, gather, measured_facts
-from .measured import dataset_name, label_name
+from .facts import ModelFacts, gather, measured_facts, protocol_of
+from .wording import dataset_name, label_name
 
 CONFUSION_PICTURE = "confusion.svg"
 OF_A_RUN = ("result.json", "confusion.json", CONFUSION_PICTURE, "training.json", "audit.json")
@@ -78,22 +78,27 @@ def prepare(
             f"{folder} is not published: {' '.join(facts.remarks)} --force does, and the card says so"
         )
     info = facts.model.info
-    if facts.result:
-        info = replace(info, measured=measured_facts(facts.result, facts.config["dataset"]["name"]))
+    if facts.config:
+        # Of an unfinished run nothing was measured, whatever its model says.
+        measured = measured_facts(facts.result, facts.config["dataset"]["name"]) if facts.result else ()
+        info = replace(info, measured=measured)
+    if facts.remarks:
+        # They stay with the weights: who pulls these and pushes them again is told as well.
+        info = replace(info, training={**info.training, "remarks": list(facts.remarks)})
     files: dict[str, Path | bytes] = {
         CARD: model_card(facts, repository, page=page, tag=tag).encode(),
         CONFIG_FILE: _json(info.to_dict(), indent=2),
         WEIGHTS_FILE: facts.model.folder / WEIGHTS_FILE,
     }
     if facts.result:
-        files["result.json"] = _json(facts.result)
+        files["result.json"] = _json({**facts.result, "protocol": protocol_of(facts.result)})
         files |= _confusion(facts)
     if facts.config:
         files["training.json"] = _json(_training(facts))
     if facts.audit:
         files["audit.json"] = _json(facts.audit)
     publication = Publication(files)
-    # The weights were loaded with the folder's own config, which differs in what was measured only.
+    # The weights were loaded with the folder's own config, which differs in what is told of them only.
     assert ModelInfo.from_dict(json.loads(publication.content(CONFIG_FILE))) == info
     return publication
 

@@ -9,6 +9,12 @@ TAUGHT = {
     "synthetic": "",
 }
 
+# Which faces of a split a label definition has an answer for, where it is not every face.
+KEPT = {
+    "ferplus-strict": "those on which more than half of ten people agree",
+    "ferplus-usual": "those on which more than half of ten people agree once single votes are dropped",
+}
+
 LIMITS = """\
 - It says what people would *call* the expression of a face, from one still, cropped picture. That is not what a person
   feels, and not who they are.

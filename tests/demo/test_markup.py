@@ -220,6 +220,17 @@ def test_a_fact_without_an_accuracy_is_none(predictor: EmotionPredictor, fact: d
     assert "Not measured" in about(predictor, measured=(fact,))
 
 
+def test_what_speaks_against_the_figures_stands_before_them(predictor: EmotionPredictor):
+    fact = {"n": 10, "accuracy": 0.9}
+    remarks = ["A rehearsal: only the first 100 faces.", "<script>alert(1)</script>", 7]
+    html = about(predictor, measured=(fact,), training={"remarks": remarks})
+    told = "Take no figure from these weights; publishing them was forced."
+    assert html.index(told) < html.index("A rehearsal: only the first 100 faces.") < html.index("90.0%")
+    assert "<script" not in html
+    assert told in about(predictor, training={"remarks": "one"})
+    assert told not in about(predictor, measured=(fact,))
+
+
 def test_facts_may_be_anybodys(predictor: EmotionPredictor):
     script = "<script>alert(1)</script>"
     fact = {"accuracy": 0.5, "dataset": script, "labels": [script], "n": script, "interval": [script, 1], "split": 9e9}

@@ -21,6 +21,8 @@ from tests.hub.server import LoopbackHub
 ROOT = Path(__file__).resolve().parents[2]
 # Seconds for what takes a few: test machines may be very busy.
 PATIENCE = 120
+# Of a model of this package: what a later pull replaces.
+CARD = b'---\nlibrary_name: "resemotenet"\n---\n# A model\n'
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -66,7 +68,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub
 @pytest.fixture
 def model(hub: LoopbackHub, model_folder: Path) -> dict[str, bytes]:
     """The files of a model, which the repository "owner/name" has."""
-    files = {path.name: path.read_bytes() for path in model_folder.iterdir()} | {"README.md": b"# A model\n"}
+    files = {path.name: path.read_bytes() for path in model_folder.iterdir()} | {"README.md": CARD}
     hub.create("owner/name", files)
     return files
 

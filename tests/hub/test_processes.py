@@ -12,7 +12,7 @@ from huggingface_hub import constants
 from resemotenet import load_model
 from resemotenet.cli import main
 from tests.finished_run import make_run
-from tests.hub.conftest import PATIENCE, Command
+from tests.hub.conftest import CARD, PATIENCE, Command
 from tests.hub.server import LoopbackHub
 
 NAME = "owner/name"
@@ -107,7 +107,7 @@ def test_a_pull_that_is_killed_where_it_writes(
     """An earlier pull is there as it was, or a newer one, whole."""
     out = tmp_path / "out"
     main(["pull", NAME, str(out)])
-    newer = model | {"README.md": b"# Newer\n"}
+    newer = model | {"README.md": CARD + b"Newer.\n"}
     hub.repositories[NAME].commit(newer)
     started = command(moment, "pull", NAME, out, script=KILLED)
     printed, _ = started.process.communicate(timeout=PATIENCE)

@@ -19,7 +19,9 @@ from resemotenet.errors import (
     HubError,
     HubIntegrityError,
     HubRepositoryNotFoundError,
+    HubRevisionNotFoundError,
 )
+from resemotenet.hub import upload
 from resemotenet.pretrained import pull, resolve
 from tests.finished_run import make_run
 from tests.hub.server import LoopbackHub
@@ -328,3 +330,36 @@ def test_an_upload_without_a_token(hub: LoopbackHub, monkeypatch: pytest.MonkeyP
 
 def _upload(**options) -> None:
     hub.upload({"a": b"b"}, "owner/name", message="m", **options)
+
+
+def test_credentials_in_the_address_of_the_hub_are_told_nowhere(
+    hub: LoopbackHub, push, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url.replace("://", "://me:pass@"))
+    code, card, listing = push(run, "owner/name", "--dry-run")
+    assert code == 0
+    assert f"{hub.url}/owner/name/commits/main" in card
+    assert "me:pass" not in card + listing
+    hub.stop()
+    with pytest.raises(HubConnectionError) as caught:
+        resolve("owner/name")
+    assert "pass" not in str(caught.value)
+
+
+def test_a_token_that_the_hub_repeats_is_not_printed(hub: LoopbackHub, push, run: Path) -> None:
+    hub.fail("whoami", times=9, status=403, message=f"the token {hub.token} may not")
+    code, _, err = push(run, "owner/name")  # which looks for the token in all that is printed
+    assert code == 1
+    assert "the token hf_... may not" in err
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x07", "\x1b", "\x7f", "\x9b"])
+def test_a_revision_with_a_control_character_is_none(hub: LoopbackHub, character: str) -> None:
+    for revision in (f"v1{character}", f"{character}v1", f"v{character}1"):
+        with pytest.raises(HubRevisionNotFoundError, match="can be no branch, tag or commit"):
+            resolve("owner/name", revision)
+        with pytest.raises(HubError, match="can be no tag"):
+            upload({}, "owner/name", message="m", tag=revision)
+    assert hub.requests == []

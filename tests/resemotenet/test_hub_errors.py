@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub import errors as theirs
 
 from resemotenet import errors
-from resemotenet.hub_errors import explain, status_of
+from resemotenet.hub_errors import explain, status_of, without_credentials
 
 
 def answered(kind: type, status: int, said: str = "words of the server") -> Exception:
@@ -90,3 +90,27 @@ def test_the_transport_error_is_the_base_that_hub_takes_it_for() -> None:
 
     assert hub._TransportError.__name__ == "HTTPError"
     assert not issubclass(hub._TransportError, OSError)
+
+
+def test_a_token_that_the_server_repeats_is_not_repeated_here() -> None:
+    token = "hf_" + "Secret123" * 3
+    for status in (401, 403, 418, 429, 500):
+        told = str(explain(answered(theirs.HfHubHTTPError, status, f"bad token {token}!"), "owner/name", "https://h"))
+        assert token not in told
+        assert "bad token hf_...!" in told
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("http://me:pass@hub.example/x broke"), ValueError("no JSON")])
+def test_credentials_in_the_address_of_the_hub_are_not_told(error: Exception) -> None:
+    told = str(explain(error, "owner/name", "http://me:pass@hub.example:8080"))
+    assert "http://hub.example:8080" in told
+    assert "pass" not in told
+    assert "me:" not in told
+
+
+def test_only_credentials_are_taken_out_of_an_address() -> None:
+    assert (
+        without_credentials("https://a:b@c@hub.example/owner/hf_model@main")
+        == "https://hub.example/owner/hf_model@main"
+    )
+    assert without_credentials("https://hub.example/a@b") == "https://hub.example/a@b"

@@ -120,7 +120,7 @@ class TestRecord:
     def recorded(self, leaked: set[str] | None) -> dict[str, Any]:
         result: dict[str, Any] = {"splits": {}, "also": {}}
         both = {"ferplus-strict": self.predictions("yyyn"), "fer2013": self.predictions("yyn")}
-        record(result, "validation", both, "flip", leaked)
+        record(result, "validation", both, {"views": "flip"}, leaked)
         return result
 
     def test_the_first_definition_leads(self):

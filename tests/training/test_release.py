@@ -1,5 +1,6 @@
 """A released model folder: small, chosen on validation, and its facts are those of the very weights in it."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -13,10 +14,11 @@ from resemotenet.calibration import choose_prior_bias
 from resemotenet.checkpoint import load_model
 from resemotenet.datasets import read_fer2013
 from resemotenet.emotions import EMOTIONS
-from resemotenet.errors import ResultsError, TrainingError
+from resemotenet.errors import PublicationError, ResultsError, TrainingError
 from resemotenet.metrics import nll
 from resemotenet.pretrained import bundled_folder
-from resemotenet.results import Predictions, ResultsFolder, read_json
+from resemotenet.publishing.facts import gather
+from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
 from training.config import RunConfig
 from training.evaluation import check_facts
 from training.loading import Data, load_data
@@ -124,6 +126,39 @@ def test_the_bias_was_chosen_on_validation_only(finished: ResultsFolder, data: D
     prior = data.train.distribution.mean(axis=0).astype(float)
     expected = choose_prior_bias(plain, faces.targets, prior, accuracy_margin=0.05)
     assert model.info.logit_bias == pytest.approx(expected.tolist(), abs=1e-4)
+
+
+def test_every_figure_names_the_released_weights(finished: ResultsFolder, released: Path):
+    digest = hashlib.sha256((released / "model.safetensors").read_bytes()).hexdigest()
+    result = read_json(finished.result)
+    entries = [*result["splits"].values(), *(entry for splits in result["also"].values() for entry in splits.values())]
+    assert [entry["weights"] for entry in entries] == [{"sha256": digest}] * 6
+    assert result["protocol"] == "validation-chosen"
+
+
+def test_a_released_run_can_be_published_and_what_was_swapped_since_cannot(finished: ResultsFolder, released: Path):
+    environment = read_json(finished.environment)
+    write_json(finished.environment, {**environment, "dirty": False})
+    facts = gather(finished.path)
+    assert facts.weights_are_named
+    assert facts.touched == 1
+    config = read_json(finished.model / "config.json")
+    write_json(finished.model / "config.json", {**config, "temperature": 5.0})
+    with pytest.raises(PublicationError, match=r"measured with temperature .*, but the model now has 5\.0"):
+        gather(finished.path)
+
+
+def test_what_speaks_against_a_run_goes_with_its_model(finished: ResultsFolder, data: Data, tmp_path: Path):
+    environment, config = read_json(finished.environment), read_json(finished.config)
+    write_json(finished.environment, {**environment, "dirty": False, "resumptions": []})
+    write_json(finished.config, {**config, "dataset": {**config["dataset"], "limit": 99_999}})
+    release(finished, tmp_path / "out", data)
+    said = ("A rehearsal: only the first 99,999 faces of each split were used.",)
+    assert gather(tmp_path / "out").remarks == said
+    assert gather(finished.path).remarks == said
+    write_json(finished.config, {**config, "dataset": {**config["dataset"], "limit": None}})
+    release(finished, tmp_path / "out", data)
+    assert gather(tmp_path / "out").remarks == ()
 
 
 def test_an_unfinished_run_is_refused_and_nothing_is_written(finished: ResultsFolder, data: Data, tmp_path: Path):

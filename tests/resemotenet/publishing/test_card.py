@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 import shutil
@@ -109,15 +110,47 @@ def test_every_emotion_with_its_recall(run: Path) -> None:
     assert "(confusion.svg)" in section(card_of(run), "By emotion")
 
 
-def test_calibration(run: Path) -> None:
-    predictions = Predictions.load(run / "predictions" / "ferplus-strict-test.npz")
-    test = read_json(run / "result.json")["splits"]["test"]
-    confidence = float(predictions.probabilities.max(axis=1).mean())
+def test_calibration_is_told_by_every_definition_of_the_labels(run: Path) -> None:
+    result = read_json(run / "result.json")
     said = section(card_of(run), "Calibration")
-    assert f"calibration error {test['ece']:.3f}" in said
-    assert f"largest probability is {100 * confidence:.1f} %, the accuracy {100 * test['accuracy']:.1f} %" in said
-    assert f"too modest by {100 * (test['accuracy'] - confidence):.1f} points" in said
+    lines = [line for line in said.splitlines() if line.startswith("- ")]
+    expected = [
+        ("FER+ strict", "ferplus-strict", result["splits"]["test"]),
+        ("FER2013's own labels", "fer2013", result["also"]["fer2013"]["test"]),
+    ]
+    for line, (name, labels, entry) in zip(lines, expected, strict=True):
+        predictions = Predictions.load(run / "predictions" / f"{labels}-test.npz")
+        confidence = float(predictions.probabilities.max(axis=1).mean())
+        assert f"{name}: {100 * confidence:.1f} % against {100 * entry['accuracy']:.1f} %" in line
+        assert f"too modest by {100 * (entry['accuracy'] - confidence):.1f} points" in line
+        assert f"ECE {entry['ece']:.3f}" in line
     assert "temperature 1; operating point (logit bias) none" in said
+    assert "in-sample" not in said
+
+
+def test_what_the_operating_point_was_chosen_on(run: Path) -> None:
+    point = {"temperature": 0.5, "logit_bias": [0.1, 0, 0, 0, 0, 0, -0.1], "views": "none"}
+    change(run / "model" / "config.json", **point)
+    change(run / "result.json", released={**point, "by": "validation, ferplus-strict"})
+    card = card_of(run)
+    said = section(card, "Calibration")
+    assert "chosen on validation, by FER+ strict, so the validation rows of the table are in-sample" in said
+    assert "temperature 0.5; operating point (logit bias) angry +0.10" in said
+    own = read_json(run / "result.json")["splits"]["validation"]["accuracy"]
+    assert f"It then had 70.00 %; the table says {100 * own:.2f} % of the model as released" in section(
+        card, "Measured"
+    )
+
+
+def test_the_headline_says_how_many_faces_were_left_out(run: Path) -> None:
+    headline = card_of(run).split("---\n", 2)[2].split("## Use")[0]
+    assert "of 300 of the 3,589 faces in the test split of FER2013, those on which more than half of ten" in headline
+    assert "of 400 of the 3,589 faces by FER2013's own labels" in headline
+    audit = read_json(run / "audit.json")
+    change(run / "audit.json", images={**audit["images"], "test": 400})
+    assert "of all 400 faces by FER2013's own labels" in card_of(run)
+    (run / "audit.json").unlink()
+    assert "of 300 faces in the test split" in card_of(run)
 
 
 def test_leaks(run: Path) -> None:
@@ -125,6 +158,18 @@ def test_leaks(run: Path) -> None:
     assert "Test images with an identical copy in train: 288 of 3,589." in said
     assert "Test images with a near but no identical copy in train: 374 of 3,589." in said
     assert "were left out of training" in said
+    assert "not looked for" not in said
+    change(run / "audit.json", near_copies=None)
+    assert "were not counted, for the images are all alike" in section(card_of(run), "Copies and leaks")
+    audit = read_json(run / "audit.json")
+    del audit["near_copies"]
+    (run / "audit.json").write_text(json.dumps(audit))
+    assert "a little differently, were not looked for." in section(card_of(run), "Copies and leaks")
+    (run / "audit.json").unlink()
+    assert "The data was not audited for copies." in section(card_of(run), "Copies and leaks")
+
+
+def test_training_images_that_leaked(run: Path) -> None:
     config = read_json(run / "config.json")
     change(run / "config.json", dataset={**config["dataset"], "leave_out_leaked": False})
     assert "were **not** left out of training" in section(card_of(run), "Copies and leaks")
@@ -148,9 +193,9 @@ def test_claims_stand_apart(run: Path) -> None:
     )
     assert "no results of this repository" in claims
     assert "79.79" not in card.replace(claims, "")
-    assert (
-        "0.0625 of the paper's width, 48 px instead of 64, at most 3 epochs instead of 80, the crowd's labels" in claims
-    )
+    for difference in ("0.0625 of the paper's width", "48 px", "at most 3 epochs", "the crowd's labels"):
+        assert difference in claims
+    assert ("one grey channel instead of three" in claims) is (gather(run).model.info.preprocess.channels == 1)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +223,92 @@ def test_how_often_test_was_touched(run: Path, touched: int, said: str) -> None:
     result["splits"]["test"]["touched"] = touched
     (run / "result.json").write_text(json.dumps(result))
     assert said in section(card_of(run), "Measured")
+
+
+def test_touches_that_nobody_counted(run: Path) -> None:
+    result = read_json(run / "result.json")
+    del result["splits"]["test"]["touched"]
+    (run / "result.json").write_text(json.dumps(result))
+    card = card_of(run)
+    assert "Test was touched at least once; how often is not known." in section(card, "Measured")
+    assert "not touched" not in card
+
+
+def test_a_look_at_test_that_left_no_figures(tmp_path: Path, model_folder: Path) -> None:
+    run = make_run(tmp_path / "run", model_folder, splits=("validation",))
+    change(run / "result.json", test_touched=1)
+    card = card_of(run)
+    assert card.count("Test was touched once, and no figures of it were kept.") == 2
+    assert "not touched" not in card
+
+
+def test_older_protocols_do_not_speak_of_test(run: Path) -> None:
+    change(run / "result.json", protocol="validation-chosen, test once")
+    card = card_of(run)
+    assert "Protocol: validation-chosen. Epoch 2" in card
+    assert "test once" not in card
+
+
+def test_which_weights_were_measured(run: Path) -> None:
+    unsaid = "which file of weights made them, `result.json` does not say"
+    assert unsaid in section(card_of(run), "Measured")
+    digest = hashlib.sha256((run / "model" / "model.safetensors").read_bytes()).hexdigest()
+    result = read_json(run / "result.json")
+    for entry in [*result["splits"].values(), *result["also"]["fer2013"].values()]:
+        entry["weights"] = {"sha256": digest}
+    (run / "result.json").write_text(json.dumps(result))
+    assert unsaid not in card_of(run)
+
+
+def test_how_many_images_were_trained_on(run: Path) -> None:
+    audit = read_json(run / "audit.json")
+    change(run / "audit.json", leaks={**audit["leaks"], "train images with a copy elsewhere": 703})
+    said = section(card_of(run), "Training")
+    assert (
+        "Of the 28,709 training images, 703 with an identical copy in validation or test were left out: 28,006" in said
+    )
+    assert "fewer than 5 FER+ votes" in said
+    config = read_json(run / "config.json")
+    change(run / "config.json", dataset={**config["dataset"], "leave_out_leaked": False, "labels": "fer2013"})
+    assert "left out" not in section(card_of(run), "Training")
+
+
+def test_text_of_others_is_no_markup(run: Path) -> None:
+    evil = "x\n\n# Head [a](javascript:alert(1)) <img src=x onerror=alert(1)> `code` **bold** | cell"
+    config = read_json(run / "model" / "config.json")
+    origin = {"file": evil, "layout": evil, "sha256": evil, "base_model": evil}
+    change(
+        run / "model" / "config.json",
+        license={"name": evil, "text": evil, "link": "javascript:alert(1)"},
+        training={**config["training"], "converted_from": origin, "remarks": [evil]},
+    )
+    result = read_json(run / "result.json")
+    change(run / "result.json", protocol=evil, run=evil, chosen={**result["chosen"], "by": evil})
+    check_is_harmless(card_of(run))
+
+
+def test_a_model_folder_of_anybody_is_no_markup(model: Path) -> None:
+    evil = "x\n\n# Head [a](javascript:alert(1)) <img src=x onerror=alert(1)> `code` **bold** | cell"
+    fact = {"dataset": evil, "labels": evil, "split": evil, "protocol": evil, "n": 9, "accuracy": 0.5}
+    training = {"data": evil, "labels": [evil], "seed": evil, evil: evil, "epochs": evil, "more": {evil: [evil]}}
+    change(model / "config.json", measured=[fact], training=training, license={"name": [evil], "link": [evil]})
+    check_is_harmless(card_of(model))
+
+
+def check_is_harmless(card: str) -> None:
+    html = MarkdownIt("commonmark").enable("table").render(card.split("---\n", 2)[2])
+    assert "<img src=x" not in html
+    assert 'href="javascript' not in html
+    assert "<h1>Head" not in html
+    assert not re.search("<strong>bold", html)
+    assert html.count("<h1>") == 1
+    for row in re.findall("<tr>.*?</tr>", html, re.DOTALL):
+        assert "</h1>" not in row
+
+
+def test_long_text_of_others_is_cut(model: Path) -> None:
+    change(model / "config.json", license={"name": "x" * 100_000, "text": "y" * 100_000}, training={"a": "z" * 100_000})
+    assert len(card_of(model)) < 20_000
 
 
 def test_a_run_that_ended_at_validation(tmp_path: Path, model_folder: Path) -> None:
@@ -224,7 +355,14 @@ def test_a_model_that_knows_its_figures(model: Path) -> None:
         *["-"] * 4,
     ]
     assert "One seed (7)." in card
-    assert "Per-class recall is not known here" in card
+    assert "**Not checked**: `config.json` states for the test split of FER2013 that 61.00 % of 3,589 faces by" in card
+    assert "the run is not here, so it was not checked" in card
+    assert "**These figures were not checked**" in section(card, "Measured")
+    assert "Test was touched at least once" in section(card, "Measured")
+    assert "not touched" not in card
+    assert "model-index" not in card
+    change(model / "config.json", measured=[{**fact, "touched": 2}])
+    assert "Test was touched 2 times" in section(card_of(model), "Measured")
     assert ["recipe", "`strong`"] in rows(section(card, "Training"))
 
 

@@ -1,9 +1,11 @@
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from resemotenet.errors import CheckpointError, PublicationError, ResultsError
 from resemotenet.publishing.facts import gather, measured_facts
@@ -49,7 +51,16 @@ def test_measured_facts_are_those_of_the_result(run: Path) -> None:
     ]
     assert facts[1]["accuracy"] == result["splits"]["test"]["accuracy"]
     assert facts[1]["dataset"] == "fer2013"
-    assert "touched" not in facts[1]
+    assert [fact.get("touched") for fact in facts] == [None, 1, None, None]
+    assert {fact["protocol"] for fact in facts} == {"validation-chosen"}
+
+
+def test_what_older_results_say_of_test_is_left_to_the_count(run: Path) -> None:
+    change(run / "result.json", protocol="validation-chosen, test once")
+    assert {fact["protocol"] for fact in measured_facts(read_json(run / "result.json"), "fer2013")} == {
+        "validation-chosen"
+    }
+    assert gather(run).evaluations[0].figures["protocol"] == "validation-chosen"
 
 
 def test_other_data_sets_are_checked_too(run: Path) -> None:
@@ -68,7 +79,7 @@ def test_other_data_sets_are_checked_too(run: Path) -> None:
 def test_a_figure_that_was_changed(run: Path, figure: str) -> None:
     result = read_json(run / "result.json")
     entry = result["splits"]["test"]
-    entry[figure] = [0.9, 0.95] if figure == "interval" else entry[figure] + 1
+    entry[figure] = [0.9, 0.95] if figure == "interval" else entry[figure] * 0.9 if figure != "n" else 299
     (run / "result.json").write_text(json.dumps(result))
     with pytest.raises(PublicationError, match=rf"result\.json says {figure} = .* \(ferplus-strict, test\)"):
         gather(run)
@@ -102,6 +113,87 @@ def test_a_model_that_looks_twice_since_it_was_measured(run: Path) -> None:
         gather(run)
 
 
+@pytest.mark.parametrize(("name", "value"), [("temperature", 5.0), ("logit_bias", [0.5, 0, 0, 0, 0, 0, -0.5])])
+@pytest.mark.parametrize("released", [False, True])
+def test_a_model_with_another_operating_point_than_was_measured(
+    run: Path, released: bool, name: str, value: float | list[float]
+) -> None:
+    if released:
+        point = {"temperature": 0.5, "logit_bias": [0.1, 0, 0, 0, 0, 0, -0.1], "views": "none"}
+        change(run / "model" / "config.json", **point)
+        change(run / "result.json", released={**point, "by": "validation, ferplus-strict"})
+        assert gather(run).evaluations
+    change(run / "model" / "config.json", **{name: value})
+    with pytest.raises(PublicationError, match=f"was measured with {name} .*, but the model now has"):
+        gather(run)
+
+
+def test_weights_that_were_replaced(run: Path) -> None:
+    assert not gather(run).weights_are_named
+    weights = run / "model" / "model.safetensors"
+    name_weights(run, hashlib.sha256(weights.read_bytes()).hexdigest())
+    assert gather(run).weights_are_named
+    tensors = load_file(weights)
+    name = next(name for name, tensor in tensors.items() if tensor.is_floating_point())
+    save_file({**tensors, name: tensors[name] + 1}, weights)
+    with pytest.raises(PublicationError, match=r"measured \(ferplus-strict, .*\) with weights of SHA-256 .* now has"):
+        gather(run)
+
+
+def name_weights(run: Path, digest: str) -> None:
+    """Say in every entry of result.json with which weights it was measured."""
+    result = read_json(run / "result.json")
+    for entry in [*result["splits"].values(), *result["also"]["fer2013"].values()]:
+        entry["weights"] = {"sha256": digest}
+    (run / "result.json").write_text(json.dumps(result))
+
+
+@pytest.mark.parametrize(
+    ("file", "change_", "told"),
+    [
+        ("result.json", {"splits": {"test": {"labels": "fer2013", "n": 9, "accuracy": "0.87"}}}, "a fraction"),
+        (
+            "result.json",
+            {"splits": {"test": {"labels": "fer2013", "n": 9, "accuracy": 0.8, "interval": 0.9}}},
+            "two fractions",
+        ),
+        ("result.json", {"splits": {"test": 5}}, "splits.test = 5, expected an object"),
+        ("result.json", {"chosen": {"epoch": 1, "by": "x", "value": "high"}}, "chosen.value"),
+        ("result.json", {"also": {"fer2013": []}}, "also"),
+        ("result.json", {"schema": "1"}, "schema"),
+        ("config.json", {"dataset": None}, "dataset = None, expected an object"),
+        ("config.json", {"optimization": {"epochs": 3}}, r"has no optimization\.batch_size"),
+        ("environment.json", {"resumptions": [3]}, r"resumptions\.0"),
+        ("environment.json", {"dirty": "no"}, "true, false or null"),
+        ("audit.json", {"images": {"test": "many"}}, "images"),
+        ("audit.json", {"near_copies": {"leaks": 3}}, r"near_copies\.leaks"),
+    ],
+)
+def test_a_damaged_folder_is_told_as_one(run: Path, file: str, change_: dict, told: str) -> None:
+    change(run / file, **change_)
+    with pytest.raises(PublicationError, match=rf"{file} .*{told}"):
+        gather(run)
+
+
+@pytest.mark.parametrize("file", ["config.json", "environment.json", "result.json", "audit.json"])
+@pytest.mark.parametrize("content", ["[]", "3", "{}"])
+def test_a_file_with_something_else_in_it(run: Path, file: str, content: str) -> None:
+    (run / file).write_text(content)
+    if (file, content) in (("audit.json", "{}"), ("environment.json", "{}")):
+        gather(run)  # what is not known is said to be so
+        return
+    with pytest.raises(PublicationError, match=file):
+        gather(run)
+
+
+def test_a_config_without_a_data_set(run: Path) -> None:
+    config = read_json(run / "config.json")
+    del config["dataset"]
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(PublicationError, match=r"config\.json has no dataset"):
+        gather(run)
+
+
 def test_a_result_of_a_newer_schema(run: Path) -> None:
     change(run / "result.json", schema=2)
     with pytest.raises(PublicationError, match="schema 2"):
@@ -126,6 +218,13 @@ def test_a_dirty_tree(run: Path, when: str) -> None:
     )
 
 
+@pytest.mark.parametrize("when", ["start", "resumption"])
+def test_a_tree_of_which_nothing_is_known(run: Path, when: str) -> None:
+    start = {"commit": None, "dirty": None}
+    change(run / "environment.json", **(start if when == "start" else {"resumptions": [start]}))
+    assert gather(run).remarks == ("It is not known whether the code was changed: there was no git checkout to ask.",)
+
+
 def test_a_rehearsal(run: Path) -> None:
     config = read_json(run / "config.json")
     change(run / "config.json", dataset={**config["dataset"], "limit": 100})
@@ -148,6 +247,25 @@ def test_a_model_folder_of_a_dirty_tree(model_folder: Path, tmp_path: Path) -> N
     folder = shutil.copytree(model_folder, tmp_path / "model")
     change(folder / "config.json", training={"dirty": True})
     assert gather(folder).remarks == ("The code had changes that are in no commit.",)
+
+
+def test_a_model_folder_tells_what_was_said_against_it(model_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    change(folder / "config.json", training={"dirty": True, "remarks": ["A rehearsal.", "Not\nfinished."]})
+    assert gather(folder).remarks == ("A rehearsal.", "Not finished.")
+    change(folder / "config.json", training={"dirty": None})
+    assert gather(folder).remarks == (
+        "It is not known whether the code was changed: there was no git checkout to ask.",
+    )
+
+
+@pytest.mark.parametrize("figures", [{"accuracy": "0.6"}, {"accuracy": 86.9}, {"n": 0}, {"interval": 0.9}])
+def test_a_measured_fact_that_is_none(model_folder: Path, tmp_path: Path, figures: dict) -> None:
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    fact = {"dataset": "fer2013", "labels": "fer2013", "split": "test", "n": 9, "accuracy": 0.6}
+    change(folder / "config.json", measured=[{**fact, **figures}])
+    with pytest.raises(PublicationError, match=rf"measured\.{next(iter(figures))}"):
+        gather(folder)
 
 
 def test_a_measured_fact_that_does_not_say_enough(model_folder: Path, tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ def test_what_the_hub_reads(run: Path) -> None:
         "non-commercial-research",
         "https://example.org/terms",
     )
-    assert data.datasets == ["fer2013", "ferplus"]
+    assert data.datasets is None, "ours are no data sets of the Hub"
+    assert {"fer2013", "ferplus"} <= set(data.tags or ())
     assert data.metrics == ["accuracy", "recall", "f1"]
     assert data.base_model is None
     assert {"facial-expression-recognition", "resemotenet"} <= set(data.tags or ())
@@ -84,13 +85,32 @@ def test_a_bare_model(model: Path) -> None:
     assert (data.license, data.datasets, data.eval_results) == ("unknown", None, None)
 
 
-def test_a_model_that_knows_its_figures(model: Path) -> None:
-    fact = {"dataset": "fer2013", "labels": "fer2013", "split": "test", "n": 3589, "accuracy": 0.61}
+def test_figures_that_nobody_checked_take_part_in_no_ranking(model: Path) -> None:
+    fact = {"dataset": "fer2013", "labels": "fer2013", "split": "test", "n": 3589, "accuracy": 0.99}
     change(model / "config.json", measured=[fact])
-    results = read(model).data.eval_results
-    assert len(results) == 1
-    only = results[0]
-    assert (only.metric_type, only.metric_value, only.source_url) == ("accuracy", 0.61, f"{PAGE}/blob/main/config.json")
+    data = read(model).data
+    assert (data.eval_results, data.metrics) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ({"name": "cc-by-4.0", "link": "https://example.org/a(b)"}, ("other", "cc-by-4.0", None)),
+        ({"name": "My own\nlicense: mit", "link": "javascript:alert(1)"}, ("other", None, None)),
+        ({"name": ["x"], "link": "http://example.org/terms?a=1#b"}, ("other", None, "http://example.org/terms?a=1#b")),
+        ({"link": "https://example.org"}, ("unknown", None, None)),
+    ],
+)
+def test_a_licence_may_say_anything(model: Path, stated: dict, expected: tuple) -> None:
+    change(model / "config.json", license=stated)
+    data = read(model).data
+    assert (data.license, data.license_name, data.license_link) == expected
+
+
+@pytest.mark.parametrize("base", ["javascript:alert(1)", "a/b\nlicense: mit", "../../etc", ["a/b"], None])
+def test_a_base_that_is_no_repository(model: Path, base: object) -> None:
+    change(model / "config.json", training={"converted_from": {"file": "a.pth", "base_model": base}})
+    assert read(model).data.base_model is None
 
 
 def test_a_converted_model_names_its_base(model: Path) -> None:

@@ -121,3 +121,47 @@ def test_a_run_without_weights(run: Path) -> None:
 def test_the_same_run_gives_the_same_bytes(run: Path) -> None:
     first, second = (prepare(run, "owner/name", page=PAGE) for _ in range(2))
     assert all(first.content(name) == second.content(name) for name in first.files)
+
+
+def test_what_was_forced_stays_forced_on_the_way_back(tmp_path: Path, model_folder: Path) -> None:
+    run = make_run(tmp_path / "run", model_folder, dirty=True)
+    config = read_json(run / "config.json")
+    config["dataset"]["limit"] = 100
+    (run / "config.json").write_text(json.dumps(config))
+    said = [
+        "The code had changes that are not in its commit, b5e2457cc422acfc6cb29ef20f3d57ae874fea99.",
+        "A rehearsal: only the first 100 faces of each split were used.",
+    ]
+    pulled = write(prepare(run, "owner/name", page=PAGE, force=True), tmp_path / "pulled")
+    assert load_model(pulled).info.training["remarks"] == said
+    with pytest.raises(PublicationError, match="only the first 100 faces"):
+        prepare(pulled, "owner/other", page=PAGE)
+    again = prepare(pulled, "owner/other", page=PAGE, force=True)
+    assert json.loads(again.content("config.json"))["training"]["remarks"] == said
+    assert all(each in again.card for each in said)
+    assert "model-index" not in again.card
+
+
+def test_what_was_not_forced_has_no_remarks(run: Path) -> None:
+    assert "remarks" not in json.loads(prepare(run, "owner/name", page=PAGE).content("config.json"))["training"]
+
+
+def test_what_an_unfinished_run_says_of_itself_is_not_published(run: Path) -> None:
+    (run / "result.json").unlink()
+    config = read_json(run / "model" / "config.json")
+    config["measured"] = [{"dataset": "fer2013", "labels": "fer2013", "split": "test", "n": 9, "accuracy": 0.99}]
+    (run / "model" / "config.json").write_text(json.dumps(config))
+    publication = prepare(run, "owner/name", page=PAGE, force=True)
+    assert json.loads(publication.content("config.json"))["measured"] == []
+    assert "99.00" not in publication.card
+
+
+def test_touches_of_test_travel_with_the_model(run: Path, tmp_path: Path) -> None:
+    result = read_json(run / "result.json")
+    result["splits"]["test"]["touched"] = 3
+    result["protocol"] = "validation-chosen, test once"
+    (run / "result.json").write_text(json.dumps(result))
+    publication = prepare(run, "owner/name", page=PAGE)
+    assert not any(b"test once" in publication.content(name) for name in publication.files)
+    pulled = write(publication, tmp_path / "pulled")
+    assert "Test was touched 3 times" in prepare(pulled, "owner/name", page=PAGE).card

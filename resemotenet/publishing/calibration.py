@@ -1,0 +1,53 @@
+"""How sure the model is against how right it is: the part of a model card about its probabilities."""
+
+from .escaping import text
+from .facts import Evaluation, ModelFacts
+from .wording import label_name, share
+
+
+def calibration(facts: ModelFacts) -> str:
+    """The section: a line for each label definition of the split that counts most; only with predictions."""
+    first = facts.evaluations[0]
+    lines = [_line(each) for each in facts.evaluations if each.split == first.split]
+    told = (
+        f"### Calibration\n\nThe mean of the largest probability against the accuracy on {text(first.split)}, and the "
+        "expected calibration error (ECE, 15 bins):\n\n" + "\n".join(lines) + f"\n\n{_settings(facts)}"
+    )
+    if facts.config["dataset"].get("labels") == "ferplus" and facts.model.info.temperature == 1:
+        told += " It was taught shares of annotators, so its probabilities tell how people would be divided."
+    return told
+
+
+def _line(each: Evaluation) -> str:
+    confidence, accuracy = each.mean_confidence(), each.figures["accuracy"]
+    gap = confidence - accuracy
+    if abs(gap) < 0.02:
+        verdict = "on average about as sure as it is right"
+    else:
+        verdict = f"on average {'too sure' if gap > 0 else 'too modest'} by {share(abs(gap), 1)} points"
+    return (
+        f"- {label_name(each.labels)}: {share(confidence, 1)} % against {share(accuracy, 1)} %, {verdict}; ECE "
+        f"{each.figures['ece']:.3f}."
+    )
+
+
+def _settings(facts: ModelFacts) -> str:
+    """Temperature and operating point, and which rows they were fitted on."""
+    info, released = facts.model.info, facts.result.get("released")
+    bias = (
+        "none"
+        if info.logit_bias is None
+        else ", ".join(f"{text(label)} {value:+.2f}" for label, value in zip(info.labels, info.logit_bias, strict=True))
+    )
+    told = (
+        f"Part of `config.json` and of every answer: temperature {info.temperature:g}; operating point (logit bias) "
+        f"{bias}."
+    )
+    if not released:
+        return told
+    split, _, labels = released["by"].partition(", ")
+    by = f"{text(split)}, by {label_name(labels)}" if labels else text(split)
+    return (
+        f"{told} The temperature was fitted and the operating point chosen on {by}, so the {text(split)} rows of the "
+        "table are in-sample. What holds by those labels need not hold by others: see the lines above."
+    )

@@ -1,0 +1,93 @@
+"""Whether a run's figures, its predictions and its model belong together."""
+
+import hashlib
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..checkpoint import WEIGHTS_FILE, LoadedModel
+from ..errors import PublicationError
+from ..metrics import summary
+from ..results import Predictions
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def sha256_of(model: LoadedModel) -> str:
+    """SHA-256 of a model's file of weights, as the Hub tells it too."""
+    with (model.folder / WEIGHTS_FILE).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_operating_point(model: LoadedModel, result: dict[str, Any], path: Path) -> None:
+    """The model answers with the temperature and bias that its release fixed; with none where it was not released.
+
+    Raises:
+        PublicationError: it does not, so the figures are not its own.
+    """
+    released = result.get("released", {})
+    measured = {
+        "temperature": released.get("temperature", 1),
+        "logit_bias": list(released.get("logit_bias", ())) or None,
+        "views": released.get("views", model.info.views),
+    }
+    bias = model.info.logit_bias
+    now = {
+        "temperature": model.info.temperature,
+        "logit_bias": None if bias is None else list(bias),
+        "views": model.info.views,
+    }
+    for name, value in now.items():
+        if value != measured[name]:
+            raise PublicationError(
+                f"{path} was measured with {name} {measured[name]!r}, but the model now has {value!r}; release the run "
+                "again, or put the model back"
+            )
+
+
+def check_weights(found: str, said: dict[str, Any], where: str, path: Path) -> None:
+    """The file of weights is the one that was measured, where an entry of result.json says which.
+
+    Raises:
+        PublicationError: it is another.
+    """
+    measured = said.get("weights", {}).get("sha256", found)
+    if measured != found:
+        raise PublicationError(
+            f"{path} was measured ({where}) with weights of SHA-256 {measured}, but {WEIGHTS_FILE} now has {found}; "
+            "evaluate the run again"
+        )
+
+
+def check_figures(said: dict[str, Any], predictions: Predictions, where: str, path: Path) -> None:
+    """Every figure of an entry of result.json is what the predictions give.
+
+    Raises:
+        PublicationError: one is not.
+    """
+    found = summary(predictions.probabilities, predictions.targets)
+    if predictions.leaked is not None and "without_leaks" in said:
+        found["without_leaks"] = _accuracy_of(predictions, ~predictions.leaked)
+    _check_equal(said, found, where, path)
+
+
+def _accuracy_of(predictions: Predictions, rows: "NDArray[np.bool_]") -> dict[str, Any]:
+    hits = predictions.probabilities[rows].argmax(axis=1) == predictions.targets[rows]
+    return {"n": int(rows.sum()), "accuracy": float(hits.mean())}
+
+
+def _check_equal(said: dict[str, Any], found: dict[str, Any], where: str, path: Path) -> None:
+    for name, value in found.items():
+        claimed = said.get(name)
+        if isinstance(value, dict):
+            _check_equal(claimed or {}, value, f"{where}, {name}", path)
+            continue
+        pairs = zip(value, claimed or (), strict=False) if isinstance(value, list) else [(value, claimed)]
+        same = all(b is not None and math.isclose(a, b, rel_tol=1e-6) for a, b in pairs)
+        if not same or (isinstance(value, list) and len(value) != len(claimed or ())):
+            raise PublicationError(
+                f"result.json says {name} = {claimed} ({where}), but its predictions in {path} give {value}; one of "
+                "them was changed. Evaluate the run again"
+            )

@@ -1,0 +1,112 @@
+"""How the weights came to be: the part of a model card about data, settings, cost and origin."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..datasets import CATALOGUE
+from ..datasets.ferplus import MIN_SOFT_VOTES
+from .escaping import code, repository_name, text
+from .facts import ModelFacts
+from .texts import DRAWN, TAUGHT
+from .wording import share, table
+
+
+def taught(facts: ModelFacts) -> str:
+    """What the weights learned from and how: of a run its settings, of a model folder what config.json states."""
+    if facts.config:
+        rows, rest = list(_settings(facts)), "All settings are in `training.json`."
+    else:
+        stated = facts.model.info.training.items()
+        rows = [[text(key, 40), _plain(value)] for key, value in stated if key not in ("converted_from", "remarks")]
+        rest = ""
+    settings = table(["setting", "value"], rows, words=2) if rows else ""
+    return "\n\n".join(filter(None, [_data(facts), settings, rest]))
+
+
+def _plain(value: Any) -> str:
+    return code(value) if isinstance(value, str) else text(value)
+
+
+def _data(facts: ModelFacts) -> str:
+    """Which data the weights learned from, and its licence."""
+    if facts.data is None:
+        return ""
+    if facts.data == "synthetic":
+        return DRAWN
+    info = next((info for info in CATALOGUE if info.name == facts.data), None)
+    if info is None:
+        return f"Data set: {text(facts.data)}."
+    told = [f"The data set is {info.title}: {info.faces}.", f"Licence of the data: {info.licence}."]
+    told += [TAUGHT.get(facts.taught or "", ""), _left_out(facts)]
+    return " ".join(filter(None, told))
+
+
+def _left_out(facts: ModelFacts) -> str:
+    """How many of the training images were not trained on, as far as the run's files say."""
+    dataset, images = facts.config.get("dataset", {}), facts.audit.get("images", {}).get("train")
+    leaked = facts.audit.get("leaks", {}).get("train images with a copy elsewhere")
+    if images is None or dataset.get("limit") is not None:
+        return ""
+    said = []
+    if dataset.get("leave_out_leaked") and leaked is not None:
+        said.append(
+            f"Of the {images:,} training images, {leaked:,} with an identical copy in validation or test were left "
+            f"out: {images - leaked:,} remain."
+        )
+    if dataset.get("labels") == "ferplus":
+        said.append(f"Faces with fewer than {MIN_SOFT_VOTES} FER+ votes for the seven emotions were left out too.")
+    return " ".join(said)
+
+
+def _settings(facts: ModelFacts) -> Iterator[list[str]]:
+    config, environment, cost = facts.config, facts.environment, facts.result.get("cost", {})
+    rate = config["optimization"]
+    yield ["run", code(facts.run)]
+    yield ["recipe, seed", f"{code(config['recipe'])}, {config['seed']}"]
+    yield ["epochs", f"{facts.epochs_done} of at most {rate['epochs']}"]
+    if chosen := facts.result.get("chosen"):
+        value = f"{share(chosen['value'])} % as trained"
+        yield ["chosen", f"epoch {chosen['epoch']}, counted from 0, by {text(chosen['by'])}: {value}"]
+    yield [
+        "optimizer",
+        f"{text(rate.get('optimizer', 'sgd'))}, batch {rate['batch_size']}, peak rate {rate['learning_rate']:g}, "
+        f"{text(rate['schedule'])}",
+    ]
+    augmented = (
+        text(name if value is True else f"{name} {value:g}") for name, value in config["augmentation"].items() if value
+    )
+    yield ["augmentation, training only", ", ".join(augmented) or "none"]
+    if cost:
+        macs = f"{cost['macs'] / 1e6:,.0f} million multiplications a face"
+        yield ["cost", f"{_time(cost['seconds'])} on {text(cost['device'])}; {macs}"]
+    yield ["code", _code(environment)]
+    versions = (text(f"{name} {version}", 60) for name, version in environment.get("versions", {}).items() if version)
+    yield ["versions", ", ".join([f"Python {text(environment.get('python'))}", *versions])]
+
+
+def _code(environment: dict[str, Any]) -> str:
+    """The commits that ran, and whether files differed from one of them."""
+    starts = [environment, *environment.get("resumptions", [])]
+    commits = dict.fromkeys(code(start.get("commit")) for start in starts)
+    dirty = [start.get("dirty") for start in starts]
+    changed = ", with changes that are in no commit" if any(dirty) else ", changes unknown" if None in dirty else ""
+    return ", ".join(commits) + changed
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
+
+
+def origin(facts: ModelFacts) -> str:
+    """Where weights that were not trained here come from."""
+    told = facts.model.info.training.get("converted_from")
+    if not isinstance(told, dict):
+        return ""
+    base = repository_name(told.get("base_model"))
+    layout = text(told.get("layout", "layout not stated"))
+    return (
+        f"Converted, not trained here: from {code(told.get('file', 'a file that is not named'))} ({layout}, SHA-256 "
+        f"{code(told.get('sha256', 'not stated'))}), every weight as it was."
+        + (f" It comes from {code(base)}." if base else "")
+        + " How it was trained, only those who trained it can say."
+    )

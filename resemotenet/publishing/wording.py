@@ -1,0 +1,29 @@
+"""How a card writes figures, tables and the names of data sets and labels."""
+
+from collections.abc import Iterable, Sequence
+
+from ..claims import DATASETS
+from ..label_sets import label_set
+from .escaping import text
+
+
+def share(value: float | None, digits: int = 2) -> str:
+    """A fraction in percent, without the sign; a dash where there is none."""
+    return "-" if value is None else f"{100 * value:.{digits}f}"
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:
+    """A Markdown table; the first ``words`` columns hold words, the others numbers, which are set to the right."""
+    marks = ["---" if column < words else "---:" for column in range(len(titles))]
+    head = [f"| {' | '.join(titles)} |", f"| {' | '.join(marks)} |"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def dataset_name(dataset: str) -> str:
+    """A data set for people."""
+    return text({**DATASETS, "synthetic": "the drawn faces"}.get(dataset, dataset))
+
+
+def label_name(labels: str) -> str:
+    """A label definition for people."""
+    return text(label_set(labels).name)
