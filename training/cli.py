@@ -73,17 +73,18 @@ def _train(arguments: list[str]) -> int:
     return 0
 
 
-def _resume(run: Annotated[Path, tyro.conf.Positional], /, data: Path | None = None) -> int:
+def _resume(run: Annotated[Path, tyro.conf.Positional], /, data: Path | None = None, cache: Path | None = None) -> int:
     """Go on with an unfinished run from its last whole epoch.
 
     Args:
         run: the results folder.
         data: where the data set is now, if it was moved.
+        cache: where prepared pictures lie now, if they were moved.
     """
     from .loop import resume
 
     folder = ResultsFolder(run)
-    config = read_config(folder, data)
+    config = read_config(folder, data, cache)
     if folder.is_finished:
         print(f"{run} is finished already")
         return 0
@@ -130,6 +131,7 @@ def _evaluate(
     data: Path | None = None,
     on: Path | None = None,
     skip_broken: bool = False,
+    cache: Path | None = None,
 ) -> int:
     """Score a finished run on a split, of its own data set or of another; or measure a model folder's facts again.
 
@@ -140,21 +142,25 @@ def _evaluate(
         data: where the data set is; a results folder knows.
         on: another data set to score the run on; 'python -m training datasets' says which there are.
         skip_broken: with --on: leave out pictures that are absent or cannot be read.
+        cache: where prepared pictures of a large set lie; a results folder knows for its own data.
     """
     from resemotenet.checkpoint import WEIGHTS_FILE
 
     if (folder / WEIGHTS_FILE).is_file():
-        return _check_facts(folder, data)
+        return _check_facts(folder, data, cache)
     from .elsewhere import evaluate_elsewhere
     from .evaluation import evaluate_run
     from .loading import load_data_of
+    from .picture_sets import Storage
 
     results = ResultsFolder(folder)
     if on is not None:
-        for name, entry in evaluate_elsewhere(results, on, split, skip_broken=skip_broken).items():
+        for name, entry in evaluate_elsewhere(
+            results, on, split, skip_broken=skip_broken, storage=Storage(cache)
+        ).items():
             _print_entry(name, split, entry)
         return 0
-    config = read_config(results, data)
+    config = read_config(results, data, cache)
     results.check_finished()
     loaded = load_data_of(results, config)
     result = evaluate_run(results, loaded.scored, split, loaded.leaked[split])
@@ -162,15 +168,15 @@ def _evaluate(
     return 0
 
 
-def _check_facts(folder: Path, data: Path | None) -> int:
+def _check_facts(folder: Path, data: Path | None, cache: Path | None) -> int:
     from resemotenet.checkpoint import read_info
 
     from .evaluation import check_facts
-    from .loading import read_any
+    from .picture_sets import Storage, read_any
 
     if data is None:
         raise ResEmoteNetError("a model folder does not know where the data is; give --data")
-    facts = check_facts(folder, read_any(data, read_info(folder).preprocess.size))
+    facts = check_facts(folder, read_any(data, read_info(folder).preprocess.size, Storage(cache)))
     for fact in facts:
         verdict = "as stated" if fact["agrees"] else f"STATED {100 * fact['claimed']:.2f} %"
         print(
@@ -248,17 +254,18 @@ def _compare(
     return 0
 
 
-def _audit(data: Path, json: Path | None = None) -> int:
+def _audit(data: Path, json: Path | None = None, cache: Path | None = None) -> int:
     """Count identical and nearly identical images within and between the splits, and labels that conflict.
 
     Args:
         data: the data set.
         json: also write the counts to this file.
+        cache: where prepared pictures of a large set lie.
     """
     from .audit import audit, in_words, mirror_pairs
-    from .loading import all_in_memory
+    from .picture_sets import Storage, all_splits
 
-    splits = all_in_memory(data)
+    splits = all_splits(data, storage=Storage(cache))
     found = {**audit(splits), "mirror_pairs": mirror_pairs(splits)}
     print(in_words(found))
     if json is not None:
@@ -302,10 +309,10 @@ def _recipes() -> int:
     return 0
 
 
-def read_config(folder: ResultsFolder, data: Path | None = None) -> RunConfig:
-    """A run's config as it was written, or with the data elsewhere."""
+def read_config(folder: ResultsFolder, data: Path | None = None, cache: Path | None = None) -> RunConfig:
+    """A run's config as it was written, or with the data or the cache elsewhere."""
     config = RunConfig.from_dict(read_json(folder.config))
-    return config if data is None else dataclasses.replace(config, data=data)
+    return dataclasses.replace(config, data=data or config.data, cache=cache or config.cache)
 
 
 def _entries(result: dict[str, Any], split: str) -> list[tuple[str, dict[str, Any]]]:

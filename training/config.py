@@ -51,6 +51,9 @@ class Dataset:
     skip_broken: bool = False
     """Leave out pictures that are absent or cannot be read, and note them in audit.json, instead of stopping. For sets
     of picture files."""
+    memory_share: float = 0.25
+    """A set of picture files that takes more than this part of the machine's memory is not held in it but read from a
+    prepared file, batch by batch; 0 does so with every one. The batches are the same."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,9 @@ class RunConfig:
     data: Path | None = None
     """A .csv or .parquet file or a folder; see resemotenet.datasets. None for synthetic faces only."""
     results: Path = Path("results")
+    cache: Path | None = None
+    """Where picture files are kept as they go into training, decoded and resized; 'python -m training datasets' says
+    more. None: what the variable RESEMOTENET_CACHE says, or ~/.cache/resemotenet."""
     seed: int = 0
     network: Network = field(default_factory=Network)
     dataset: Dataset = field(default_factory=Dataset)
@@ -175,7 +181,9 @@ class RunConfig:
             if (backbone := values["network"].get("backbone")) is not None:
                 nested["network"] = replace(nested["network"], backbone=Path(backbone))
             data = None if values["data"] is None else Path(values["data"])
-            return cls(**{**values, **nested, "data": data, "results": Path(values["results"])})
+            cache = None if values.get("cache") is None else Path(values["cache"])
+            places = {"data": data, "results": Path(values["results"]), "cache": cache}
+            return cls(**{**values, **nested, **places})
         except (KeyError, TypeError) as error:
             raise TrainingError(f"this is no config of a run, or of another version: {error}") from error
 
@@ -183,6 +191,7 @@ class RunConfig:
 _RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**31 - 1),
     "dataset.limit": (1, inf),
+    "dataset.memory_share": (0, 1),
     "augmentation.rotation": (0, 180),
     "augmentation.scale": (0, 0.99),
     "augmentation.shift": (0, 1),

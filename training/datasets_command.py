@@ -39,7 +39,9 @@ def listing() -> str:
     parts.append(
         "Nothing is downloaded. 'python -m training datasets check PATH' says which of these a folder is and whether "
         "it is whole;\n'python -m training train RECIPE --dataset.name NAME --dataset.labels NAME --data PATH' trains "
-        "on it."
+        "on it.\nSets of 20,000 pictures and more are decoded and resized once, into a file below ~/.cache/resemotenet "
+        "(--cache DIR or\nRESEMOTENET_CACHE move it) of size x size bytes a face: 1.2 GB for AffectNet at 64 px, 14 GB "
+        "at 224. It is made again\nwhen a picture changes, and may be deleted at any time."
     )
     return "\n\n".join(parts)
 

@@ -6,28 +6,33 @@ definition and split, so that they are never taken for the run's own. Whether th
 was trained on is not looked at: sets from the web may share some.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from resemotenet.datasets import FER2013, FaceFiles, FaceSet, read_ckplus, recognise
+from resemotenet.datasets import FER2013, FaceFiles, FaceSet, ReadyFaces, read_ckplus, recognise
 from resemotenet.errors import ResultsError
 from resemotenet.metrics import summary
 from resemotenet.results import ResultsFolder, read_json, write_json
 
 from .evaluation import load_chosen, made_with, predict_all, save_predictions
+from .picture_sets import Storage
 from .processes import join_processes
 
 
-def evaluate_elsewhere(folder: ResultsFolder, path: Path, split: str, *, skip_broken: bool = False) -> dict[str, Any]:
+def evaluate_elsewhere(
+    folder: ResultsFolder, path: Path, split: str, *, skip_broken: bool = False, storage: Storage | None = None
+) -> dict[str, Any]:
     """Score a finished run's chosen model on a split of another data set.
 
     Args:
         path: the other data set, in any layout that ``recognise`` knows.
         split: "validation" or "test"; each look is counted, before there is anything to see of it.
         skip_broken: leave out pictures that cannot be read; the figures say how many.
+        storage: where the pixels of a large set are kept.
 
     Returns:
         The figures by label definition, as they now stand in result.json.
@@ -39,7 +44,7 @@ def evaluate_elsewhere(folder: ResultsFolder, path: Path, split: str, *, skip_br
     folder.check_finished()
     result = read_json(folder.result)
     model = load_chosen(folder)
-    definitions, broken = _definitions(path, split, model.preprocess.size, skip_broken)
+    definitions, broken = _definitions(path, split, model.preprocess.size, skip_broken, storage or Storage())
     own = {entry["labels"] for entry in result["splits"].values()} | set(result["also"])
     if taken := sorted(own & set(definitions)):
         raise ResultsError(
@@ -64,7 +69,9 @@ def evaluate_elsewhere(folder: ResultsFolder, path: Path, split: str, *, skip_br
     return {name: entries[name][split] for name in definitions}
 
 
-def _definitions(path: Path, split: str, size: int, skip_broken: bool) -> tuple[dict[str, FaceSet], tuple[str, ...]]:
+def _definitions(
+    path: Path, split: str, size: int, skip_broken: bool, storage: Storage
+) -> tuple[Mapping[str, ReadyFaces], tuple[str, ...]]:
     """The faces of a split by label definition, one of them with all faces; and what could not be read."""
     info, _, root = recognise(path)
     if info.name == "ckplus":
@@ -73,7 +80,7 @@ def _definitions(path: Path, split: str, size: int, skip_broken: bool) -> tuple[
     if isinstance(whole, FER2013):
         names = ["fer2013"] if whole.votes is None else ["fer2013", "ferplus-strict", "ferplus-usual"]
         return {name: whole.split(split, name) for name in names}, ()
-    held, broken = whole.split(split).into_memory(size, skip_broken=skip_broken)
+    held, broken = storage.ready(whole.split(split), size, skip_broken=skip_broken)
     return {whole.name: held}, (*whole.broken, *broken)
 
 

@@ -5,7 +5,7 @@ On a CPU with the same number of threads the predictions are the same bit for bi
 ``train`` ends at validation. ``evaluate_run(..., "test")`` is the one touch of test, and each touch is counted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +16,15 @@ import torch
 from accelerate.utils import gather_object
 
 from resemotenet.checkpoint import LoadedModel, load_model
-from resemotenet.datasets import FER2013, LABELS, SPLITS, FaceSet
+from resemotenet.datasets import FER2013, LABELS, SPLITS, ReadyFaces
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError
 from resemotenet.metrics import summary
 from resemotenet.publishing.checks import sha256_of
 from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
 
-from .loading import PictureFiles
+from .ahead import ahead
+from .picture_sets import PictureFiles
 from .processes import join_processes
 
 _BATCH = 256
@@ -38,7 +39,7 @@ def load_chosen(folder: ResultsFolder) -> LoadedModel:
     return load_model(folder.model, device="cpu" if cpu or device.type == "cpu" else device)
 
 
-def predict(model: LoadedModel, faces: FaceSet) -> Predictions:
+def predict(model: LoadedModel, faces: ReadyFaces) -> Predictions:
     """Read every face of a set; with several processes each takes some batches and all get the whole.
 
     A batch holds the same faces however many processes there are, so its probabilities are the same bit for bit (on a
@@ -50,11 +51,11 @@ def predict(model: LoadedModel, faces: FaceSet) -> Predictions:
     if sorted(model.labels) != sorted(EMOTIONS):
         raise ResultsError(f"the model answers {model.labels}, the data set is labelled {EMOTIONS}")
     state = join_processes()
-    batches = torch.split(torch.from_numpy(faces.images), _BATCH)
+    batches = np.split(np.arange(len(faces)), range(_BATCH, len(faces), _BATCH))
     with _full_precision():
         mine = [
-            model.probabilities(model.preprocess.batch(images.to(model.device))).numpy()
-            for images in batches[state.process_index :: state.num_processes]
+            model.probabilities(model.preprocess.batch(torch.from_numpy(images).to(model.device))).numpy()
+            for _, images in ahead(faces.pixels, batches[state.process_index :: state.num_processes])
         ]
     parts: list[Any] = [None] * len(batches)
     for process, share in enumerate(gather_object([mine])):
@@ -78,7 +79,7 @@ def _full_precision() -> Iterator[None]:
             backend.allow_tf32 = allowed
 
 
-def predict_all(model: LoadedModel, definitions: dict[str, FaceSet]) -> dict[str, Predictions]:
+def predict_all(model: LoadedModel, definitions: Mapping[str, ReadyFaces]) -> dict[str, Predictions]:
     """Predictions of one split under several label definitions; every face is read once.
 
     Args:
@@ -99,7 +100,7 @@ def figures(predictions: dict[str, Predictions]) -> dict[str, dict[str, Any]]:
 
 
 def evaluate_run(
-    folder: ResultsFolder, scored: dict[str, dict[str, FaceSet]], split: str, leaked: set[str] | None = None
+    folder: ResultsFolder, scored: Mapping[str, Mapping[str, ReadyFaces]], split: str, leaked: set[str] | None = None
 ) -> dict[str, Any]:
     """Score a finished run's chosen model, write the predictions, bring result.json up to date.
 
@@ -210,7 +211,7 @@ def check_facts(folder: Path, data: FER2013 | PictureFiles) -> list[dict[str, An
     return rows
 
 
-def _faces_of(fact: dict[str, Any], data: FER2013 | PictureFiles) -> FaceSet:
+def _faces_of(fact: dict[str, Any], data: FER2013 | PictureFiles) -> ReadyFaces:
     own, known = ("fer2013", LABELS) if isinstance(data, FER2013) else (data.name, (data.name,))
     if missing := {"dataset", "labels", "split", "n", "accuracy"} - set(fact):
         raise ResultsError(f"a measured fact in config.json does not say {sorted(missing)}: {fact}")

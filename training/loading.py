@@ -1,11 +1,10 @@
-"""The whole data set as one uint8 tensor on the device, cut into batches; 48x48 faces take 82 MB in all.
+"""A data set as one uint8 tensor on the device, cut into batches; 48x48 faces take 82 MB in all.
 
-Sets of picture files are read once, at the size of the network's input.
+Sets of picture files are read once, at the size of the network's input. Those that are too large for memory stay in
+their prepared file (``picture_sets``), and a batch brings its own faces to the device; the batches are the same.
 """
 
 import hashlib
-import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +20,7 @@ from resemotenet.datasets import (
     SPLITS,
     Collection,
     FaceSet,
+    ReadyFaces,
     Synthetic,
     dataset_info,
     read_fer2013,
@@ -29,8 +29,10 @@ from resemotenet.datasets import (
 from resemotenet.errors import DatasetError, DatasetFormatError, TrainingError
 from resemotenet.results import ResultsFolder, read_json
 
-from .audit import audit, has_copy_in
+from .ahead import ahead
+from .audit import audit, fingerprints_of
 from .config import RunConfig
+from .picture_sets import PictureFiles, Storage
 
 # What a run learns from, and the label definitions its predictions are scored under, the first one deciding; its own
 # labels for both unless named here.
@@ -42,12 +44,12 @@ _SCORED = {"ferplus": ("ferplus-strict", "ferplus-usual", "fer2013")}
 class Data:
     """Everything a run reads: faces to learn from, faces to score, the audit of both."""
 
-    train: FaceSet
-    scored: dict[str, dict[str, FaceSet]]
+    train: ReadyFaces
+    scored: dict[str, dict[str, ReadyFaces]]
     """By split ("validation", "test"), then by label definition."""
     leaked: dict[str, set[str]]
     """By split: ids of faces that have an identical copy in train, whatever train leaves out."""
-    original: dict[str, FaceSet]
+    original: dict[str, ReadyFaces]
     """By split, under the original labels, whatever train leaves out."""
     source: dict[str, Any] = field(default_factory=dict)
     """Of a set of picture files: layout, what was left out, which faces were cut off for which split."""
@@ -66,8 +68,10 @@ class Data:
             digest.update(f"{faces.split} {faces.name} {' '.join(faces.ids)}".encode())
             # Shares of votes to four digits, so that the last bit of a division does not matter.
             shares = np.rint(faces.distribution * 10_000).astype("<i4")
-            for part in (faces.images, faces.targets.astype("<i8"), shares):
-                digest.update(np.ascontiguousarray(part).tobytes())
+            for images in faces.blocks():
+                digest.update(images.tobytes())
+            for part in (faces.targets.astype("<i8"), shares):
+                digest.update(part.tobytes())
         return digest.hexdigest()
 
     @property
@@ -83,23 +87,23 @@ def load_data(config: RunConfig) -> Data:
         DatasetError: it is missing, broken or has an empty split, or too few faces to train on or to score.
     """
     whole = _read(config)
-    original = {split: whole.split(split) for split in SPLITS}
+    original: dict[str, ReadyFaces] = {split: whole.split(split) for split in SPLITS}
+    prints = {split: fingerprints_of(faces) for split, faces in original.items()}
     leaked = {
-        split: set(original[split].ids[has_copy_in(original[split].images, original["train"].images)])
-        for split in ("validation", "test")
+        split: set(original[split].ids[np.isin(prints[split], prints["train"])]) for split in ("validation", "test")
     }
     # Counted before a label definition leaves any out, so that all definitions see the same faces.
     first = {split: faces.ids[: config.dataset.limit] for split, faces in original.items()}
 
-    def part(split: str, labels: str) -> FaceSet:
+    def part(split: str, labels: str) -> ReadyFaces:
         faces = original[split] if labels == original[split].name else whole.split(split, labels)
         return faces.where(np.isin(faces.ids, first[split]))
 
     own = config.dataset.labels
     train = part("train", _LEARNED.get(own, own))
     if config.dataset.leave_out_leaked:
-        others = np.concatenate([original["validation"].images, original["test"].images])
-        train = train.where(~has_copy_in(train.images, others))
+        others = np.concatenate([prints["validation"], prints["test"]])
+        train = train.where(~np.isin(train.ids, original["train"].ids[np.isin(prints["train"], others)]))
     if len(train) < config.optimization.batch_size:
         batch = config.optimization.batch_size
         raise DatasetFormatError(f"{len(train)} training faces are fewer than one batch of {batch}; make it smaller")
@@ -138,7 +142,8 @@ def _read(config: RunConfig) -> "FER2013 | Synthetic | PictureFiles":
     skip = config.dataset.skip_broken
     whole = dataset_info(config.dataset.name).read(config.data, skip)
     assert isinstance(whole, Collection)
-    return PictureFiles.of(whole, config.network.size, skip_broken=skip)
+    storage = Storage(config.cache, config.dataset.memory_share)
+    return PictureFiles.of(whole, config.network.size, skip_broken=skip, storage=storage)
 
 
 def _read_fer2013(path: Path) -> FER2013:
@@ -158,71 +163,6 @@ def _read_fer2013(path: Path) -> FER2013:
         raise DatasetError(
             f"{path} looks like {name}, not FER2013; give --dataset.name {name} --dataset.labels {name}"
         ) from error
-
-
-@dataclass(frozen=True)
-class PictureFiles:
-    """A set of picture files, read into memory.
-
-    Attributes:
-        name: of the data set and of its labels.
-        splits: all that it has.
-        source: what audit.json keeps of it.
-    """
-
-    name: str
-    splits: dict[str, FaceSet]
-    source: dict[str, Any]
-
-    @classmethod
-    def of(cls, whole: Collection, size: int, *, skip_broken: bool) -> "PictureFiles":
-        """Read every picture at this size, and say what is to be known about them.
-
-        Raises:
-            DatasetFormatError: pictures cannot be read, and they are not to be skipped.
-        """
-        splits, broken = {}, list(whole.broken)
-        for name, faces in whole.splits.items():
-            splits[name], unreadable = faces.into_memory(size, skip_broken=skip_broken)
-            broken += unreadable
-        if os.environ.get("RANK", "0") == "0":
-            for said in (*whole.notes, *broken):
-                print(f"{whole.name}: {said}", file=sys.stderr)
-        return cls(whole.name, splits, {**whole.record(), "broken": broken})
-
-    def split(self, split: str, labels: str | None = None) -> FaceSet:
-        """One split under its own labels, the only ones it has.
-
-        Raises:
-            DatasetFormatError: there is no such split.
-        """
-        if split not in self.splits:
-            raise DatasetFormatError(f"this copy of {self.name} has no {split} split; it has {', '.join(self.splits)}")
-        return self.splits[split]
-
-
-def read_any(path: Path, size: int) -> FER2013 | PictureFiles:
-    """Whatever data set lies there, in memory.
-
-    Args:
-        size: of what is read from picture files; FER2013's is its own.
-
-    Raises:
-        DatasetError: it is none known here, or cannot be read.
-    """
-    info, _, root = recognise(path)
-    whole = info.read(root, False)
-    return whole if isinstance(whole, FER2013) else PictureFiles.of(whole, size, skip_broken=False)
-
-
-def all_in_memory(path: Path, size: int = 48) -> dict[str, FaceSet]:
-    """Every split of whatever data set lies there, under its own labels.
-
-    Raises:
-        DatasetError: as ``read_any``; FER2013 has to have all its splits.
-    """
-    whole = read_any(path, size)
-    return {split: whole.split(split) for split in SPLITS} if isinstance(whole, FER2013) else whole.splits
 
 
 class Batch(NamedTuple):
@@ -248,11 +188,15 @@ class Batches:
     The order is a pure function of (seed, epoch), so a resumed run meets the same batches. The last batch of an epoch
     is left out if it is not whole: BN statistics of a handful of faces are noise.
 
+    Attributes:
+        images: (N, 1, H, W) uint8 on the device; or faces in a prepared file, which are read ahead of the step.
+        distribution: (N, 7) float32, on the device.
+
     Raises:
         TrainingError: processes and accumulated parts cannot share a batch evenly.
     """
 
-    images: Tensor
+    images: Tensor | ReadyFaces
     distribution: Tensor
     batch_size: int
     seed: int
@@ -261,10 +205,9 @@ class Batches:
     parts: int = 1
 
     @classmethod
-    def of(cls, faces: FaceSet, device: torch.device, **arguments: Any) -> "Batches":
-        return cls(
-            torch.from_numpy(faces.images).to(device), torch.from_numpy(faces.distribution).to(device), **arguments
-        )
+    def of(cls, faces: ReadyFaces, device: torch.device, **arguments: Any) -> "Batches":
+        images = torch.from_numpy(faces.images).to(device) if isinstance(faces, FaceSet) else faces
+        return cls(images, torch.from_numpy(faces.distribution).to(device), **arguments)
 
     def __post_init__(self) -> None:
         if self.batch_size % (self.processes * self.parts):
@@ -280,7 +223,22 @@ class Batches:
         """What this process has of batch after batch."""
         generator = torch.Generator().manual_seed(self.seed * 100_003 + number)
         order = torch.randperm(len(self.images), generator=generator)
-        for step in range(len(self)):
-            batch = order[step * self.batch_size : (step + 1) * self.batch_size].to(self.images.device)
-            rows = batch[self.process :: self.processes]
-            yield Batch(self.images[rows], self.distribution[rows], rows, self.distribution[batch])
+        batches = torch.split(order[: len(self) * self.batch_size], self.batch_size)
+        if isinstance(self.images, Tensor):
+            for batch in batches:
+                batch = batch.to(self.images.device)
+                yield self._batch(batch, self.images[batch[self.process :: self.processes]])
+        else:
+            for batch, images in ahead(self._read, batches):
+                device = self.distribution.device
+                yield self._batch(batch.to(device), images.to(device, non_blocking=True))
+
+    def _read(self, batch: Tensor) -> Tensor:
+        """What this process has of the images of a batch, where the device can fetch them from."""
+        assert not isinstance(self.images, Tensor)
+        images = torch.from_numpy(self.images.pixels(batch[self.process :: self.processes].numpy()))
+        return images.pin_memory() if self.distribution.is_cuda else images
+
+    def _batch(self, batch: Tensor, images: Tensor) -> Batch:
+        rows = batch[self.process :: self.processes]
+        return Batch(images, self.distribution[rows], rows, self.distribution[batch])

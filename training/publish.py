@@ -28,8 +28,9 @@ def publish(folder: ResultsFolder, into: Path) -> Path:
     shutil.rmtree(fresh.path, ignore_errors=True)
     fresh.path.mkdir(parents=True)
     config, environment = read_json(folder.config), read_json(folder.environment)
-    for key in ("data", "results"):
-        config[key] = without_folders(config[key])
+    for key in ("data", "results", "cache"):
+        if key in config:
+            config[key] = without_folders(config[key])
     for entry in (environment, *environment.get("resumptions", [])):
         entry["command"] = [without_folders(part) for part in entry["command"]]
     write_json(fresh.config, config)

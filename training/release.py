@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from resemotenet.calibration import apply_temperature, best_temperature, choose_prior_bias
 from resemotenet.checkpoint import LoadedModel, ModelInfo, load_model, save_model
-from resemotenet.datasets import FaceSet
+from resemotenet.datasets import ReadyFaces
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import TrainingError
 from resemotenet.publishing.facts import protocol_of, remarks_on
@@ -90,7 +90,7 @@ def _note(folder: ResultsFolder, info: ModelInfo, labels: str) -> None:
     write_json(folder.result, {**read_json(folder.result), "released": {**chosen, **fitted}})
 
 
-def _temperature(model: LoadedModel, faces: FaceSet) -> float:
+def _temperature(model: LoadedModel, faces: ReadyFaces) -> float:
     """The temperature of least NLL, applied where the model applies it: to each view, before they are averaged.
 
     The labels decide what the probabilities will be true of. Those of a crowd's strict majority are about faces that
@@ -120,7 +120,7 @@ class _Mirrored(nn.Module):
         return logits
 
 
-def _shares(train: FaceSet) -> "NDArray[np.float64]":
+def _shares(train: ReadyFaces) -> "NDArray[np.float64]":
     """The share (7,) of each emotion in training, all positive."""
     shares: NDArray[np.float64] = train.distribution.mean(axis=0, dtype=np.float64)
     absent = [emotion for emotion, share in zip(EMOTIONS, shares, strict=True) if share == 0]

@@ -4,13 +4,14 @@ Reading only. None of these sets may be redistributed, so nothing here downloads
 """
 
 from .affectnet import read_affectnet
-from .base import FaceSet, FaceSource
+from .base import FaceSet, FaceSource, ReadyFaces
 from .catalogue import CATALOGUE, DatasetInfo, dataset_info, recognise, splits_of
 from .ckplus import read_ckplus
 from .collection import Carved, Collection
 from .expw import read_expw
 from .face_files import FaceFiles
 from .fer2013 import FER2013, LABELS, SPLITS, read_fer2013
+from .prepared import PixelFile, PreparedFaces
 from .rafdb import read_rafdb
 from .splits import carve, folds
 from .synthetic import Synthetic
@@ -27,6 +28,9 @@ __all__ = [
     "FaceFiles",
     "FaceSet",
     "FaceSource",
+    "PixelFile",
+    "PreparedFaces",
+    "ReadyFaces",
     "Synthetic",
     "carve",
     "dataset_info",

@@ -1,5 +1,6 @@
 """What every reader gives: faces with their labels, in memory or read when they are asked for."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -10,9 +11,13 @@ from ..emotions import EMOTIONS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+BLOCK = 2048
+"""Faces that are looked at together where all are, one after the other."""
+
 
 class FaceSource(Protocol):
-    """Faces of one split under one label definition, wherever their pixels are: see ``FaceSet`` and ``FaceFiles``."""
+    """Faces of one split under one label definition, wherever their pixels are: see ``FaceSet``, ``FaceFiles`` and
+    ``PreparedFaces``."""
 
     @property
     def name(self) -> str: ...
@@ -44,6 +49,16 @@ class FaceSource(Protocol):
         Raises:
             DatasetFormatError: a picture cannot be read; names it.
         """
+
+
+class ReadyFaces(FaceSource, Protocol):
+    """Faces whose pixels need no decoding: in memory (``FaceSet``) or in a prepared file (``PreparedFaces``)."""
+
+    def pixels(self, rows: "NDArray[np.int64]") -> "NDArray[np.uint8]":
+        """(n, 1, H, W) uint8 grey of some faces, as they are held."""
+
+    def blocks(self) -> "Iterator[NDArray[np.uint8]]":
+        """The pixels of all faces in their order, some at a time; in memory need not be more than one block."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +97,15 @@ class FaceSet:
     def counts(self) -> dict[str, int]:
         """Faces per emotion."""
         return count_emotions(self.targets)
+
+    def pixels(self, rows: "NDArray[np.int64]") -> "NDArray[np.uint8]":
+        """See ``ReadyFaces.pixels``."""
+        return self.images[rows]
+
+    def blocks(self) -> "Iterator[NDArray[np.uint8]]":
+        """See ``ReadyFaces.blocks``."""
+        for start in range(0, len(self), BLOCK):
+            yield self.images[start : start + BLOCK]
 
     def read(self, rows: "NDArray[np.int64]", size: int) -> "NDArray[np.uint8]":
         """See ``FaceSource.read``."""

@@ -150,7 +150,7 @@ class TestTrain:
         ("command", "stopped", "said"),
         [
             (["train", "bundled", "--data", "x"], "training.cli._train", ""),  # before there is a folder
-            (["audit", "--data", "x"], "training.loading.all_in_memory", ""),
+            (["audit", "--data", "x"], "training.picture_sets.all_splits", ""),
             (["resume", "RUN"], "training.loop.resume", "; 'resume' goes on from the last whole epoch"),
         ],
     )
@@ -163,7 +163,7 @@ class TestTrain:
         stopped: str,
         said: str,
     ):
-        def interrupted(*given: object) -> None:
+        def interrupted(*given: object, **named: object) -> None:
             raise KeyboardInterrupt
 
         begun = Recorder.start(config, "cpu", {}).folder

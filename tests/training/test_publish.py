@@ -26,6 +26,7 @@ def test_neither_weights_nor_paths_of_the_machine_are_published(finished: Result
     command = ["python", "-m", "training", "train", "tiny", "--data", "/home/me/fer2013.parquet", "--results=/data/me"]
     resumed = {"epoch": 2, "command": ["python", "-m", "training", "resume", "/data/me/run"]}
     write_json(finished.environment, environment | {"command": command, "resumptions": [resumed]})
+    write_json(finished.config, read_json(finished.config) | {"cache": "/home/me/pictures"})
 
     path = publish(finished, tmp_path / "published")
 
@@ -37,6 +38,7 @@ def test_neither_weights_nor_paths_of_the_machine_are_published(finished: Result
     assert found["command"][5:] == ["--data", "fer2013.parquet", "--results=me"]
     assert found["resumptions"][0]["command"][-1] == "run"
     assert read_json(path / "config.json")["data"] == "fer2013.parquet"
+    assert read_json(path / "config.json")["cache"] == "pictures"
 
 
 def test_publishing_again_replaces(finished: ResultsFolder, tmp_path: Path):

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from resemotenet.calibration import choose_prior_bias
 from resemotenet.checkpoint import load_model
-from resemotenet.datasets import read_fer2013
+from resemotenet.datasets import FaceSet, read_fer2013
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import PublicationError, ResultsError, TrainingError
 from resemotenet.metrics import nll
@@ -61,7 +61,7 @@ def test_the_run_holds_the_released_weights_and_test_was_touched_once(
     stored = Predictions.load(finished.predictions("ferplus-strict", "test"))
     model = load_model(released)
     faces = data.scored["test"]["ferplus-strict"]
-    again = model.probabilities(model.preprocess.batch(torch.from_numpy(faces.images)))
+    again = model.probabilities(model.preprocess.batch(torch.from_numpy(faces.pixels(np.arange(len(faces))))))
     np.testing.assert_allclose(stored.probabilities, again, atol=1e-5)
 
 
@@ -90,7 +90,7 @@ def test_no_other_temperature_makes_the_validation_labels_likelier(
     release(finished, tmp_path / "out", data, views=views)
     model = load_model(tmp_path / "out")
     faces = data.scored["validation"]["ferplus-strict"]
-    batch = model.preprocess.batch(torch.from_numpy(faces.images))
+    batch = model.preprocess.batch(torch.from_numpy(faces.pixels(np.arange(len(faces)))))
 
     def loss(temperature: float) -> float:
         info = replace(model.info, temperature=temperature, logit_bias=None)
@@ -121,7 +121,7 @@ def test_the_bias_was_chosen_on_validation_only(finished: ResultsFolder, data: D
     model = load_model(tmp_path / "out")
     faces = data.scored["validation"]["ferplus-strict"]
     with torch.inference_mode():
-        logits = model.module(model.preprocess.batch(torch.from_numpy(faces.images)))
+        logits = model.module(model.preprocess.batch(torch.from_numpy(faces.pixels(np.arange(len(faces))))))
     plain = torch.softmax(logits / model.info.temperature, dim=1).numpy()
     prior = data.train.distribution.mean(axis=0).astype(float)
     expected = choose_prior_bias(plain, faces.targets, prior, accuracy_margin=0.05)
@@ -173,6 +173,7 @@ def test_an_unfinished_run_is_refused_and_nothing_is_written(finished: ResultsFo
 def test_an_emotion_that_was_never_taught_is_refused_and_nothing_is_written(
     finished: ResultsFolder, data: Data, tmp_path: Path
 ):
+    assert isinstance(data.train, FaceSet)
     distribution = data.train.distribution.copy()
     distribution[:, EMOTIONS.index("disgust")] = 0
     before = {path: path.read_bytes() for path in finished.path.rglob("*") if path.is_file()}
