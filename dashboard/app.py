@@ -13,11 +13,12 @@ from PIL import Image
 if (root := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.insert(0, root)
 
-from dashboard.analysis.groups import is_known, known_problems, known_scores, usable
-from dashboard.charts import model_color
-from dashboard.data import PUBLISHED, Run, scan
+from dashboard.analysis.groups import usable
+from dashboard.charts.look import model_color
+from dashboard.data import PUBLISHED, Run, are_kept, prediction_problems, scan, scores
 from dashboard.data.pictures import Pictures
 from dashboard.options import Options, OptionsError, read_options
+from dashboard.widgets import state
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -69,18 +70,19 @@ def main() -> None:
     chosen = st.navigation(pages)
     with st.sidebar:
         _sidebar(options, runs)
-    chosen.run()
+    with state.one_address():
+        chosen.run()
 
 
 def _read_predictions(runs: Sequence[Run]) -> None:
     """Compute what all pages need, showing how far it is; the server keeps it until a run changes."""
-    fresh = [run for run in usable(runs) if not is_known(run)]
+    fresh = [run for run in usable(runs) if not are_kept(run)]
     if len(fresh) < _MANY:
         return
     bar = st.progress(0.0)
     for number, run in enumerate(fresh):
         bar.progress(number / len(fresh), text=f"Reading the predictions of {len(fresh):,} runs, for the first time")
-        known_scores(run)
+        scores(run)
     bar.empty()
 
 
@@ -134,7 +136,7 @@ def _sidebar(options: Options, runs: Sequence[Run]) -> None:
 def _problems(run: Run) -> list[str]:
     """What keeps a run, or a part of it, out of the tables; a running one has no problem."""
     first = [] if run.problem is None else [run.problem]
-    return [*first, *known_problems(run)] if run.state == "finished" else first
+    return [*first, *prediction_problems(run)] if run.state == "finished" else first
 
 
 def _plain(text: str) -> str:
@@ -144,13 +146,23 @@ def _plain(text: str) -> str:
 
 def _watch(options: Options, known: _Signs, seconds: int) -> None:
     """Draw the page anew as soon as something in the folders has changed; choices stay."""
+    looked = False
 
     @st.fragment(run_every=seconds)
     def look() -> None:
-        if _signs(scan(options.folders)) != known:
+        nonlocal looked
+        # The first time is part of the page, which was drawn from a look of this moment.
+        if looked and _glance(options.folders) != known:
             st.rerun()
+        looked = True
 
     look()
+
+
+@st.cache_resource(ttl=1, max_entries=8, show_spinner=False)
+def _glance(folders: tuple[Path, ...]) -> _Signs:
+    """One look a second, however many visitors there are."""
+    return _signs(scan(folders))
 
 
 def _signs(runs: Sequence[Run]) -> _Signs:

@@ -48,24 +48,29 @@ def start(
     port: int | None = None,
     open_browser: bool = False,
 ) -> int:
-    """Serve the page until interrupted; returns the exit code, 1 after one plain line where it cannot be.
+    """Serve the page until interrupted; returns the exit code: 1 after one plain line where it cannot be, 130 where it
+    was interrupted before the page was there.
 
     Args:
         load: gives the predictor of the page, and what reads its pictures: the same one, unless a GPU is only lent.
         at_once, port, open_browser: as ``app.serve`` takes them.
     """
-    from . import app
-    from .uploads import Uploads
-
     # Hosts stop a server with SIGTERM; ended as by Ctrl-C, it takes its temporary files with it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        from . import app
+        from .uploads import Uploads
+
         predictor, read = load()
+    except KeyboardInterrupt:
+        return 130
     except (ResEmoteNetError, OSError, ValueError) as error:  # ValueError: a revision of something that has none
         return _failed(error)
     try:
         with _own_folder() as folder:
             app.serve(predictor, Uploads(folder), read=read, at_once=at_once, port=port, open_browser=open_browser)
+    except KeyboardInterrupt:
+        return 130
     except OSError as error:  # the port is taken
         return _failed(error)
     return 0

@@ -25,11 +25,14 @@ from .errors import (
     DeviceError,
 )
 from .model_info import SCHEMA, ModelInfo
-from .models import create_model
+from .models import create_model, model_entry
 from .preprocessing import Preprocess
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+
+# The width at which shapes are tried out: a channel or a few, whatever the network.
+_NARROW = 1 / 64
 
 __all__ = [
     "CONFIG_FILE",
@@ -185,7 +188,7 @@ def read_info(folder: str | Path) -> ModelInfo:
         raise CheckpointFormatError(f"{folder} is not a model folder: {CONFIG_FILE} is missing")
     try:
         return ModelInfo.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:  # not UTF-8, not JSON, or a CheckpointFormatError
+    except (ValueError, RecursionError, OverflowError) as error:  # not UTF-8, not JSON, or a CheckpointFormatError
         raise CheckpointFormatError(f"{path}: {error}") from error
 
 
@@ -217,18 +220,44 @@ def assign_weights(module: nn.Module, state: Mapping[str, Tensor], *, source: st
 
 
 def _empty_network(info: ModelInfo) -> nn.Module:
-    """The network without memory for its weights (meta device), so that nothing is drawn only to be replaced."""
+    """The network without memory for its weights (meta device), so that nothing is drawn only to be replaced.
+
+    Raises:
+        CheckpointFormatError: there is no such network, it takes no crops of this size, or explain_layer gives no map.
+    """
     try:
         with torch.device("meta"):
             module = create_model(info.architecture, **info.arguments)
-        if info.explain_layer is not None:
-            module.get_submodule(info.explain_layer)
-    except (ValueError, TypeError, RuntimeError, AttributeError) as error:
+        _check_shapes(info)
+    except (ValueError, TypeError, RuntimeError, AttributeError, OverflowError) as error:
         raise CheckpointFormatError(
-            f"architecture {info.architecture!r} with arguments {info.arguments} and explain_layer "
-            f"{info.explain_layer!r} cannot be built: {error}"
+            f"architecture {info.architecture!r} with arguments {info.arguments}, crops of {info.preprocess.size} "
+            f"pixels and explain_layer {info.explain_layer!r} cannot be built: {error}"
         ) from error
     return module
+
+
+@torch.inference_mode()
+def _check_shapes(info: ModelInfo) -> None:
+    """One blank crop through a narrow twin of the network: its maps are as high and wide, and it takes milliseconds.
+
+    The meta device would do without a twin, but the first pass on it imports torch's compiler, which takes seconds.
+    """
+    narrow = {"width": _NARROW} if model_entry(info.architecture).scalable else {}
+    with torch.device("meta"):
+        twin = create_model(info.architecture, **(info.arguments | narrow)).eval()
+    twin = twin.to_empty(device="cpu")
+    for tensor in (*twin.parameters(), *twin.buffers()):
+        tensor.zero_()
+    outputs: list[object] = []
+    if info.explain_layer is not None:
+        layer = twin.get_submodule(info.explain_layer)
+        layer.register_forward_hook(lambda _layer, _arguments, output: outputs.append(output))
+    side = info.preprocess.size
+    twin(torch.zeros(1, info.preprocess.channels, side, side))
+    shapes = [tuple(output.shape) if isinstance(output, Tensor) else () for output in outputs]
+    if info.explain_layer is not None and [len(shape) for shape in shapes] != [4]:
+        raise ValueError("explain_layer must name a layer that gives one map for each crop, or be null")
 
 
 def _check_fit(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str | Path) -> None:

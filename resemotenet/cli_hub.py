@@ -1,16 +1,11 @@
 """The commands that speak with the Hugging Face Hub: push and pull."""
 
 import argparse
-import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .publishing.publication import Publication
+from .hub_files import REPOSITORY, listing
 
-
-_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 _TOKEN = "The token is the one of `hf auth login`, or HF_TOKEN."
 
 
@@ -53,7 +48,7 @@ def add_pull(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def _repository(text: str) -> str:
-    if not _NAME.fullmatch(text):
+    if not REPOSITORY.fullmatch(text):
         raise argparse.ArgumentTypeError(f"expected owner/name, got {text!r}")
     return text
 
@@ -72,7 +67,7 @@ def _push(arguments: argparse.Namespace) -> int:
         tag=arguments.tag,
         force=arguments.force,
     )
-    _say(_listing(publication, arguments.repository))
+    _say(listing(publication.sizes, arguments.repository))
     if arguments.dry_run:
         print(publication.card)
         return 0
@@ -91,13 +86,6 @@ def _push(arguments: argparse.Namespace) -> int:
     print(hub.page(arguments.repository))
     print(f'EmotionPredictor.from_pretrained("{arguments.repository}", revision="{done.revision}")')
     return 0
-
-
-def _listing(publication: "Publication", repository: str) -> str:
-    sizes = publication.sizes
-    width = len(f"{max(sizes.values()):,}")
-    lines = [f"  {size:{width},}  {name}" for name, size in sizes.items()]
-    return "\n".join([f"{len(sizes)} files, {sum(sizes.values()):,} bytes, for {repository}:", *lines])
 
 
 def _pull(arguments: argparse.Namespace) -> int:

@@ -3,12 +3,14 @@
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from .errors import HubFileNotFoundError, HubIntegrityError, HubTooLargeError, HubUnsafeNameError
 
+# "owner/name" on the Hub.
+REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 CARD = "README.md"
 MODEL_FILES = ("config.json", "model.safetensors")
 # The largest model of the registry has some 350 million parameters: 1.4 GB.
@@ -74,14 +76,21 @@ def recorded_hash(path: Path) -> str | None:
 
 
 def fits(path: Path, digest: str | None) -> bool:
-    """Whether a file has this SHA-256 (64 digits) or git blob id (40); without a hash there is nothing to compare."""
+    """Whether a file has this SHA-256 (64 digits) or git blob id (40); without a hash nobody can say, so no."""
     if digest is None:
-        return True
+        return False
     with path.open("rb") as file:
         if len(digest) == 64:
             return hashlib.file_digest(file, "sha256").hexdigest() == digest
         content = file.read()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == digest
+
+
+def listing(sizes: Mapping[str, int], repository: str) -> str:
+    """What is about to be uploaded, for people: a line for all files, and one with size and name for each."""
+    width = len(f"{max(sizes.values()):,}")
+    lines = [f"  {size:{width},}  {name}" for name, size in sizes.items()]
+    return "\n".join([f"{len(sizes)} files, {sum(sizes.values()):,} bytes, for {repository}:", *lines])
 
 
 def forget(path: Path) -> None:

@@ -1,15 +1,16 @@
 """What config.json of a model folder holds: everything needed to use the weights that lie beside it."""
 
 import json
-import math
 from dataclasses import dataclass, field, fields
 from types import NoneType
 from typing import Any, Literal, cast
 
 from .errors import CheckpointFormatError
-from .preprocessing import Preprocess
+from .preprocessing import LARGEST_NUMBER, SMALLEST_NUMBER, Preprocess, is_number
 
 SCHEMA = 1
+# Labels are printed, in tables and on the page.
+MOST_LABELS, LONGEST_LABEL = 1000, 40
 
 _JSON_TYPES: dict[str, tuple[type, ...]] = {
     "architecture": (str,),
@@ -33,7 +34,7 @@ class ModelInfo:
     Attributes:
         architecture: a name that ``create_model`` knows.
         arguments: the keyword arguments for ``create_model``; what is left out has its default.
-        labels: name of each output, in the order of the outputs.
+        labels: name of each output, in the order of the outputs: at most 1000 of at most 40 printable characters.
         preprocess: how a face crop becomes the network's input.
         explain_layer: the submodule whose map explanations look at, or None where there is none.
         temperature, logit_bias: calibration and operating point; probabilities are
@@ -62,16 +63,24 @@ class ModelInfo:
 
     def __post_init__(self) -> None:
         labels, bias = self.labels, self.logit_bias
-        if not all(isinstance(label, str) and label for label in labels) or len(set(labels)) != len(labels):
-            raise ValueError(f"labels must be different, non-empty names, got {labels}")
+        if len(labels) > MOST_LABELS:
+            raise ValueError(f"labels must be at most {MOST_LABELS}, got {len(labels)}")
+        if not all(map(_is_name, labels)) or len(set(labels)) != len(labels):
+            raise ValueError(
+                f"labels must be different, non-empty names of at most {LONGEST_LABEL} printable characters, "
+                f"got {labels}"
+            )
         outputs, channels = self.arguments.get("num_classes", 7), self.arguments.get("in_channels", 3)
         if outputs != len(labels):
             raise ValueError(f"the model has {outputs} outputs, but there are {len(labels)} labels: {labels}")
         if channels != self.preprocess.channels:
             raise ValueError(f"the model takes {channels} channels, but preprocessing gives {self.preprocess.channels}")
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise ValueError(f"temperature must be a positive number, got {self.temperature}")
-        if bias is not None and (len(bias) != len(labels) or not all(_is_finite_number(value) for value in bias)):
+        if not is_number(self.temperature) or self.temperature < SMALLEST_NUMBER:
+            raise ValueError(
+                f"temperature must be a positive number, {SMALLEST_NUMBER} to {LARGEST_NUMBER:,.0f}, "
+                f"got {self.temperature}"
+            )
+        if bias is not None and (len(bias) != len(labels) or not all(map(is_number, bias))):
             raise ValueError(f"logit_bias must have one finite number for each of {len(labels)} labels, got {bias}")
         if self.views not in ("none", "flip"):
             raise ValueError(f"views must be 'none' or 'flip', got {self.views!r}")
@@ -126,5 +135,6 @@ def _check_schema(schema: object) -> None:
         )
 
 
-def _is_finite_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def _is_name(label: object) -> bool:
+    # What is not printable could command the terminal that it is printed to.
+    return isinstance(label, str) and 0 < len(label) <= LONGEST_LABEL and label.isprintable()

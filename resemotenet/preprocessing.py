@@ -1,6 +1,5 @@
 """From a face crop to the numbers a model reads: the one evaluation transform that everything uses."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,6 +14,10 @@ Crop = Image.Image | NDArray[np.uint8]
 
 # ITU-R 601-2 luma, the weights of PIL's convert("L").
 _LUMA = (0.299, 0.587, 0.114)
+# Faces are small and networks are for 48 to 224 pixels; what a file asks for must not exhaust the memory.
+LARGEST_SIZE = 1024
+# Beyond these, float32 arithmetic gives infinities.
+SMALLEST_NUMBER, LARGEST_NUMBER = 1e-6, 1e6
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,9 @@ class Preprocess:
     first and nothing is rounded: the same up to those roundings, and a third of the work.
 
     Attributes:
-        size: side of the model's input in pixels.
+        size: side of the model's input in pixels, 1 to 1024.
         channels: 1 (grey) or 3 (the same grey three times, as upstream).
-        mean, std: one value a channel, for pixels in [0, 1].
+        mean, std: one value a channel, for pixels in [0, 1]; at most a million, std at least a millionth.
         interpolation: "bilinear" with antialiasing, PIL's filter (pixel centres, support grown by the scale).
 
     Raises:
@@ -41,16 +44,16 @@ class Preprocess:
     interpolation: str = "bilinear"
 
     def __post_init__(self) -> None:
-        if type(self.size) is not int or self.size < 1:
-            raise ValueError(f"size must be a whole number of pixels, at least 1, got {self.size!r}")
+        if type(self.size) is not int or not 1 <= self.size <= LARGEST_SIZE:
+            raise ValueError(f"size must be a whole number of pixels from 1 to {LARGEST_SIZE}, got {self.size!r}")
         if type(self.channels) is not int or self.channels not in (1, 3):
             raise ValueError(f"channels must be 1 (grey) or 3 (the same grey three times), got {self.channels!r}")
         if len(self.mean) != self.channels or len(self.std) != self.channels:
             raise ValueError(f"mean {self.mean} and std {self.std} must have {self.channels} values each")
-        if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in (*self.mean, *self.std)):
-            raise ValueError(f"mean {self.mean} and std {self.std} must be finite numbers")
-        if min(self.std) <= 0:
-            raise ValueError(f"std must be positive, got {self.std}")
+        if not all(is_number(value) for value in (*self.mean, *self.std)):
+            raise ValueError(f"mean {self.mean} and std {self.std} must be finite numbers up to {LARGEST_NUMBER:,.0f}")
+        if min(self.std) < SMALLEST_NUMBER:
+            raise ValueError(f"std must be positive, at least {SMALLEST_NUMBER}, got {self.std}")
         if self.interpolation != "bilinear":
             raise ValueError(f"interpolation {self.interpolation!r} is not known; there is 'bilinear'")
 
@@ -106,6 +109,14 @@ class Preprocess:
         if not isinstance(values["mean"], list | tuple) or not isinstance(values["std"], list | tuple):
             raise ValueError(f"mean and std must be lists, got {values['mean']!r} and {values['std']!r}")
         return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
+
+
+def is_number(value: object) -> bool:
+    """A finite number that float32 can calculate with; not True or False.
+
+    Compared, not converted: a file may hold a whole number of any length, which no float can be made of.
+    """
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER
 
 
 def _grey(crop: Crop) -> Tensor:

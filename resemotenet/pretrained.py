@@ -8,11 +8,9 @@ from pathlib import Path
 
 from .checkpoint import find_folder, load_model, swap_in
 from .errors import CheckpointError, HubRepositoryNotFoundError
-from .hub_files import CARD, MODEL_FILES
+from .hub_files import CARD, MODEL_FILES, REPOSITORY
 
 BUNDLED = "bundled"
-
-_HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def resolve(source: str | Path | None = None, revision: str | None = None) -> So
         ValueError: a revision of something that is not on the Hub.
     """
     folder = bundled_folder() if source is None else Path(source).expanduser()
-    if isinstance(source, str) and not folder.exists() and _HUB_NAME.fullmatch(source):
+    if isinstance(source, str) and not folder.exists() and REPOSITORY.fullmatch(source):
         from .hub import fetch  # its library is heavy, and only needed here
 
         try:
@@ -72,7 +70,8 @@ def pull(name: str, out: str | Path, revision: str | None = None) -> Source:
 
     Args:
         name: "owner/name".
-        out: where to; if it exists, it must be empty or hold an earlier pull.
+        out: where to; if it exists, it must be empty or hold an earlier pull and nothing else: both files of a model
+            and a card that names this library.
         revision: as in ``resolve``.
 
     Returns:
@@ -83,12 +82,12 @@ def pull(name: str, out: str | Path, revision: str | None = None) -> Source:
         CheckpointError: ``out`` holds other things, or cannot be written.
         ValueError: ``name`` is not "owner/name".
     """
-    if not _HUB_NAME.fullmatch(name):
+    if not REPOSITORY.fullmatch(name):
         raise ValueError(f"expected a repository as owner/name, got {name!r}")
     from .hub import fetch
 
     out = Path(out).expanduser().resolve()
-    _check_place(out, {*MODEL_FILES, CARD})
+    _check_place(out)
     snapshot = fetch(name, revision, card=True)
     load_model(snapshot.folder)
     fresh = out.with_name(f".{out.name}.new")
@@ -107,13 +106,33 @@ def pull(name: str, out: str | Path, revision: str | None = None) -> Source:
     return Source(out, name, snapshot.revision, snapshot.url)
 
 
-def _check_place(out: Path, ours: set[str]) -> None:
+def _check_place(out: Path) -> None:
     """Replacing a folder deletes what is in it, so it must be one that ``pull`` wrote."""
-    if out.exists() and not out.is_dir():
+    if not out.exists():
+        return
+    if not out.is_dir():
         raise CheckpointError(f"{out} is a file; a model is written as a folder, name another place")
-    others = sorted({item.name for item in out.iterdir()} - ours) if out.exists() else []
-    if others:
+    names = {item.name for item in out.iterdir()}
+    if others := sorted(names - {*MODEL_FILES, CARD}):
         raise CheckpointError(f"{out} holds other things than a model ({', '.join(others[:10])}); name another place")
+    if not names:
+        return
+    from .publishing.metadata import LIBRARY
+
+    if names != {*MODEL_FILES, CARD} or _library(out / CARD) != LIBRARY:
+        raise CheckpointError(
+            f"{out} holds {', '.join(sorted(names))}, and nothing tells that an earlier pull wrote it; "
+            f"replaced are only {', '.join(MODEL_FILES)} with a {CARD} that says library_name: {LIBRARY} at its top. "
+            "Name another place, or empty the folder yourself"
+        )
+
+
+def _library(card: Path) -> str | None:
+    """The library_name in the front matter of a model card."""
+    text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
+    head = re.match(r"---\n(.*?\n)---\n", text, re.DOTALL)
+    found = re.search(r"^library_name: *([\"']?)([\w.-]+)\1 *$", head[1], re.MULTILINE) if head else None
+    return found[2] if found else None
 
 
 def _copy(source: Path, target: Path) -> None:

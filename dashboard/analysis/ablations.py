@@ -8,8 +8,8 @@ from typing import Any
 
 from resemotenet.errors import ResultsError
 
-from ..data import Paired, Run, has_predictions, label_set, paired
-from .groups import known_scores, setting, usable
+from ..data import Paired, Run, has_predictions, label_set, paired, scores
+from .groups import setting, usable
 from .settings import flatten
 
 CONFIGURATIONS: dict[str, str] = {
@@ -20,7 +20,8 @@ CONFIGURATIONS: dict[str, str] = {
     "C5": "resemotenet_c5",
     "C6": "resemotenet_c6",
 }
-_NO_DIFFERENCE = ("seed", "data", "results", "device", "track", "network.name")
+# The compact layout computes the same function; C3 to C6 have none.
+_NO_DIFFERENCE = ("seed", "data", "results", "device", "track", "network.name", "network.compact")
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def series_of(runs: Iterable[Run]) -> list[Series]:
 
 def scored(series: Series) -> list[tuple[str, str]]:
     """(labels, split) by which any run of a series was scored; test before validation."""
-    found = {(score.labels, score.split) for run in series.runs.values() for score in known_scores(run)}
+    found = {(score.labels, score.split) for run in series.runs.values() for score in scores(run)}
     return sorted(found, key=lambda pair: (pair[1] != "test", label_set(pair[0]).name))
 
 

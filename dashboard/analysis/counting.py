@@ -35,6 +35,13 @@ class Counts:
         return sum(self.by_emotion.values())
 
 
+def copies_left_out(run: Run) -> bool | None:
+    """Whether training images with an identical copy in validation or test were left out; None where it is not said."""
+    settings = run.config.get("dataset")
+    left_out = settings.get("leave_out_leaked") if isinstance(settings, dict) else None
+    return left_out if isinstance(left_out, bool) else None
+
+
 def scored_counts(run: Run) -> list[Counts]:
     """Of every split the run was scored on, under the labels that decide; from its stored predictions."""
     found = []
@@ -60,7 +67,7 @@ def learned_counts(run: Run, pictures: Pictures) -> Counts:
     if isinstance(limit, int):
         first = pictures.faces("train", "fer2013").ids[:limit]
         faces = faces.where(np.isin(faces.ids, first))
-    if settings.get("leave_out_leaked"):
+    if copies_left_out(run):
         faces = faces.where(~np.isin(faces.ids, list(pictures.trained_copies)))
     return Counts("train", labels, f"{pictures.path.name}, by the run's settings", _by_emotion(faces.targets))
 

@@ -13,8 +13,7 @@ from resemotenet.errors import ResultsError
 from resemotenet.metrics import summary
 from resemotenet.results import Predictions
 
-from ..data import Run, has_predictions, predictions
-from .groups import known_scores
+from ..data import Run, has_predictions, predictions, scores
 
 # So many runs are asked for their labels before a cell stays empty.
 _MOST_ASKED = 3
@@ -44,7 +43,7 @@ class Crossing:
 def crossings(runs: Sequence[Run], lenders: Sequence[Run], split: str) -> list[Crossing]:
     """Every run under every definition that any of ``lenders`` was scored by, where the faces are the same."""
     definitions = {
-        score.labels: None for run in [*runs, *lenders[:50]] for score in known_scores(run) if score.split == split
+        score.labels: None for run in [*runs, *lenders[:50]] for score in scores(run) if score.split == split
     }
     found = [_crossing(run, labels, split, lenders) for run in runs for labels in definitions]
     return [each for each in found if each is not None]
@@ -75,9 +74,7 @@ def _crossing(run: Run, labels: str, split: str, lenders: Sequence[Run]) -> Cros
 def _joined(run: Run, lender: Run, labels: str, split: str) -> Predictions | None:
     """What ``run`` said of the faces that ``lender`` was scored on, with their labels; None if they are others."""
     shared = [
-        score.labels
-        for score in known_scores(run)
-        if score.split == split and has_predictions(lender, score.labels, split)
+        score.labels for score in scores(run) if score.split == split and has_predictions(lender, score.labels, split)
     ]
     if not shared:
         return None  # nothing shows that an id means the same face in both
@@ -90,7 +87,7 @@ def _joined(run: Run, lender: Run, labels: str, split: str) -> Predictions | Non
 
 
 def _definitions(run: Run, split: str) -> list[str]:
-    return [score.labels for score in known_scores(run) if score.split == split]
+    return [score.labels for score in scores(run) if score.split == split]
 
 
 def _same_labels(a: Run, b: Run, labels: str, split: str) -> bool:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from statistics import fmean, stdev
-from typing import Any
+from statistics import fmean
+
+import numpy as np
 
 from resemotenet.metrics import wilson_interval
 
-from ..data import Run, Score, label_set, prediction_problems, scores
+from ..data import Run, Score, label_set, scores
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class Group:
     @cached_property
     def std(self) -> float | None:
         """Over seeds; None for a single one."""
-        return stdev(score.accuracy for score in self.scores) if len(self.scores) > 1 else None
+        accuracies = [score.accuracy for score in self.scores]
+        return float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None
 
     @cached_property
     def interval(self) -> tuple[float, float]:
@@ -96,34 +97,37 @@ class Group:
 
     @property
     def seeds(self) -> str:
-        return ", ".join(str(score.run.seed) for score in sorted(self.scores, key=lambda score: score.run.seed or 0))
+        """How many, and which: "3 (0, 1, 2)"."""
+        each = sorted(self.scores, key=lambda score: score.run.seed or 0)
+        return (
+            f"{len(each)} ({', '.join('unknown' if score.run.seed is None else str(score.run.seed) for score in each)})"
+        )
+
+    @property
+    def commits(self) -> str:
+        """Every commit of the code that made these scores."""
+        return commits_of(score.run for score in self.scores)
+
+    @property
+    def devices(self) -> str:
+        """Every machine that they were made on."""
+        return devices_of(score.run for score in self.scores)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether its runs differ in code or machine after all."""
+        return len({(score.run.commit, score.run.device) for score in self.scores}) > 1
 
 
-_known: dict[Path, tuple[dict[str, Any], tuple[Score, ...], tuple[str, ...]]] = {}
+def commits_of(runs: Iterable[Run]) -> str:
+    """The distinct commits of runs, short: "0123abcd, 89abcdef+"; a plus where files differed from the commit."""
+    each = (f"{run.commit[:8]}{'+' if run.dirty else ''}" if run.commit else "unknown" for run in runs)
+    return ", ".join(dict.fromkeys(each))
 
 
-def known_scores(run: Run) -> tuple[Score, ...]:
-    """``scores``, without a look at the files while the run is as it was: with a thousand runs looks take a second.
-
-    A scan reads a run again, and so has another ``result``, as soon as a file was added, replaced or removed.
-    """
-    return _look(run)[1]
-
-
-def known_problems(run: Run) -> tuple[str, ...]:
-    """``prediction_problems``, in the same way."""
-    return _look(run)[2]
-
-
-def is_known(run: Run) -> bool:
-    """Whether its scores cost no time."""
-    return run.path in _known and _known[run.path][0] is run.result
-
-
-def _look(run: Run) -> tuple[dict[str, Any], tuple[Score, ...], tuple[str, ...]]:
-    if not is_known(run):
-        _known[run.path] = run.result, scores(run), prediction_problems(run)
-    return _known[run.path]
+def devices_of(runs: Iterable[Run]) -> str:
+    """The distinct machines of runs."""
+    return ", ".join(dict.fromkeys(run.device for run in runs))
 
 
 def usable(runs: Iterable[Run]) -> list[Run]:
@@ -136,7 +140,7 @@ def grouped(runs: Iterable[Run], *, seeds_together: bool = True) -> list[Group]:
     found: dict[tuple[object, ...], list[Score]] = {}
     for run in usable(runs):
         who = (run.recipe_key, run.protocol, run.views) if seeds_together else (run.path,)
-        for score in known_scores(run):
+        for score in scores(run):
             found.setdefault((*who, score.labels, score.split, score.n), []).append(score)
     return [Group(tuple(_one_a_seed(group))) for group in found.values()]
 
@@ -160,13 +164,14 @@ def setting(run: Run) -> str:
 
 
 def in_percent(accuracy: float, interval: tuple[float, float]) -> str:
-    """ "61.05 [59.4, 62.6]"."""
-    return f"{100 * accuracy:.2f} {interval_in_percent(interval)}"
+    """ "61.1 % (59.5 to 62.7)", as text has it on every page."""
+    low, high = interval
+    return f"{100 * accuracy:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
-def interval_in_percent(interval: tuple[float, float], *, signed: bool = False) -> str:
-    """ "[59.4, 62.6]"; "[-1.2, +0.4]" where the sign matters."""
-    low, high = (f"{100 * end:{'+' if signed else ''}.1f}" for end in interval)
+def interval_in_percent(interval: tuple[float, float], *, signed: bool = False, digits: int = 1) -> str:
+    """ "[59.5, 62.7]", as tables have it; "[-1.2, +0.4]" where the sign matters."""
+    low, high = (f"{100 * end:{'+' if signed else ''}.{digits}f}" for end in interval)
     return f"[{low}, {high}]"
 
 

@@ -1,13 +1,13 @@
-"""Precision, recall and F1 of every emotion with intervals, and two runs brought to the same faces."""
+"""Precision, recall and F1 of every emotion and on average, with intervals; two runs brought to the same faces."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from resemotenet.emotions import EMOTIONS
-from resemotenet.intervals import bootstrap
+from resemotenet.intervals import bootstrap, bootstrap_difference
 from resemotenet.metrics import wilson_interval
 from resemotenet.results import Predictions
 
@@ -22,7 +22,7 @@ class ClassFigures:
     """One emotion; fractions, None where a figure is not defined (the emotion never occurs, or is never predicted).
 
     Intervals at 95 %: Wilson's for precision and recall, which are shares of cases; percentiles of a bootstrap over
-    faces for F1, which is none.
+    faces for F1, which is none. The bootstrap has no interval for an F1 of 0 or 1.
     """
 
     emotion: str
@@ -57,6 +57,25 @@ def class_figures(table: "NDArray[np.int64]") -> list[ClassFigures]:
 
 
 @dataclass(frozen=True)
+class Average:
+    """A figure over all emotions, each counting the same; fractions, the interval as that of F1."""
+
+    value: float
+    interval: Interval | None
+
+
+def averages(table: "NDArray[np.int64]") -> tuple[Average, Average]:
+    """Macro recall and macro F1 of a confusion matrix; emotions for which they are not defined have no say."""
+    hits, support, called = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+    intervals = bootstrap(table)
+    occurs, named = support > 0, support + called > 0
+    return (
+        Average(float((hits[occurs] / support[occurs]).mean()), intervals.macro_recall),
+        Average(float((2 * hits[named] / (support + called)[named]).mean()), intervals.macro_f1),
+    )
+
+
+@dataclass(frozen=True)
 class Together:
     """Two runs' predictions side by side.
 
@@ -82,6 +101,17 @@ def together(first: Predictions, second: Predictions) -> Together:
             first, second, problem="The two runs were scored against different labels for the same ids: other data."
         )
     return Together(_rows(first, rows), _rows(second, others), len(first.ids) + len(second.ids) - 2 * ids.size)
+
+
+def difference_intervals(both: Together) -> Mapping[str, Sequence[Interval | None]]:
+    """Of the second run's figures minus the first's: "recall", "precision", "f1" -> 95 % interval of every emotion.
+
+    Faces are drawn again with what both runs said of them. None where every draw gives the same difference: neither
+    run has a hit, or they never differ. The two must be on the same faces.
+    """
+    first, second = (each.probabilities.argmax(axis=1) for each in (both.first, both.second))
+    found = bootstrap_difference(first, second, both.first.targets, num_classes=len(EMOTIONS))
+    return {"recall": found.recall, "precision": found.precision, "f1": found.f1}
 
 
 def most_confused(tables: "Sequence[NDArray[np.int64]]") -> tuple[int, int]:

@@ -7,6 +7,8 @@ from ..data import Run
 
 # Where files lie and what watched the run does not change what was trained.
 _NO_SETTINGS = ("data", "results", "track")
+# A recipe is a name for the other settings, which are compared one by one.
+_NO_TEACHING = ("dataset.labels", "seed", "device", "recipe")
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -35,6 +37,12 @@ def side_by_side(runs: Sequence[Run], *, only_differing: bool) -> dict[str, list
     names = dict.fromkeys(name for values in each for name in values)
     rows = {name: [_word(values.get(name, "not set")) for values in each] for name in names}
     return {name: row for name, row in rows.items() if not only_differing or len(set(row)) > 1}
+
+
+def differing(a: Run, b: Run) -> list[str]:
+    """In which settings two runs differ, but for the labels taught, the seed, and the code and machine."""
+    told = side_by_side([a, b], only_differing=True)
+    return [name for name in told if name not in _NO_TEACHING and not name.startswith("(")]
 
 
 def _word(value: Any) -> str:

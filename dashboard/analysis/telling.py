@@ -56,12 +56,28 @@ def reliability_bins(found: Calibrated, *, after: bool) -> list[dict[str, Any]]:
 
 
 def command_of(run: Run) -> str | None:
-    """What to type to do the run again; None where it does not say."""
+    """What to type to do the run again, and what was done with it afterwards; None where it does not say.
+
+    RUN stands for the folder that training makes.
+    """
     words = run.environment.get("command")
     if not isinstance(words, list) or not words:
         return None
     checkout = [] if run.commit is None else [f"git checkout {run.commit}"]
-    return "\n".join([*checkout, shlex.join(str(word) for word in words)])
+    return "\n".join([*checkout, shlex.join(str(word) for word in words), *_afterwards(run)])
+
+
+def was_released(run: Run) -> bool:
+    """Whether its stored predictions are those of the released model, not of the one that training left."""
+    return isinstance(run.result.get("released"), dict)
+
+
+def _afterwards(run: Run) -> list[str]:
+    """The command that wrote the stored predictions of test; releasing a run scores test too."""
+    if was_released(run):
+        views = run.result["released"].get("views")
+        return ["python -m training release RUN OUT" + (f" --views {views}" if views in ("none", "flip") else "")]
+    return ["python -m training evaluate RUN --split test"] if run.touched else []
 
 
 def flat(values: dict[str, Any]) -> dict[str, str]:

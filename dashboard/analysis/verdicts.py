@@ -1,4 +1,4 @@
-"""Whether a paper's claim holds here: asked only of runs that have the paper's width, input size and epochs."""
+"""Whether a paper's claim holds here: asked only of runs that have the paper's recipe, width, input size and epochs."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,19 @@ METHODS: dict[str, str] = {"resemotenet": OURS, "emonext_xlarge": EMONEXT}
 
 @dataclass(frozen=True)
 class Size:
-    """What a paper's run had; None where it does not say."""
+    """What a paper's run had; None where it does not say.
+
+    Attributes:
+        recipes: those that follow the paper's words or its code.
+    """
 
     width: float
     pixels: int
     epochs: int | None
+    recipes: tuple[str, ...]
 
 
-_SIZES = {OURS: Size(1.0, 64, 80), EMONEXT: Size(1.0, 224, None)}
+_SIZES = {OURS: Size(1.0, 64, 80, ("paper", "upstream")), EMONEXT: Size(1.0, 224, None, ("emonext",))}
 NOT_YET = "not yet re-run here"
 
 
@@ -79,6 +84,8 @@ def shortfalls(run: Run, method: str) -> list[str]:
         for unit, had, needed in wanted
         if needed is not None and (had is None or had < needed)
     ]
+    if run.recipe not in size.recipes:
+        short.append("not the paper's recipe")
     return [*short, "only part of the data"] if run.limited else short
 
 

@@ -5,6 +5,7 @@ pale.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import plotly.graph_objects as go
 
 from resemotenet.emotions import EMOTIONS
 
-from . import figure_layout
+from .look import figure_layout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,44 +33,50 @@ def shares(counts: "NDArray[np.int64]", by: str) -> "NDArray[np.float64]":
     return result
 
 
-def matrix_figure(
-    values: "NDArray[Any]",
-    texts: Sequence[Sequence[str]],
-    hovers: Sequence[Sequence[str]],
-    *,
-    rows: Sequence[str],
-    columns: Sequence[str],
-    row_title: str,
-    column_title: str,
-    top: float,
-    selected: tuple[int, int] | None = None,
-    diverging: bool = False,
-    ink: str | None = None,
-) -> go.Figure:
-    """A matrix whose cells can be clicked: (R, C) values as colour, texts in the cells, first row on top.
+@dataclass(frozen=True)
+class Axes:
+    """What the rows and the columns of a matrix are."""
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    row_title: str
+    column_title: str
+
+
+_CONFUSION = Axes(EMOTIONS, EMOTIONS, "Truth", "Prediction")
+_LABELS = Axes(EMOTIONS, (*EMOTIONS, "no majority"), "FER2013's label", "Majority of the crowd")
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What stands in the cells of a matrix (R, C), first row on top.
+
+    Attributes:
+        values: decide the colour; those below zero are orange if ``diverging``, else none are expected.
+        texts, hovers: what is written in a cell, and what the pointer shows.
+        top: the value, up or down, that has the full colour.
+    """
+
+    values: "NDArray[Any]"
+    texts: Sequence[Sequence[str]]
+    hovers: Sequence[Sequence[str]]
+    top: float
+    diverging: bool = False
+
+
+def matrix_figure(cells: Cells, axes: Axes, selected: tuple[int, int] | None, ink: str | None) -> go.Figure:
+    """A matrix whose cells can be clicked.
 
     Args:
-        top: the value, up or down, that has the full colour.
         selected: the cell to frame.
-        diverging: values below zero are orange; else none are expected.
         ink: the page's text colour, for pale cells; None leaves it to the page, whose figures are lettered in grey.
     """
-    heat = go.Heatmap(
-        z=values.astype(float),
-        zmin=-top if diverging else 0.0,
-        zmax=top or 1.0,
-        colorscale=_scale(diverging),
-        showscale=False,
-        hoverinfo="skip",
-        xgap=2,
-        ygap=2,
-    )
-    strength = np.nan_to_num(np.abs(values) / top if top else np.zeros_like(values, float))
+    strength = np.nan_to_num(np.abs(cells.values) / cells.top if cells.top else np.zeros_like(cells.values, float))
     letters = [
-        _letters(texts, np.argwhere(strength <= _STRONG), ink),
-        _letters(texts, np.argwhere(strength > _STRONG), "#FFFFFF"),
+        _letters(cells.texts, np.argwhere(strength <= _STRONG), ink),
+        _letters(cells.texts, np.argwhere(strength > _STRONG), "#FFFFFF"),
     ]
-    figure = go.Figure([heat, *letters, _targets(hovers)])
+    figure = go.Figure([_heat(cells), *letters, _targets(cells.hovers)])
     if selected is not None:
         row, column = selected
         edge = {"x0": column - 0.48, "x1": column + 0.48, "y0": row - 0.48, "y1": row + 0.48}
@@ -77,12 +84,32 @@ def matrix_figure(
     figure.update_layout(**figure_layout())
     figure.update_layout(height=MATRIX_HEIGHT, showlegend=False, dragmode=False, hovermode="closest")
     figure.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8})
-    plain = {"showgrid": False, "zeroline": False, "fixedrange": True, "automargin": True, "ticks": ""}
-    for update, names, title in ((figure.update_xaxes, columns, column_title), (figure.update_yaxes, rows, row_title)):
-        update(tickvals=list(range(len(names))), ticktext=[_capital(name) for name in names], title=title, **plain)
-    figure.update_xaxes(range=[-0.5, len(columns) - 0.5], tickfont={"size": 11})
-    figure.update_yaxes(range=[len(rows) - 0.5, -0.5])
+    _label(figure, axes)
     return figure
+
+
+def _heat(cells: Cells) -> go.Heatmap:
+    return go.Heatmap(
+        z=cells.values.astype(float),
+        zmin=-cells.top if cells.diverging else 0.0,
+        zmax=cells.top or 1.0,
+        colorscale=_scale(cells.diverging),
+        showscale=False,
+        hoverinfo="skip",
+        xgap=2,
+        ygap=2,
+    )
+
+
+def _label(figure: go.Figure, axes: Axes) -> None:
+    plain = {"showgrid": False, "zeroline": False, "fixedrange": True, "automargin": True, "ticks": ""}
+    for update, names, title in (
+        (figure.update_xaxes, axes.columns, axes.column_title),
+        (figure.update_yaxes, axes.rows, axes.row_title),
+    ):
+        update(tickvals=list(range(len(names))), ticktext=[_capital(name) for name in names], title=title, **plain)
+    figure.update_xaxes(range=[-0.5, len(axes.columns) - 0.5], tickfont={"size": 11})
+    figure.update_yaxes(range=[len(axes.rows) - 0.5, -0.5])
 
 
 def narrow(figure: go.Figure) -> go.Figure:
@@ -133,20 +160,15 @@ def confusion_figure(
     counts: "NDArray[np.int64]", by: str, selected: tuple[int, int] | None = None, ink: str | None = None
 ) -> go.Figure:
     """One confusion matrix (7, 7), rows the truth. ``by``: "counts", "truth" or "prediction"."""
+    numbers = range(len(EMOTIONS))
+    hovers = [[_cell_in_words(counts, row, column) for column in numbers] for row in numbers]
+    return matrix_figure(_of_counts(counts, by, hovers), _CONFUSION, selected, ink)
+
+
+def _of_counts(counts: "NDArray[np.int64]", by: str, hovers: Sequence[Sequence[str]]) -> Cells:
     values = counts.astype(float) if by == "counts" else shares(counts, by)
     texts = [[_cell(value, by) for value in row] for row in values]
-    return matrix_figure(
-        values,
-        texts,
-        [[_cell_in_words(counts, row, column) for column in range(len(EMOTIONS))] for row in range(len(EMOTIONS))],
-        rows=EMOTIONS,
-        columns=EMOTIONS,
-        row_title="Truth",
-        column_title="Prediction",
-        top=float(counts.max()) if by == "counts" else 1.0,
-        selected=selected,
-        ink=ink,
-    )
+    return Cells(values, texts, hovers, top=float(counts.max()) if by == "counts" else 1.0)
 
 
 def difference_figure(
@@ -173,46 +195,21 @@ def difference_figure(
         ]
         for row, truth in enumerate(EMOTIONS)
     ]
-    return matrix_figure(
-        values,
-        texts,
-        hovers,
-        rows=EMOTIONS,
-        columns=EMOTIONS,
-        row_title="Truth",
-        column_title="Prediction",
-        top=largest,
-        selected=selected,
-        diverging=True,
-        ink=ink,
-    )
+    return matrix_figure(Cells(values, texts, hovers, top=largest, diverging=True), _CONFUSION, selected, ink)
 
 
 def label_figure(
     counts: "NDArray[np.int64]", by: str, selected: tuple[int, int] | None = None, ink: str | None = None
 ) -> go.Figure:
     """FER2013's labels (rows) against the crowd's majority, the last column for none: counts (7, 8)."""
-    columns = (*EMOTIONS, "no majority")
-    values = counts.astype(float) if by == "counts" else shares(counts, by)
     hovers = [
         [
             f"<b>{counts[row, column]:,}</b> of {counts[row].sum():,} faces labelled {label}<br>crowd: {said}"
-            for column, said in enumerate(columns)
+            for column, said in enumerate(_LABELS.columns)
         ]
         for row, label in enumerate(EMOTIONS)
     ]
-    return matrix_figure(
-        values,
-        [[_cell(value, by) for value in row] for row in values],
-        hovers,
-        rows=EMOTIONS,
-        columns=columns,
-        row_title="FER2013's label",
-        column_title="Majority of the crowd",
-        top=float(counts.max()) if by == "counts" else 1.0,
-        selected=selected,
-        ink=ink,
-    )
+    return matrix_figure(_of_counts(counts, by, hovers), _LABELS, selected, ink)
 
 
 def _cell(value: float, by: str) -> str:

@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from resemotenet.emotions import EMOTIONS
 
-from . import emotion_color, figure_layout
+from .look import emotion_color, figure_layout
 from .matrix import MATRIX_HEIGHT
 
 # Two lines of one chart also differ by dash and marker.
@@ -48,6 +48,13 @@ def curves_figure(
         figure.update_yaxes(title=title, row=row, col=1)
         if shown is not None:
             figure.update_yaxes(range=_span(number, list(curves.values()), shown), row=row, col=1)
+    _style_curves(figure, shown)
+    if chosen is not None:
+        figure.add_vline(x=chosen + 1, line={"width": 1.5, "dash": "dot", "color": "#808080"})
+    return figure
+
+
+def _style_curves(figure: go.Figure, shown: tuple[int, int] | None) -> None:
     figure.update_layout(**figure_layout())
     figure.update_layout(
         height=560,
@@ -64,9 +71,6 @@ def curves_figure(
     else:
         figure.update_xaxes(range=[shown[0] - 0.2, shown[1] + 0.2])
     figure.update_xaxes(title="Epoch", row=3, col=1)
-    if chosen is not None:
-        figure.add_vline(x=chosen + 1, line={"width": 1.5, "dash": "dot", "color": "#808080"})
-    return figure
 
 
 def _span(number: list[int], curves: list[list[Any]], shown: tuple[int, int]) -> list[float] | None:
@@ -102,18 +106,7 @@ def reliability_figure(before: Sequence[Mapping[str, Any]], after: Sequence[Mapp
     for place, (name, bins, symbol) in enumerate((("before", before, "circle"), ("after", after, "square"))):
         filled = [each for each in bins if each["n"]]
         figure.add_trace(_reliability_line(name, filled, place, symbol), row=1, col=1)
-        bars = go.Bar(
-            x=[50 * (each["low"] + each["high"]) for each in bins],
-            y=[each["n"] for each in bins],
-            marker={
-                "color": _LINES[place],
-                "pattern": {"shape": "/" if place else "", "fillmode": "overlay", "size": 6},
-            },
-            name=name,
-            showlegend=False,
-            hovertemplate=f"{name}: %{{y:,}} faces<extra></extra>",
-        )
-        figure.add_trace(bars, row=2, col=1)
+        figure.add_trace(_reliability_bars(name, bins, place), row=2, col=1)
     figure.update_layout(**figure_layout())
     figure.update_layout(
         height=460,
@@ -221,6 +214,20 @@ def _reliability_line(name: str, bins: list[Mapping[str, Any]], place: int, symb
         },
         customdata=[each["n"] for each in bins],
         hovertemplate=f"{name}: sure %{{x:.1f}} %, right %{{y:.1f}} %, %{{customdata:,}} faces<extra></extra>",
+    )
+
+
+def _reliability_bars(name: str, bins: Sequence[Mapping[str, Any]], place: int) -> go.Bar:
+    return go.Bar(
+        x=[50 * (each["low"] + each["high"]) for each in bins],
+        y=[each["n"] for each in bins],
+        marker={
+            "color": _LINES[place],
+            "pattern": {"shape": "/" if place else "", "fillmode": "overlay", "size": 6},
+        },
+        name=name,
+        showlegend=False,
+        hovertemplate=f"{name}: %{{y:,}} faces<extra></extra>",
     )
 
 

@@ -5,7 +5,7 @@ for, and the figure is kept until their file changes. Safe to call from several 
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from .scores import (
     Calibrated,
     Clean,
     Score,
+    are_kept,
     calibrated,
     confusion_of,
     has_predictions,
@@ -40,6 +41,7 @@ __all__ = [
     "Run",
     "Score",
     "State",
+    "are_kept",
     "calibrated",
     "confusion_of",
     "default_folders",
@@ -102,12 +104,16 @@ def scan(folders: Sequence[Path]) -> list[Run]:
     """
     now = time()
     shown: dict[str, Run] = {}
-    for folder in folders:
-        for path, stamp in _find(os.path.abspath(folder.expanduser()), _DEPTH):
+    places = [os.path.abspath(folder.expanduser()) for folder in folders]
+    seen = set()
+    for place in places:
+        for path, stamp in _find(place, _DEPTH):
+            seen.add(path)
             run = _run(path, stamp, now)
             other = shown.get(run.id)
             if other is None or (other.path != run.path and _amount(run) > _amount(other)):
                 shown[run.id] = run
+    _forget(places, seen)
     return sorted(shown.values(), key=lambda run: (run.started or _LONG_AGO, run.id), reverse=True)
 
 
@@ -168,6 +174,14 @@ def _run(path: str, stamp: _Stamp, now: float) -> Run:
     if kept.run.state == "unfinished" and now - changed < kept.patience:
         return replace(kept.run, state="running", problem=None)
     return kept.run
+
+
+def _forget(places: Sequence[str], seen: Set[str]) -> None:
+    """Let go of runs that lay in these places and do no more."""
+    below = tuple(os.path.join(place, "") for place in places)
+    with _lock:
+        for path in [path for path in _kept if path not in seen and (path in places or path.startswith(below))]:
+            del _kept[path]
 
 
 def _amount(run: Run) -> int:

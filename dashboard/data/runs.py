@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from resemotenet.errors import ResultsError
 from resemotenet.results import SCHEMA, ResultsFolder, read_json, schema_of
+
+from .fields import at, number, text, whole
 
 State = Literal["finished", "running", "unfinished", "broken", "newer"]
 
@@ -55,75 +57,86 @@ class Run:
 
     @property
     def recipe(self) -> str:
-        return _text(self.config, "recipe")
+        return text(self.config, "recipe")
 
     @property
     def model(self) -> str:
         """The architecture, as ``create_model`` calls it."""
-        return _text(self.config, "network", "name")
+        return text(self.config, "network", "name")
 
     @property
     def dataset(self) -> str:
         """What it was trained on: "fer2013", "synthetic"."""
-        return _text(self.config, "dataset", "name")
+        return text(self.config, "dataset", "name")
 
     @property
     def taught(self) -> str:
         """What it learned: "fer2013" (the original labels) or "ferplus" (the shares of ten annotators)."""
-        return _text(self.config, "dataset", "labels")
+        return text(self.config, "dataset", "labels")
 
     @property
     def labels(self) -> str:
         """The label definition by which its epoch is chosen."""
-        if found := _at(self.result, "splits", "validation", "labels"):
+        if found := at(self.result, "splits", "validation", "labels"):
             return str(found)
         if self.epochs and isinstance(measured := self.epochs[0].get("validation"), dict) and measured:
             return str(next(iter(measured)))
         return _JUDGED_BY.get(self.taught, self.taught)
 
-    @property
+    @cached_property
     def seed(self) -> int | None:
-        return _whole(self.config, "seed")
+        return whole(self.config, "seed")
 
     @property
     def width(self) -> float | None:
-        return _number(self.config, "network", "width")
+        return number(self.config, "network", "width")
 
     @property
     def size(self) -> int | None:
         """Side of the input in pixels."""
-        return _whole(self.config, "network", "size")
+        return whole(self.config, "network", "size")
 
     @property
     def epochs_planned(self) -> int | None:
-        return _whole(self.config, "optimization", "epochs")
+        return whole(self.config, "optimization", "epochs")
 
     @property
     def chosen_epoch(self) -> int | None:
-        return _whole(self.result, "chosen", "epoch")
+        return whole(self.result, "chosen", "epoch")
 
     @property
     def protocol(self) -> str:
-        return _text(self.result, "protocol")
+        """How the epoch was chosen: "validation-chosen"."""
+        # Older runs add what ``touched`` knows better.
+        return text(self.result, "protocol").removesuffix(", test once")
+
+    @property
+    def protocol_in_words(self) -> str:
+        """How the epoch was chosen and how often test was scored: "validation-chosen; test scored once"."""
+        if self.touched:
+            times = {1: "once", 2: "twice"}.get(self.touched, f"{self.touched} times")
+            return f"{self.protocol}; test scored {times}"
+        scored = at(self.result, "splits", "test") is not None
+        return f"{self.protocol}; test scored, not noted how often" if scored else f"{self.protocol}; test not scored"
 
     @property
     def views(self) -> str:
         """What was averaged at evaluation: "none" or "flip"."""
-        return _text(self.result, "splits", "validation", "views")
+        return text(self.result, "splits", "validation", "views")
 
     @property
     def temperature(self) -> float | None:
         """What the stored probabilities were scaled by already; None for a run that was never released."""
-        return _number(self.result, "released", "temperature")
+        return number(self.result, "released", "temperature")
 
     @property
     def touched(self) -> int:
         """How often test was scored."""
-        return _whole(self.result, "splits", "test", "touched") or _whole(self.result, "test_touched") or 0
+        return whole(self.result, "splits", "test", "touched") or whole(self.result, "test_touched") or 0
 
     @property
     def device(self) -> str:
-        return _text(self.environment, "device")
+        return text(self.environment, "device")
 
     @property
     def commit(self) -> str | None:
@@ -137,7 +150,7 @@ class Run:
         dirty = self.environment.get("dirty")
         return dirty if isinstance(dirty, bool) else None
 
-    @property
+    @cached_property
     def started(self) -> datetime | None:
         """UTC, from the folder's name."""
         if (stamp := _STAMP.search(self.id)) is None:
@@ -147,35 +160,35 @@ class Run:
         except ValueError:
             return None
 
-    @property
+    @cached_property
     def parameters(self) -> int | None:
-        return _whole(self.result, "cost", "parameters")
+        return whole(self.result, "cost", "parameters")
 
-    @property
+    @cached_property
     def macs(self) -> int | None:
         """Multiply-adds of reading one face once."""
-        return _whole(self.result, "cost", "macs")
+        return whole(self.result, "cost", "macs")
 
     @property
     def seconds(self) -> float | None:
         """Of training and validation, all epochs together; so far, while it runs."""
-        if (noted := _number(self.result, "cost", "seconds")) is not None:
+        if (noted := number(self.result, "cost", "seconds")) is not None:
             return noted
-        each = [seconds for line in self.epochs if (seconds := _number(line, "seconds")) is not None]
+        each = [seconds for line in self.epochs if (seconds := number(line, "seconds")) is not None]
         return sum(each) if each else None
 
     @property
     def peak_memory(self) -> int | None:
         """Bytes."""
-        if (noted := _whole(self.result, "cost", "peak_memory_bytes")) is not None:
+        if (noted := whole(self.result, "cost", "peak_memory_bytes")) is not None:
             return noted
-        each = [most for line in self.epochs if (most := _whole(line, "peak_memory_bytes")) is not None]
+        each = [most for line in self.epochs if (most := whole(line, "peak_memory_bytes")) is not None]
         return max(each, default=None)
 
     @property
     def limited(self) -> bool:
         """Whether only the first faces of each split were used: a rehearsal, never a result."""
-        return _at(self.config, "dataset", "limit") is not None
+        return at(self.config, "dataset", "limit") is not None
 
     @cached_property
     def recipe_key(self) -> str:
@@ -234,7 +247,7 @@ def read_run(path: Path, *, published: bool = False) -> tuple[Run, float]:
     run = Run(path, path.name, state, " ".join(problems) or None, published, epochs=epochs, **files)
     if state == "unfinished":
         run = replace(run, problem=_unfinished(run))
-    last = _number(epochs[-1], "seconds") if epochs else None
+    last = number(epochs[-1], "seconds") if epochs else None
     return run, max(_QUIET_SECONDS, _QUIET_EPOCHS * (last or 0.0))
 
 
@@ -279,27 +292,3 @@ def _epochs(folder: ResultsFolder, problems: list[str]) -> tuple[dict[str, Any],
         pass  # said below, as for lines that are no objects
     problems.append("epochs.jsonl is damaged, so there are no curves; copy it again.")
     return ()
-
-
-def _at(values: Any, *names: str) -> Any:
-    """What stands at this path of nested objects, None where it ends early."""
-    for name in names:
-        values = values.get(name) if isinstance(values, Mapping) else None
-    return values
-
-
-def _text(values: Any, *names: str) -> str:
-    found = _at(values, *names)
-    return found if isinstance(found, str) else "unknown"
-
-
-def _number(values: Any, *names: str) -> float | None:
-    found = _at(values, *names)
-    if not isinstance(found, int | float) or isinstance(found, bool) or not abs(found) < 2**63:  # nor NaN
-        return None
-    return float(found)
-
-
-def _whole(values: Any, *names: str) -> int | None:
-    found = _number(values, *names)
-    return int(found) if found is not None and found.is_integer() else None

@@ -93,9 +93,9 @@ class Calibrated:
         return first, second
 
 
-# Path -> how the file looked, and the fields of its ``Score`` or what is wrong with it.
+# The fields of a ``Score``, or what is wrong with its file.
 _Figures = dict[str, Any] | str
-_kept: dict[str, tuple["_Stamp", _Figures]] = {}
+# Without the run itself, which would then live as long as the server.
 _of_run: WeakKeyDictionary[Run, list[tuple[str, str, _Figures]]] = WeakKeyDictionary()
 _lock = Lock()
 
@@ -115,6 +115,12 @@ def scores(run: Run) -> tuple[Score, ...]:
 def prediction_problems(run: Run) -> tuple[str, ...]:
     """One sentence for each prediction file of a run that cannot be read."""
     return tuple(figures for _, _, figures in _figures(run) if isinstance(figures, str))
+
+
+def are_kept(run: Run) -> bool:
+    """Whether the figures of a run are known already, so that they cost no time."""
+    with _lock:
+        return run in _of_run
 
 
 def has_predictions(run: Run, labels: str, split: str) -> bool:
@@ -211,21 +217,19 @@ def _figures_of(entry: "os.DirEntry[str]") -> _Figures:
         status = entry.stat()
     except OSError:  # gone since the folder was listed, or a link to nowhere
         return f"predictions/{entry.name} cannot be opened; copy it again."
-    stamp = status.st_mtime_ns, status.st_size, status.st_ino
-    with _lock:
-        kept = _kept.get(entry.path)
-    if kept is not None and kept[0] == stamp:
-        return kept[1]
-    found: _Figures
+    return _figures_at(entry.path, (status.st_mtime_ns, status.st_size, status.st_ino))
+
+
+# For the files of a run of which another one changed; those of unchanged runs are kept with the run.
+@lru_cache(maxsize=4096)
+def _figures_at(path: str, stamp: "_Stamp") -> _Figures:
+    name = f"predictions/{os.path.basename(path)}"
     try:
-        found = _compute(Path(entry.path))
+        return _compute(Path(path))
     except ResultsError:
-        found = f"predictions/{entry.name} is damaged; copy it again, or make it with 'python -m training evaluate'."
+        return f"{name} is damaged; copy it again, or make it with 'python -m training evaluate'."
     except ValueError as error:
-        found = f"predictions/{entry.name} cannot be scored: {error}."
-    with _lock:
-        _kept[entry.path] = stamp, found
-    return found
+        return f"{name} cannot be scored: {error}."
 
 
 def _compute(path: Path) -> dict[str, Any]:

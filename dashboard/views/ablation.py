@@ -9,10 +9,10 @@ import streamlit as st
 
 from resemotenet.claims import ABLATIONS
 
-from .. import charts
 from ..analysis.ablations import CONFIGURATIONS, Against, Series, against_c1, scored, series_of
-from ..analysis.groups import interval_in_percent, known_scores, p_in_words, setting
-from ..data import Run, Score, label_set
+from ..analysis.groups import commits_of, devices_of, interval_in_percent, p_in_words, setting
+from ..charts import compare
+from ..data import Run, Score, label_set, scores
 from ..data.pictures import Pictures
 from ..widgets import state
 from ..widgets.tables import copy_buttons, show_table
@@ -25,7 +25,7 @@ _DEFINED = {each.name: each for each in ABLATIONS}
 def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     """Draw the page."""
     st.title("Ablations")
-    if state.tab(_PARTS, key="part") == _PARTS[0]:
+    if state.tab(_PARTS, key="study") == _PARTS[0]:
         _configurations(runs)
     else:
         show_differences(runs)
@@ -46,15 +46,14 @@ def _configurations(runs: Sequence[Run]) -> None:
     found = against_c1(series, seed, labels, split)
     _conditions(series, seed, labels, split, found)
     rows = [_row(name, found.get(name), series, labels, split) for name in CONFIGURATIONS]
-    if not any(row["Over seeds"] for row in rows):
-        rows = [{name: value for name, value in row.items() if name != "Over seeds"} for row in rows]
-    show_table(rows, _columns())
+    show_table(_filled(rows), _columns())
     st.caption(
         "Claimed: the paper's Table IV, on RAF-DB; those are other faces, so orders can be compared, figures cannot. "
         "Points: accuracy minus that of C1 on the same faces. p: how often chance alone would make so large a "
         "difference (exact McNemar test). Multiply-adds: one face, once."
     )
-    copy_buttons(rows, name="ablations", caption=f"Ablations, {label_set(labels).name}, {split}.")
+    copied = [_row(name, found.get(name), series, labels, split, digits=2) for name in CONFIGURATIONS]
+    copy_buttons(_filled(copied), name="ablations", caption=f"Ablations, {label_set(labels).name}, {split}.")
     _claims(found, "Measured here")
     _missing(series, found)
 
@@ -79,7 +78,7 @@ def _choose(every: Sequence[Series]) -> tuple[Series | None, int | None, str, st
         pair = state.one("Scored on", pairs, key="scored", text=_scored_name, what="label definition")
     with right:
         seeds = [str(seed) for seed in series.seeds]
-        seed = state.one("Seed", seeds, key="seed", what="seed") if len(seeds) > 1 else seeds[0]
+        seed = state.one("Seed", seeds, key="seed", what="seed")
     labels, _, split = (pair or pairs[0]).rpartition("-")
     return series, None if seed in (None, "None") else int(seed), labels, split
 
@@ -94,42 +93,55 @@ def _conditions(series: Series, seed: int | None, labels: str, split: str, found
         others = [each for each in series.runs.values()]
         st.info(f"No run of seed {seed} was scored so; the series has {len(others)} runs.", icon=":material/rule:")
         return
-    run = next(iter(found.values())).run
-    code = f"commit {run.commit[:8]}" if run.commit else "commit unknown"
+    runs = [each.run for each in found.values()]
+    protocols = "; or: ".join(dict.fromkeys(run.protocol_in_words for run in runs))
     text = (
-        f"{label_set(labels).definition} {split.capitalize()}, seed {seed}, {setting(run)}, views: {run.views}, "
-        f"{run.protocol}, {run.device}, {code}."
+        f"{label_set(labels).definition} {split.capitalize()}, seed {seed}, {setting(runs[0])}, "
+        f"views: {runs[0].views}, {devices_of(runs)}, commit {commits_of(runs)}. Protocol: {protocols}."
     )
     st.caption(
         text + (" The epoch was chosen on these faces, which flatters every row a little." * (split == "validation"))
     )
 
 
-def _row(name: str, against: Against | None, series: Series, labels: str, split: str) -> dict[str, Any]:
+def _filled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the columns that say nothing of any row."""
+    absent = {name for name in ("Over seeds", "Commit", "Device") if not any(row[name] for row in rows)}
+    return [{name: value for name, value in row.items() if name not in absent} for row in rows]
+
+
+def _row(
+    name: str, against: Against | None, series: Series, labels: str, split: str, *, digits: int = 1
+) -> dict[str, Any]:
     claim, first = _DEFINED[name], _DEFINED["C1"]
     score = None if against is None else _score(against.run, labels, split)
+    # All of its seeds: they are merged beside "Over seeds".
+    members = [run for (configuration, _), run in series.runs.items() if configuration == name]
     return {
         "Configuration": name,
         "Removed": claim.removed or "nothing",
-        **_accuracy(against, score),
+        **_accuracy(against, score, digits),
         "Over seeds": _over_seeds(series, name, labels, split),
         "Claimed, %": 100 * claim.accuracy,
         "Claimed points": None if name == "C1" else 100 * (claim.accuracy - first.accuracy),
         "Claimed loss, %": claim.loss,
         **_work(None if against is None else against.run),
+        "Commit": commits_of(members),
+        "Device": devices_of(members),
     }
 
 
-def _accuracy(against: Against | None, score: Score | None) -> dict[str, Any]:
+def _accuracy(against: Against | None, score: Score | None, digits: int) -> dict[str, Any]:
     if against is None or score is None:
         return {"Measured, %": None, "95 % interval": "not run", "n": None, "Points": None, "Paired 95 %": "", "p": ""}
     pair = against.pair
     return {
         "Measured, %": 100 * score.accuracy,
-        "95 % interval": interval_in_percent(score.interval),
+        "95 % interval": interval_in_percent(score.interval, digits=digits),
         "n": score.n,
         "Points": None if pair is None else 100 * pair.difference,
-        "Paired 95 %": against.problem or ("" if pair is None else interval_in_percent(pair.interval, signed=True)),
+        "Paired 95 %": against.problem
+        or ("" if pair is None else interval_in_percent(pair.interval, signed=True, digits=digits)),
         "p": "" if pair is None else p_in_words(pair.p_value),
     }
 
@@ -150,16 +162,16 @@ def _over_seeds(series: Series, name: str, labels: str, split: str) -> str:
 
 
 def _score(run: Run, labels: str, split: str) -> Score | None:
-    return next((score for score in known_scores(run) if (score.labels, score.split) == (labels, split)), None)
+    return next((score for score in scores(run) if (score.labels, score.split) == (labels, split)), None)
 
 
 def _columns() -> dict[str, Any]:
     column = st.column_config.NumberColumn
     return {
         "Configuration": st.column_config.TextColumn(pinned=True),
-        "Measured, %": column(format="%.2f"),
+        "Measured, %": column(format="%.1f"),
         "n": column(format="localized"),
-        "Points": column(format="%+.2f", help="Accuracy minus that of C1, same faces"),
+        "Points": column(format="%+.1f", help="Accuracy minus that of C1, same faces"),
         "Over seeds": st.column_config.TextColumn(help="Mean ± standard deviation (number of seeds)"),
         "Parameters, M": column(format="%.2f"),
         "Multiply-adds, M": column(format="%.1f"),
@@ -173,19 +185,19 @@ def _columns() -> dict[str, Any]:
 
 def _claims(found: dict[str, Against], title: str) -> None:
     measured = [
-        charts.Delta(
+        compare.Delta(
             _named(name),
             CONFIGURATIONS[name],
             each.pair.difference,
             *each.pair.interval,
-            f"{name}: {100 * each.pair.difference:+.2f} points, n = {each.pair.n:,}",
+            f"{name}: {100 * each.pair.difference:+.1f} points, n = {each.pair.n:,}",
         )
         for name, each in found.items()
         if each.pair is not None
     ]
     first = _DEFINED["C1"].accuracy
     claimed = [
-        charts.Delta(
+        compare.Delta(
             _named(name),
             CONFIGURATIONS[name],
             _DEFINED[name].accuracy - first,
@@ -196,7 +208,7 @@ def _claims(found: dict[str, Against], title: str) -> None:
         for name in CONFIGURATIONS
         if name != "C1"
     ]
-    figure = charts.deltas(measured, claimed, title or "Measured: nothing yet", "Claimed, RAF-DB")
+    figure = compare.deltas(measured, claimed, title or "Measured: nothing yet", "Claimed, RAF-DB")
     st.plotly_chart(figure, key="deltas", config={"displayModeBar": False})
     if not found:
         rows = [

@@ -7,9 +7,9 @@ import streamlit as st
 
 from resemotenet.claims import DATASETS
 
-from .. import charts
 from ..analysis.groups import Group, in_percent, labels_name, setting
 from ..analysis.verdicts import claim_for, span, user_reports
+from ..charts import compare
 from ..data import LABELS, Run
 from ..widgets import state
 
@@ -30,14 +30,14 @@ def show_accuracy(groups: Sequence[Group]) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         present = list(dict.fromkeys(group.labels for group in groups))
-        labels = state.one("Scored on", present, key="scored", text=labels_name, what="label definition")
+        labels = state.one("Scored on", present, key="drawn", text=labels_name, what="label definition")
     with right:
-        cost = state.one("Against", list(_COSTS), key="cost", text=lambda name: _COSTS[name][0]) or "macs"
+        cost = state.one("Against", list(_COSTS), key="cost", text=lambda name: _COSTS[name][0], fixed=True)
     chosen = [group for group in groups if group.labels == labels]
     with left:
         _ranking(chosen)
     with right:
-        _cost(chosen, cost)
+        _cost(chosen, cost or "macs")
 
 
 def _ranking(groups: Sequence[Group]) -> None:
@@ -48,12 +48,12 @@ def _ranking(groups: Sequence[Group]) -> None:
         if claim := claim_for(model, labels):
             row = f"{claim.method}<br>{_SMALL}as others say</span>"
             note = f"{claim.method} claims {100 * claim.accuracy:.2f} % on {DATASETS[claim.dataset]} ({claim.source})"
-            claimed.append(charts.Range(row, claim.accuracy, claim.accuracy, note))
+            claimed.append(compare.Range(row, claim.accuracy, claim.accuracy, note))
             reported += [
-                charts.Range(row, each.low, each.high, f"users report {span(each)} %<br>{each.what}<br>{each.source}")
+                compare.Range(row, each.low, each.high, f"users report {span(each)} %<br>{each.what}<br>{each.source}")
                 for each in user_reports(claim.method, claim.dataset)
             ]
-    figure = charts.ranking(measured, claimed, reported, _crowd(drawn))
+    figure = compare.ranking(measured, claimed, reported, _crowd(drawn))
     st.plotly_chart(figure, key="ranking", config={"displayModeBar": False})
     if len(groups) > len(drawn):
         st.caption(f"The first {len(drawn)} of {len(groups):,} rows; filter or sort to see others.")
@@ -72,7 +72,7 @@ def _row_names(groups: Sequence[Group]) -> list[str]:
     return [
         f"{group.run.model}<br>{_SMALL}{words}</span>"
         if counts[group.run.model, words] == 1
-        else f"{group.run.model}<br>{_SMALL}{words}<br>seed {group.seeds}, {group.run.id[-16:]}</span>"
+        else f"{group.run.model}<br>{_SMALL}{words}<br>seeds: {group.seeds}, {group.run.id[-16:]}</span>"
         for group, words in zip(groups, more, strict=True)
     ]
 
@@ -82,24 +82,24 @@ def _scale(run: Run) -> str:
     return f"{width}{run.epochs_planned or '?'} epochs"
 
 
-def _mark(group: Group, name: str, x: float | None = None) -> charts.Mark:
+def _mark(group: Group, name: str, x: float | None = None) -> compare.Mark:
     low, high = group.interval
-    spread = "" if group.std is None else f" ± {100 * group.std:.2f} over {len(group.scores)} seeds"
+    spread = "" if group.std is None else f" ± {100 * group.std:.1f} points over {len(group.scores)} seeds"
     note = (
-        f"<b>{in_percent(group.accuracy, group.interval)} %</b>{spread}, n = {group.n:,}<br>"
+        f"<b>{in_percent(group.accuracy, group.interval)}</b>{spread}, n = {group.n:,}<br>"
         f"{group.run.model}, {setting(group.run)}<br>{group.run.recipe}, taught {group.run.taught}, scored on "
-        f"{labels_name(group.labels)}, {group.split}"
+        f"{labels_name(group.labels)}, {group.split}<br>{group.devices}, commit {group.commits}"
     )
-    return charts.Mark(name, group.run.model, group.accuracy, low, high, note, x)
+    return compare.Mark(name, group.run.model, group.accuracy, low, high, note, x)
 
 
-def _crowd(groups: Sequence[Group]) -> list[charts.Line]:
+def _crowd(groups: Sequence[Group]) -> list[compare.Line]:
     """What agreeing with people would score, where FER2013's own labels decide."""
     split = groups[0].split
     agreement = LABELS["fer2013"].agreement.get(split)
     if agreement is None or not any(group.labels == "fer2013" for group in groups):
         return []
-    return [charts.Line(agreement.share, f"the crowd: {100 * agreement.share:.1f} %")]
+    return [compare.Line(agreement.share, f"the crowd: {100 * agreement.share:.1f} %")]
 
 
 def _cost(groups: Sequence[Group], cost: str) -> None:
@@ -108,4 +108,4 @@ def _cost(groups: Sequence[Group], cost: str) -> None:
     if not marks:
         st.info(f"None of these runs says its {name.lower()}.", icon=":material/straighten:")
         return
-    st.plotly_chart(charts.against(marks, name, _crowd(groups)), key=f"cost-{cost}", config={"displaylogo": False})
+    st.plotly_chart(compare.against(marks, name, _crowd(groups)), key=f"cost-{cost}", config={"displaylogo": False})

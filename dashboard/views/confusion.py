@@ -9,10 +9,20 @@ import streamlit as st
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError
 from resemotenet.metrics import confusion
+from resemotenet.paired import Paired
 from resemotenet.results import Predictions
 
 from .. import data
-from ..analysis.per_class import ClassFigures, Together, class_figures, most_confused, together
+from ..analysis.groups import p_in_words
+from ..analysis.per_class import (
+    ClassFigures,
+    Together,
+    averages,
+    class_figures,
+    difference_intervals,
+    most_confused,
+    together,
+)
 from ..charts.matrix import confusion_figure, difference_figure, narrow
 from ..data import Run
 from ..data.pictures import Pictures
@@ -24,7 +34,10 @@ from ..widgets.choices import (
     clickable,
     context,
     ink,
+    interval_in_words,
+    no_predictions,
     no_runs,
+    percent,
     score_of,
     show_problem,
 )
@@ -35,6 +48,7 @@ if TYPE_CHECKING:
     import numpy as np
     import plotly.graph_objects as go
     from numpy.typing import NDArray
+    from streamlit.delta_generator import DeltaGenerator
 
 _BY = {"truth": "By truth, %", "prediction": "By prediction, %", "counts": "Counts"}
 _BY_HELP = (
@@ -44,7 +58,13 @@ _BY_HELP = (
 _ORDERS = {"sure": "Surest first", "unsure": "Least sure first"}
 _INTERVALS = (
     "95 % intervals: Wilson's for precision and recall, a bootstrap over faces for F1. A dash: not defined, for the "
-    "emotion never occurs or is never predicted."
+    "emotion never occurs or is never predicted. A dash in the place of F1's interval: there is no hit, or no mistake, "
+    "so all draws of the bootstrap are the same and tell nothing of how far off the figure may be."
+)
+_DIFFERENCES = (
+    " B - A: a bootstrap over faces, each drawn with what both runs said of it. An interval that holds 0 is no "
+    "evidence of a difference; and where there is none, one of seven intervals misses 0 nearly every third time. "
+    "A dash: in this figure the two never differ."
 )
 _METRICS: dict[str, str] = {"recall": "Recall", "precision": "Precision", "f1": "F1"}
 
@@ -92,7 +112,7 @@ def _choose(first: Run, second: Run | None) -> tuple[str, str] | None:
             return None
         scored = [each for each in scored if each in others]
     if not scored:
-        st.info("This run has no predictions that can be read; they are written when it ends.")
+        no_predictions(first)
         return None
     return choose_scored(scored, first.labels)
 
@@ -100,7 +120,7 @@ def _choose(first: Run, second: Run | None) -> tuple[str, str] | None:
 def _one(run: Run, found: Predictions, chosen: tuple[str, str], pictures: Pictures | None) -> None:
     table = _table(found)
     if (score := score_of(data.scores(run), *chosen)) is not None:
-        st.markdown(f"**{accuracy_in_words(score)}** right  \n:small[{context(score)}]")
+        st.markdown(f"**{accuracy_in_words(score)}** right, {_averages(table)}  \n:small[{context(score)}]")
     by = _by()
     left, right = st.columns(2, gap="medium")
     with right:
@@ -117,18 +137,53 @@ def _two(first: Run, second: Run, both: Together, chosen: tuple[str, str], pictu
     tables = [_table(both.first), _table(both.second)]
     for letter, run in (("A", first), ("B", second)):
         if (score := score_of(data.scores(run), *chosen)) is not None:
-            st.markdown(f"**{letter}** {run.caption}: **{accuracy_in_words(score)}** right  \n:small[{context(score)}]")
+            whole = _averages(_table(data.predictions(run, *chosen)))
+            st.markdown(
+                f"**{letter}** {run.caption}: **{accuracy_in_words(score)}** right, {whole}  \n:small[{context(score)}]"
+            )
     if both.problem is not None:
         st.warning(both.problem, icon=":material/warning:")
-    elif both.left_out:
-        st.caption(
-            f"Below, both on the {len(both.first.ids):,} faces that both scored; {both.left_out:,} that only one of "
-            "them scored are left out."
-        )
+    else:
+        st.markdown(_paired_in_words(data.paired(first, second, *chosen)))
     by = _by()
     columns = st.columns(3)
-    _compared(class_figures(tables[0]), class_figures(tables[1]))
+    _compared(both, *map(class_figures, tables))
     cell = _choose_cell(tables)
+    _matrices(columns, tables, both, by, cell)
+    reader = state.one("Faces as read by", ["A", "B"], key="of", kind="buttons")
+    run, found = (second, both.second) if reader == "B" else (first, both.first)
+    _cell_faces(found, run, chosen, cell, pictures)
+
+
+def _averages(table: "NDArray[np.int64]") -> str:
+    """Both averages over emotions, with intervals."""
+    recall, f1 = averages(table)
+    return (
+        f"macro recall **{100 * recall.value:.1f} %** {interval_in_words(recall.interval)}, "
+        f"macro F1 **{100 * f1.value:.1f} %** {interval_in_words(f1.interval)}"
+    )
+
+
+def _paired_in_words(pair: Paired) -> str:
+    """How much better B is, and whether that may be chance; on the faces that both scored."""
+    p_value = p_in_words(pair.p_value)
+    alone = f"; {pair.left_out:,} that only one of them scored are left out here and below" if pair.left_out else ""
+    return (
+        f"**B - A: {100 * pair.difference:+.1f} points** {interval_in_words(pair.interval, signed=True)}, "
+        f"p {p_value if p_value.startswith('<') else f'= {p_value}'}  \n"
+        f":small[McNemar's paired test on the {pair.n:,} faces that both scored{alone}: {pair.only_b:,} read right by "
+        f"B alone, {pair.only_a:,} by A alone. One seed each: another seed moves both.]"
+    )
+
+
+def _matrices(
+    columns: "Sequence[DeltaGenerator]",
+    tables: "Sequence[NDArray[np.int64]]",
+    both: Together,
+    by: str,
+    cell: tuple[int, int],
+) -> None:
+    """A, B and B - A beside each other."""
     for column, table, letter in zip(columns[:2], tables, "AB", strict=True):
         with column:
             st.markdown(f"**{letter}**")
@@ -141,9 +196,6 @@ def _two(first: Run, second: Run, both: Together, chosen: tuple[str, str], pictu
         else:
             figure = narrow(difference_figure(tables[0], tables[1], by, cell, ink()))
             _clickable(figure, "cells-B-A", "B minus A")
-    reader = state.one("Faces as read by", ["A", "B"], key="of", kind="buttons")
-    run, found = (second, both.second) if reader == "B" else (first, both.first)
-    _cell_faces(found, run, chosen, cell, pictures)
 
 
 def _by() -> str:
@@ -203,9 +255,9 @@ def _class_table(figures: Sequence[ClassFigures]) -> None:
             {
                 "Emotion": each.emotion.capitalize(),
                 "Faces": each.support,
-                "Precision": _shown(each.precision, each.precision_interval),
-                "Recall": _shown(each.recall, each.recall_interval),
-                "F1": _shown(each.f1, each.f1_interval),
+                "Precision": percent(each.precision, each.precision_interval),
+                "Recall": percent(each.recall, each.recall_interval),
+                "F1": percent(each.f1, each.f1_interval),
             }
             for each in figures
         ]
@@ -215,30 +267,26 @@ def _class_table(figures: Sequence[ClassFigures]) -> None:
     st.caption(_INTERVALS)
 
 
-def _compared(first: Sequence[ClassFigures], second: Sequence[ClassFigures]) -> None:
+def _compared(both: Together, first: Sequence[ClassFigures], second: Sequence[ClassFigures]) -> None:
     """One figure of every emotion in both runs, and how far apart they are."""
     figure = state.one("Figure", list(_METRICS), key="figure", text=lambda name: _METRICS[name], kind="buttons")
     figure = figure or "recall"
+    intervals = None if both.problem is not None else difference_intervals(both)[figure]
     rows = []
-    for a, b in zip(first, second, strict=True):
+    for number, (a, b) in enumerate(zip(first, second, strict=True)):
         one, other = getattr(a, figure), getattr(b, figure)
-        rows.append(
-            {
-                "Emotion": a.emotion.capitalize(),
-                "Faces in A": a.support,
-                "Faces in B": b.support,
-                f"{_METRICS[figure]} A, %": _shown(one, getattr(a, f"{figure}_interval")),
-                f"{_METRICS[figure]} B, %": _shown(other, getattr(b, f"{figure}_interval")),
-                "B - A, points": None if one is None or other is None else 100 * (other - one),
-            }
-        )
+        row = {
+            "Emotion": a.emotion.capitalize(),
+            "Faces in A": a.support,
+            "Faces in B": b.support,
+            f"{_METRICS[figure]} A, %": percent(one, getattr(a, f"{figure}_interval")),
+            f"{_METRICS[figure]} B, %": percent(other, getattr(b, f"{figure}_interval")),
+            "B - A, points": None if one is None or other is None else 100 * (other - one),
+        }
+        if intervals is not None:
+            row["B - A, 95 %"] = interval_in_words(intervals[number], signed=True)
+        rows.append(row)
     points = st.column_config.NumberColumn(format="%+.1f")
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"B - A, points": points})
-    st.caption(_INTERVALS)
-
-
-def _shown(value: float | None, interval: tuple[float, float] | None) -> str:
-    """ "61.2 (57.0 to 65.3)"; a dash where it is not defined."""
-    if value is None or interval is None:
-        return "-"
-    return f"{100 * value:.1f} ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
+    unpaired = " B - A has no interval here: the two were not scored on the same faces."
+    st.caption(_INTERVALS + (unpaired if intervals is None else _DIFFERENCES))

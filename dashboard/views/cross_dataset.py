@@ -8,10 +8,11 @@ import streamlit as st
 from resemotenet.errors import ResultsError
 from resemotenet.paired import pair_up
 
-from .. import charts
 from ..analysis.crossing import Crossing, crossings
-from ..analysis.groups import in_percent, interval_in_percent, known_scores, labels_name, p_in_words, setting, usable
-from ..data import LABELS, Run
+from ..analysis.groups import in_percent, interval_in_percent, labels_name, p_in_words, setting, usable
+from ..analysis.settings import differing
+from ..charts import compare
+from ..data import LABELS, Run, scores
 from ..data.pictures import Pictures
 from ..widgets import state
 from ..widgets.tables import copy_buttons, show_table
@@ -30,7 +31,7 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
         "Rows: what a network was trained on. Columns: whose labels score it. Along a row the network stays the same; "
         "down a column the labels do. Framed and bold: tested on the kind of label it was taught."
     )
-    finished = [run for run in usable(runs) if known_scores(run)]
+    finished = [run for run in usable(runs) if scores(run)]
     if not finished:
         _empty()
         return
@@ -46,17 +47,22 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     rows = [_row(each) for each in table]
     st.subheader("Every cell")
     show_table(rows, _columns())
+    rows = [_row(each, digits=2) for each in table]
     copy_buttons(rows, name="cross-data-set", caption=f"Trained on one kind of label, tested on another ({split}).")
     _lessons(table, split)
 
 
 def _choose(finished: Sequence[Run]) -> tuple[str, list[Run]]:
     by_id = {run.id: run for run in finished}
-    scored: set[str] = {score.split for run in finished for score in known_scores(run)}
-    left, right = st.columns([1, 4])
+    scored: set[str] = {score.split for run in finished for score in scores(run)}
+
+    def counted(split: str) -> str:
+        return f"{split.capitalize()} ({sum(any(each.split == split for each in scores(run)) for run in finished):,})"
+
+    left, right = st.columns([1, 3])
     with left:
         splits = [split for split in ("test", "validation", "train") if split in scored]
-        split = state.one("Split", splits, key="split", text=str.capitalize, kind="buttons", what="split") or splits[0]
+        split = state.one("Split (runs)", splits, key="split", text=counted, kind="buttons", what="split") or splits[0]
     with right:
         names = state.several(
             "Runs",
@@ -75,7 +81,7 @@ def _usual(finished: Sequence[Run], split: str) -> list[str]:
     """Of each kind of label, among the runs scored on this split, the one that validation speaks for; never test."""
     best: dict[tuple[str, str], tuple[float, str]] = {}
     for run in finished:
-        found = known_scores(run)
+        found = scores(run)
         if run.limited or not any(score.split == split for score in found):
             continue
         own = [score.accuracy for score in found if (score.labels, score.split) == (run.labels, "validation")]
@@ -94,20 +100,22 @@ def _matrix(table: Sequence[Crossing], split: str) -> None:
     }
     rows = _row_names([each.run for each in table])
     cells = {
-        (rows[each.run.id], names[each.labels]): charts.Cell(each.accuracy, _note(each), _is_home(each))
+        (rows[each.run.id], names[each.labels]): compare.Cell(each.accuracy, _note(each), _is_home(each))
         for each in table
     }
-    figure = charts.crossing(list(rows.values()), list(names.values()), cells)
+    figure = compare.crossing(list(rows.values()), list(names.values()), cells)
     st.plotly_chart(figure, key=f"matrix-{split}", config={"displayModeBar": False})
 
 
 def _row_names(runs: Sequence[Run]) -> dict[str, str]:
-    """Short names by run id; with seed and date where they would be alike."""
+    """Short names by run id; with the setting where it differs, with seed and date where they would be alike."""
     by_id = {run.id: run for run in runs}
     short = {name: f"<b>{_TAUGHT_SHORT.get(run.taught, run.taught)}</b><br>{run.model}" for name, run in by_id.items()}
+    if len({setting(run) for run in by_id.values()}) > 1:
+        short = {name: f"{text}<br>{setting(by_id[name])}" for name, text in short.items()}
     if len(set(short.values())) == len(short):
         return short
-    return {name: f"{short[name]}<br>{setting(run)}<br>{_told_apart(run)}" for name, run in by_id.items()}
+    return {name: f"{text}<br>{_told_apart(by_id[name])}" for name, text in short.items()}
 
 
 def _told_apart(run: Run) -> str:
@@ -125,7 +133,7 @@ def _counts(table: Sequence[Crossing], labels: str) -> str:
 
 def _note(each: Crossing) -> str:
     return (
-        f"<b>{in_percent(each.accuracy, each.interval)} %</b>, n = {each.n:,}<br>"
+        f"<b>{in_percent(each.accuracy, each.interval)}</b>, n = {each.n:,}<br>"
         f"trained on {_taught(each.run)}<br>tested on {labels_name(each.labels)}, {each.split}"
     )
 
@@ -153,17 +161,18 @@ def _reading(table: Sequence[Crossing], split: str) -> None:
         st.caption(" ".join(lines))
 
 
-def _row(each: Crossing) -> dict[str, Any]:
+def _row(each: Crossing, *, digits: int = 1) -> dict[str, Any]:
     return {
         "Trained on": _taught(each.run),
         "Tested on": labels_name(each.labels),
         "Same kind": "yes" if _is_home(each) else "no",
         "Split": each.split,
         "Accuracy, %": 100 * each.accuracy,
-        "95 % interval": interval_in_percent(each.interval),
+        "95 % interval": interval_in_percent(each.interval, digits=digits),
         "n": each.n,
         "Macro recall, %": 100 * each.macro_recall,
         "Macro F1, %": 100 * each.macro_f1,
+        "Setting": setting(each.run),
         "Run": each.run.id,
         "Labels from": "" if each.lender is None else each.lender.id,
     }
@@ -171,7 +180,7 @@ def _row(each: Crossing) -> dict[str, Any]:
 
 def _columns() -> dict[str, Any]:
     percent = ("Accuracy, %", "Macro recall, %", "Macro F1, %")
-    columns: dict[str, Any] = {name: st.column_config.NumberColumn(format="%.2f") for name in percent}
+    columns: dict[str, Any] = {name: st.column_config.NumberColumn(format="%.1f") for name in percent}
     return columns | {"n": st.column_config.NumberColumn(format="localized")}
 
 
@@ -193,29 +202,45 @@ def _lessons(table: Sequence[Crossing], split: str) -> None:
             icon=":material/school:",
         )
         return
+    if any(line["Note"] for line in lines):
+        st.warning(
+            "Runs are contrasted here that differ in more than the labels they were taught: what the points show may "
+            "come from that. The column Note says in what.",
+            icon=":material/balance:",
+        )
+    else:
+        lines = [{name: value for name, value in line.items() if name != "Note"} for line in lines]
     st.caption(
         "The same faces, face by face. Points: accuracy of the network taught other labels, minus that of the one "
         "taught these. p: how often chance alone would make so large a difference (exact McNemar test)."
     )
     column = st.column_config.NumberColumn
-    show_table(lines, {"Points": column(format="%+.2f"), "n": column(format="localized")})
+    show_table(
+        lines,
+        {
+            "Points": column(format="%+.1f"),
+            "Note": st.column_config.TextColumn(width="medium"),
+            "n": column(format="localized"),
+        },
+    )
 
 
 def _lesson(home: Crossing, other: Crossing) -> dict[str, Any]:
-    line: dict[str, Any] = {"Tested on": labels_name(home.labels)}
+    more = [name.rpartition(".")[2] for name in differing(home.run, other.run)]
+    note = f"differ in {', '.join(more[:6])}{', …' * (len(more) > 6)}" if more else ""
+    line: dict[str, Any] = {"Tested on": labels_name(home.labels), "Note": note}
     names = {"Taught these": home.run.caption, "Taught others": other.run.caption}
     try:
         pair = pair_up(home.said, other.said, split=home.split, labels=home.labels, names=(home.run.id, other.run.id))
     except ResultsError as error:
-        return line | {"Points": None, "Paired 95 %": "", "p": "", "n": None} | names | {"Note": str(error)}
-    alike = setting(home.run) == setting(other.run) and home.run.recipe == other.run.recipe
+        return line | {"Points": None, "Paired 95 %": "", "p": "", "n": None} | names | {"Not compared": str(error)}
     figures = {
         "Points": 100 * pair.difference,
         "Paired 95 %": interval_in_percent(pair.interval, signed=True),
         "p": p_in_words(pair.p_value),
         "n": pair.n,
     }
-    return line | figures | names | {"Note": "" if alike else "the runs differ in more than the labels"}
+    return line | figures | names
 
 
 def _empty() -> None:

@@ -6,17 +6,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from resemotenet.claims import DATASETS, ERRATA, FER2013_COUNTS, PAPER, TABLE_II
+from resemotenet.claims import DATASETS, FER2013_COUNTS, PAPER, TABLE_II, errata_in
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError, ResultsError
 
 from .. import data
-from ..analysis.counting import Counts, learned_counts, scored_counts
+from ..analysis.counting import Counts, copies_left_out, learned_counts, scored_counts
 from ..charts.run import counts_figure
 from ..data import Run
 from ..data.pictures import Pictures
 from ..widgets import state
-from ..widgets.choices import choose_run, show_problem
+from ..widgets.choices import choose_run, no_predictions, percent, show_problem
 from .votes import show_votes
 
 _PARTS = ("Class counts", "Audit", "Labels against votes")
@@ -38,7 +38,7 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
         st.info("There is no run yet, so nothing to count: train one, then come back.", icon=":material/folder_open:")
     else:
         _counts(run, pictures)
-    _table_ii()
+    _table_ii(run, pictures)
 
 
 def _counts(run: Run, pictures: Pictures | None) -> None:
@@ -60,7 +60,7 @@ def _counts(run: Run, pictures: Pictures | None) -> None:
     except ResultsError as error:
         st.warning(str(error), icon=":material/warning:")
     if not found:
-        st.info("This run has no predictions yet, so there is nothing to count.", icon=":material/hourglass:")
+        no_predictions(run)
         return
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -79,33 +79,66 @@ def _counts(run: Run, pictures: Pictures | None) -> None:
     st.caption("Counted under: " + "; ".join(lines) + ".")
 
 
-def _table_ii() -> None:
-    """Faces per class as the paper prints them, beside what is in the data; errata are marked."""
+def _table_ii(run: Run | None, pictures: Pictures | None) -> None:
+    """Faces per class as the paper prints them, beside what is in the data and what a run used; errata are marked."""
     st.subheader("Beside the paper's Table II")
     dataset = state.one("Data set", list(TABLE_II), key="table", text=lambda name: DATASETS[name], what="data set")
     dataset = dataset or "fer2013"
-    table = table_ii_rows(dataset)
+    table = table_ii_rows(dataset, _used(run, pictures, dataset))
     st.dataframe(pd.DataFrame(table), hide_index=True, column_config=_whole(table), height="content", alt="Table II")
-    for each in ERRATA:
-        if each.where.startswith(f"Table II, {DATASETS[dataset]}"):
-            st.markdown(f"✗ **Erratum, {each.where}**: printed are {each.printed}; {each.found}.")
+    for each in errata_in("Table II"):
+        if dataset in each.datasets:
+            st.markdown(f"{each.mark} **Erratum, {each.where}**: printed are {each.printed}; {each.found}.")
     if dataset == "fer2013":
-        st.caption(f"Printed: {PAPER}. In the data: FER2013's original labels, all faces, nothing left out.")
+        st.caption(
+            f"Printed: {PAPER}. In the data: FER2013's original labels, all faces, nothing left out. "
+            + _about_this_run(run, pictures)
+        )
     else:
         st.caption(f"Printed: {PAPER}. Not counted here: no copy of this data set was at hand.")
 
 
-def table_ii_rows(dataset: str) -> dict[str, list[Any]]:
-    """Columns of the table: emotion, then for each split as printed and, for FER2013, as in the data."""
+def _used(run: Run | None, pictures: Pictures | None, dataset: str) -> list[Counts]:
+    """What a run learned from and was scored on, where that is of this data set under the labels of the table."""
+    if run is None or not run.dataset == run.taught == dataset:
+        return []
+    try:
+        found = scored_counts(run)
+        return found if pictures is None else [learned_counts(run, pictures), *found]
+    except (DatasetError, ResultsError):
+        return []  # why is said above the table, where they are counted for all data sets
+
+
+def _about_this_run(run: Run | None, pictures: Pictures | None) -> str:
+    if run is None:
+        return ""
+    if not run.dataset == run.taught == "fer2013":
+        return "The run chosen above learned other labels or other data, so it has no column here."
+    if pictures is None:
+        return "This run: what it was scored on; what it learned from is counted with `--data PATH`."
+    left_out = ", without the copies of validation and test faces" if copies_left_out(run) else ""
+    return f"This run: what it learned from{left_out}, and what it was scored on."
+
+
+def table_ii_rows(dataset: str, used: Sequence[Counts] = ()) -> dict[str, list[Any]]:
+    """Columns of the table: emotion, then for each split as printed, for FER2013 as in the data, and what a run used.
+
+    Args:
+        used: faces by emotion of the run's splits, under the labels of the table.
+    """
+    mark = {dataset: each.mark for each in errata_in("Table II") for dataset in each.datasets}.get(dataset, "")
+    of_run = {each.split: each for each in used}
     columns: dict[str, list[Any]] = {"Emotion": [*(emotion.capitalize() for emotion in EMOTIONS), "All"]}
     for split, printed in TABLE_II[dataset].items():
         columns[f"{split.capitalize()}, printed"] = [*printed, sum(printed)]
         if dataset == "fer2013":
             found = FER2013_COUNTS[split]
             columns[f"{split.capitalize()}, in the data"] = [*found, sum(found)]
-            wrong = ["✗" if a != b else "" for a, b in zip(printed, found, strict=True)]
+            wrong = [mark if a != b else "" for a, b in zip(printed, found, strict=True)]
             if any(wrong):
                 columns[f"{split.capitalize()}, erratum"] = [*wrong, ""]
+        if (own := of_run.get(split)) is not None:
+            columns[f"{split.capitalize()}, this run"] = [*own.by_emotion.values(), own.total]
     return columns
 
 
@@ -125,11 +158,11 @@ def _audit(run: Run | None) -> None:
         pd.DataFrame(audit_rows(run.audit), columns=["Found", "How many", "What it means"]),
         hide_index=True,
         height="content",
+        column_config={"How many": st.column_config.NumberColumn(format="localized")},
     )
     if run.audit.get("near_copies") is None:
         st.caption("Near copies were not counted when this run was audited.")
-    settings = run.config.get("dataset")
-    left_out = settings.get("leave_out_leaked") if isinstance(settings, dict) else None
+    left_out = copies_left_out(run)
     if left_out is not None:
         word = "left out" if left_out else "kept"
         st.markdown(f"This run **{word}** the training images that have an identical copy in validation or test.")
@@ -164,9 +197,16 @@ _AUDIT = (
     ("groups_with_conflicting_labels", "groups with conflicting labels", "one picture, several labels: one is wrong"),
     ("blank_images", "blank images", "nothing can be seen on them"),
 )
-_LEAK = "a model may know them by heart"
+_LEAK = "a model that learns from the copies may know them by heart"
 _LEFT_OUT = "left out of training unless a run says otherwise"
 _NEAR = "the same picture, cut or compressed differently"
+
+
+_COPIES = {
+    True: "This run left those copies out of training, so it has not seen these very pictures; near copies stayed in.",
+    False: "This run learned from those copies, so it may know these faces by heart.",
+    None: "Whether this run learned from those copies is not noted.",
+}
 
 
 def _without_leaks(run: Run) -> None:
@@ -175,19 +215,19 @@ def _without_leaks(run: Run) -> None:
         {
             "Labels": data.label_set(each.labels).name,
             "Split": each.split,
-            "All faces, %": 100 * each.accuracy,
+            "All faces, %": percent(each.accuracy, each.interval),
             "n": each.n,
-            "Without leaked copies, %": 100 * each.without_leaks.accuracy,
+            "Without leaked copies, %": percent(each.without_leaks.accuracy, each.without_leaks.interval),
             "n without": each.without_leaks.n,
         }
         for each in data.scores(run)
         if each.without_leaks is not None
     ]
     if rows:
-        percent = st.column_config.NumberColumn(format="%.1f")
-        columns = {"All faces, %": percent, "Without leaked copies, %": percent}
-        st.markdown("**Accuracy with and without the faces that have a copy in train**")
-        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns)
+        whole = st.column_config.NumberColumn(format="localized")
+        st.markdown("**Accuracy with and without the faces that have a copy in the train split**")
+        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"n": whole, "n without": whole})
+        st.caption(f"95 % Wilson intervals. {_COPIES[copies_left_out(run)]}")
 
 
 def _whole(names: Iterable[str]) -> dict[str, Any]:

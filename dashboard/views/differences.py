@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ..analysis.ablations import series_of
-from ..analysis.groups import in_percent, known_scores, usable
+from ..analysis.groups import in_percent, usable
 from ..analysis.settings import side_by_side
-from ..data import Run, label_set
+from ..data import Run, label_set, scores
 from ..widgets import state
 from ..widgets.tables import copy_buttons, show_table
 
@@ -32,7 +32,7 @@ def show_differences(runs: Sequence[Run]) -> None:
         chosen = state.several(
             "Runs",
             list(by_id),
-            key="runs",
+            key="beside",
             default=usual[:_MOST_RUNS],
             text=lambda name: by_id[name].caption if name in by_id else name,
             what="run",
@@ -61,12 +61,12 @@ def _table(runs: Sequence[Run], *, only_differing: bool) -> None:
 
 def _results(runs: Sequence[Run]) -> dict[str, list[str]]:
     """Accuracies by the definitions that all of these runs were scored by, recomputed; and what the runs cost."""
-    each = [{(s.labels, s.split): s for s in known_scores(run)} if run in usable([run]) else {} for run in runs]
+    each = [{(s.labels, s.split): s for s in scores(run)} if run in usable([run]) else {} for run in runs]
     common = [pair for pair in (each[0] if each else {}) if all(pair in found for found in each)]
     rows = {}
     for labels, split in sorted(common, key=lambda pair: (pair[1] != "test", pair[0])):
         found = [by_pair[labels, split] for by_pair in each]
-        rows[f"{label_set(labels).name}, {split}, %"] = [
+        rows[f"{label_set(labels).name}, {split}"] = [
             f"{in_percent(s.accuracy, s.interval)}, n = {s.n:,}" for s in found
         ]
     rows["state"] = [run.state for run in runs]

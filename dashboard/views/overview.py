@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from resemotenet.claims import CLAIMS, DATASETS, claim_of
+from resemotenet.claims import CLAIMS, DATASETS, OURS, claim_of, errata_in
 
 from ..analysis.groups import Group, grouped, interval_in_percent, labels_name, setting
 from ..analysis.verdicts import METHODS, Verdict, claim_for, compared, is_rerun, span, user_reports, verdicts
@@ -16,6 +16,8 @@ from ..widgets import state
 from ..widgets.tables import copy_buttons, show_table
 from .accuracy import show_accuracy
 
+_INTERVAL = "95 % interval"
+_MIXED = "{} of the rows bring together seeds of several commits or devices, which their columns list."
 _SORTS = ("accuracy", "newest", "model", "gap", "parameters")
 _SORT_NAMES = {"gap": "gap to the claim", "parameters": "parameters, fewest first"}
 
@@ -44,9 +46,10 @@ def _claims(every: Sequence[Group], found: Sequence[Verdict]) -> None:
     agreement = LABELS["fer2013"].agreement["test"]
     st.caption(
         "Claims are papers' words, reports those of users, neither a result of this repository. A run is a re-run "
-        "only with the paper's width, input size and epochs. Beside every figure on FER2013's labels: they agree with "
-        f"the majority of ten FER+ annotators on **{100 * agreement.share:.1f} %** of the test faces that have one "
-        f"(n = {agreement.n:,}); a reader who always agreed with people would score that."
+        "only with the paper's recipe (or that of its code), width, input size and epochs. Beside every figure on "
+        "FER2013's labels: they agree with the majority of ten FER+ annotators on "
+        f"**{100 * agreement.share:.1f} %** of the test faces that have one (n = {agreement.n:,}); a reader who always "
+        "agreed with people would score that."
     )
 
 
@@ -56,7 +59,7 @@ def _claim_row(each: Verdict) -> dict[str, str]:
         "Data set": DATASETS[each.claim.dataset],
         "Claimed, %": f"{100 * each.claim.accuracy:.2f}",
         "Users report, %": each.reported or "nothing known",
-        "Re-run here, %": each.measured or "none",
+        "Re-run here": each.measured or "none",
         "Does it hold?": each.text,
     }
 
@@ -66,12 +69,17 @@ def _runs(runs: Sequence[Run], every: Sequence[Group]) -> None:
     if not groups:
         st.info("No run fits these filters.", icon=":material/filter_alt_off:")
         return
-    rows = [_row(group) for group in groups]
+    rows = _filled([_row(group) for group in groups])
     show_table(rows, _columns())
+    mixed = sum(group.mixed for group in groups)
     st.caption(
         "Every figure is computed from the stored predictions. ±: standard deviation over seeds. The interval comes "
-        "from the number of faces (Wilson, 95 %) and knows nothing of seeds. Gap: measured minus claimed, in points."
+        "from the number of faces (Wilson, 95 %) and knows nothing of seeds. Gap: measured minus claimed, in points, "
+        "where the labels taught are those of the claim. A + after a commit: files differed from it."
+        + f" {_MIXED.format(mixed)}"
+        * bool(mixed)
     )
+    rows = [row | {_INTERVAL: _interval(group, digits=2)} for row, group in zip(rows, groups, strict=True)]
     copy_buttons(rows, name="overview", caption="Measured and claimed accuracy.")
     show_accuracy(groups)
 
@@ -84,23 +92,34 @@ def _filtered(runs: Sequence[Run], every: Sequence[Group]) -> list[Group]:
             key="rows",
             text={"seeds": "Seeds together", "runs": "Each run"}.__getitem__,
             kind="buttons",
+            fixed=True,
         )
         groups = list(every) if together != "runs" else grouped(runs, seeds_together=False)
         splits = [split for split in ("test", "validation", "train") if any(group.split == split for group in groups)]
-        split = state.one("Split", splits, key="split", text=str.capitalize, kind="buttons", what="split")
-        sort = state.one("Sort by", _SORTS, key="sort", text=lambda name: _SORT_NAMES.get(name, name))
+        names = {split: f"{split.capitalize()} ({_amount(groups, split):,})" for split in splits}
+        split = state.one(
+            "Split (runs)", splits, key="split", text=lambda name: names.get(name, name), kind="buttons", what="split"
+        )
+        sort = state.one("Sort by", _SORTS, key="sort", text=lambda name: _SORT_NAMES.get(name, name), fixed=True)
     groups = [group for group in groups if group.split == split]
     columns = st.columns(4)
     for column, (label, key, of, text) in zip(columns, _FILTERS, strict=False):
         present = sorted({of(group) for group in groups}, key=_label_order)
         with column:
-            chosen = state.several(label, present, key=key, text=text, placeholder="all", what=label.lower())
+            chosen = state.several(
+                label, present, key=key, text=text, placeholder="all", what=label.lower(), fixed=True
+            )
         if chosen:
             groups = [group for group in groups if of(group) in chosen]
     with columns[3]:
         words = state.search("Search", key="search", placeholder="recipe, run, device, commit …").lower().split()
     groups = [group for group in groups if all(word in _searched(group) for word in words)]
     return sorted(groups, key=_sort_key(sort or "accuracy"))
+
+
+def _amount(groups: Sequence[Group], split: str) -> int:
+    """How many runs were scored on a split."""
+    return len({score.run.path for group in groups if group.split == split for score in group.scores})
 
 
 _FILTERS: tuple[tuple[str, str, Any, Any], ...] = (
@@ -117,7 +136,7 @@ def _label_order(name: str) -> tuple[int, str]:
 
 def _searched(group: Group) -> str:
     run = group.run
-    parts = [run.model, run.recipe, run.taught, labels_name(group.labels), setting(run), run.protocol]
+    parts = [run.model, run.recipe, run.taught, labels_name(group.labels), setting(run), run.protocol_in_words]
     parts += [f"{each.run.id} {each.run.device} {each.run.commit}" for each in group.scores]
     return " ".join(parts).lower()
 
@@ -138,7 +157,9 @@ def _sort_key(sort: str) -> Any:
 
 def _gap(group: Group) -> float | None:
     claim = claim_for(group.run.model, group.labels)
-    return None if claim is None or group.split != "test" else group.accuracy - claim.accuracy
+    if claim is None or group.split != "test" or group.run.taught != claim.dataset:
+        return None
+    return group.accuracy - claim.accuracy
 
 
 def _row(group: Group) -> dict[str, Any]:
@@ -147,42 +168,56 @@ def _row(group: Group) -> dict[str, Any]:
     return {
         "Model": run.model,
         "Scored on": labels_name(group.labels),
-        "Split": group.split,
-        "Claimed, %": None if claim is None else 100 * claim.accuracy,
-        "Users report, %": "" if claim is None else ", ".join(map(span, user_reports(claim.method, claim.dataset))),
+        "Setting": setting(run),
+        "Taught": run.taught,
         "Measured, %": 100 * group.accuracy,
-        "±": None if group.std is None else 100 * group.std,
-        "95 % interval": interval_in_percent(group.interval),
+        _INTERVAL: _interval(group),
         "n": group.n,
-        "Seeds": group.seeds,
+        "±": None if group.std is None else 100 * group.std,
+        "Claimed, %": None if claim is None else 100 * claim.accuracy,
         "Gap": None if gap is None else 100 * gap,
         "Claim": "" if claim is None else compared(claim, group),
+        "Users report, %": "" if claim is None else ", ".join(map(span, user_reports(claim.method, claim.dataset))),
+        "Seeds": group.seeds,
+        "Split": group.split,
         "Without copies, %": None if group.without_leaks is None else 100 * group.without_leaks,
         "Macro recall, %": 100 * group.macro_recall,
         "Macro F1, %": 100 * group.macro_f1,
-        "Taught": run.taught,
         "Recipe": run.recipe,
-        "Setting": setting(run),
-        "Protocol": run.protocol,
+        "Protocol": "; or: ".join(dict.fromkeys(score.run.protocol_in_words for score in group.scores)),
         "Views": run.views,
         "Parameters, M": None if group.parameters is None else group.parameters / 1e6,
         "Multiply-adds, M": None if group.macs is None else group.macs / 1e6,
-        "Device": run.device,
+        "Device": group.devices,
+        "Commit": group.commits,
         "Run": ", ".join(score.run.id for score in group.scores),
     }
 
 
+def _interval(group: Group, *, digits: int = 1) -> str:
+    return interval_in_percent(group.interval, digits=digits)
+
+
+def _filled(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the columns that are empty in every row."""
+    names = [name for name in rows[0] if any(row[name] not in (None, "") for row in rows)]
+    return [{name: row[name] for name in names} for row in rows]
+
+
 def _columns() -> dict[str, Any]:
     column = st.column_config.NumberColumn
-    percent = ("Claimed, %", "Measured, %", "Without copies, %", "Macro recall, %", "Macro F1, %", "Parameters, M")
+    percent = ("Measured, %", "Macro recall, %", "Macro F1, %")
     return {
-        **{name: column(format="%.2f") for name in percent},
+        **{name: column(format="%.1f") for name in percent},
+        "Claimed, %": column(format="%.2f", help="As printed"),
+        "Parameters, M": column(format="%.2f"),
         "Model": st.column_config.TextColumn(pinned=True),
-        "±": column(format="%.2f", help="Standard deviation over seeds, points"),
-        "Gap": column(format="%+.2f", help="Measured minus claimed, points"),
+        "±": column(format="%.1f", help="Standard deviation over seeds, points"),
+        "Gap": column(format="%+.1f", help="Measured minus claimed, points; only where the claim's labels were taught"),
+        "Seeds": st.column_config.TextColumn(help="How many, and their numbers"),
         "n": column(format="localized", help="Faces scored"),
         "Multiply-adds, M": column(format="%.1f"),
-        "Without copies, %": column(format="%.2f", help="Without the faces that have an identical copy in training"),
+        "Without copies, %": column(format="%.1f", help="Without the faces that have an identical copy in training"),
         "Users report, %": st.column_config.TextColumn(
             help="What users of the released code and weights report", width=165
         ),
@@ -208,9 +243,13 @@ def _published(every: Sequence[Group], found: Sequence[Verdict]) -> None:
         show_table(rows, {name: st.column_config.NumberColumn(format="%.2f") for name in rows[0] if name != "Method"})
         with st.container(key="every-claim"):
             st.table([_claim_row(each) for each in found], border="horizontal")
+        errata = errata_in("Table III")
+        told = {(OURS, dataset) for each in errata for dataset in each.datasets}
         for claim in CLAIMS:
-            if claim.note:
+            if claim.note and (claim.method, claim.dataset) not in told:
                 st.caption(f"{claim.method} on {DATASETS[claim.dataset]}: {claim.note}.")
+        for each in errata:
+            st.caption(f"Erratum {each.mark}, {each.where}: printed are {each.printed}; {each.found}.")
         copy_buttons(rows, name="claims", caption="Published claims, test accuracy.")
 
 

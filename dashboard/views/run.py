@@ -7,17 +7,21 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from resemotenet.claims import DATASETS, OURS, cost_for
 from resemotenet.errors import ResultsError
 
 from .. import data
-from ..analysis.telling import best_epoch, command_of, duration, flat, reliability_bins, thousands, times, why_chosen
+from ..analysis.per_class import averages
+from ..analysis.telling import best_epoch, duration, reliability_bins, thousands, why_chosen
+from ..analysis.verdicts import METHODS
 from ..charts.run import curves_figure, reliability_figure
-from ..data import Calibrated, Run
+from ..data import Calibrated, Run, Score
 from ..data.pictures import Pictures
 from ..widgets import state
-from ..widgets.choices import choose_run, choose_scored, no_runs, show_problem
+from ..widgets.choices import choose_run, choose_scored, no_predictions, no_runs, percent, show_problem
 from ..widgets.faces import show_faces
 from ..widgets.samples import hardest, most_confident_mistakes
+from .run_settings import show_settings
 
 _PARTS = ("Curves", "Calibration", "Mistakes", "Settings")
 _TAUGHT = {"ferplus": "FER+ votes"}
@@ -38,6 +42,7 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     if run.state == "newer":
         return
     _head(run)
+    _claimed_cost(run)
     _figures(run)
     part = state.tab(_PARTS, key="part")
     if part == "Curves":
@@ -47,32 +52,43 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     elif part == "Mistakes":
         _mistakes(run, pictures)
     else:
-        _settings(run)
+        show_settings(run)
 
 
 def _head(run: Run) -> None:
     """What it is and what it cost, as one row of figures."""
     st.caption(f"`{run.id}`")
-    planned = "?" if run.epochs_planned is None else run.epochs_planned
     shown = {
         "Model": run.model if run.width in (None, 1) else f"{run.model} x{run.width:g}",
         "Learned from": _learned_from(run),
-        "Epochs": f"{len(run.epochs)} of {planned}",
-        "Parameters": thousands(run.parameters),
-        "Multiply-adds a face": thousands(run.macs),
-        "Time": duration(run.seconds),
-        "Peak memory": "?" if run.peak_memory is None else f"{run.peak_memory / 2**30:.2f} GiB",
-        "Device": run.device,
+        "Epochs": f"{len(run.epochs)}" + ("" if run.epochs_planned is None else f" of {run.epochs_planned}"),
+        "Parameters": None if run.parameters is None else thousands(run.parameters),
+        "Multiply-adds a face": None if run.macs is None else thousands(run.macs),
+        "Time": None if run.seconds is None else duration(run.seconds),
+        "Peak memory": None if run.peak_memory is None else f"{run.peak_memory / 2**30:.2f} GiB",
+        "Device": None if run.device == "unknown" else run.device,
     }
     cells = "".join(
         f'<div><div class="name">{escape(name)}</div><div class="value">{escape(value)}</div></div>'
         for name, value in shown.items()
+        if value is not None  # a run that still trains does not know all of it
     )
     st.html(f'{_HEAD_STYLE}<div class="run-head">{cells}</div>')
 
 
 def _learned_from(run: Run) -> str:
     return run.dataset if run.taught == run.dataset else f"{run.dataset}, {_TAUGHT.get(run.taught, run.taught)}"
+
+
+def _claimed_cost(run: Run) -> None:
+    """What the paper says that its network took on the same data: a claim, beside what was measured."""
+    claimed = cost_for(run.dataset) if METHODS.get(run.model) == OURS else None
+    if claimed is not None:
+        st.caption(
+            f"The paper claims {claimed.training_hours:g} h of training and {claimed.inference_ms:g} ms an image for "
+            f"{OURS} on {DATASETS[claimed.dataset]}, on an M2 Pro or a P100, it is not said which: a claim, no "
+            "measurement."
+        )
 
 
 def _figures(run: Run) -> None:
@@ -82,26 +98,33 @@ def _figures(run: Run) -> None:
         return
     order = {"test": 0, "validation": 1}
     rows = [
-        {
-            "Labels": data.label_set(each.labels).name,
-            "Split": each.split,
-            "n": each.n,
-            "Accuracy, %": f"{100 * each.accuracy:.1f} ({100 * each.interval[0]:.1f} to {100 * each.interval[1]:.1f})",
-            "Macro recall, %": 100 * each.macro_recall,
-            "Macro F1, %": 100 * each.macro_f1,
-            "NLL": each.nll,
-            "ECE, %": 100 * each.ece,
-        }
+        _row(each)
         for each in sorted(scores, key=lambda each: (each.labels != run.labels, each.labels, order.get(each.split, 2)))
     ]
-    percent, nats = st.column_config.NumberColumn(format="%.1f"), st.column_config.NumberColumn(format="%.3f")
-    whole = st.column_config.NumberColumn(format="localized")
-    columns = {"n": whole, "Macro recall, %": percent, "Macro F1, %": percent, "NLL": nats, "ECE, %": percent}
+    columns = {
+        "n": st.column_config.NumberColumn(format="localized"),
+        "NLL": st.column_config.NumberColumn(format="%.3f"),
+        "ECE, %": st.column_config.NumberColumn(format="%.1f"),
+    }
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns, alt="All scores of this run")
-    touched = f" Test was scored {times(run.touched)}." if run.touched else ""
     st.caption(
-        f"Computed from the stored predictions; 95 % Wilson intervals, one seed. Protocol: {run.protocol}.{touched}"
+        "Computed from the stored predictions, one seed. 95 % intervals: Wilson's for accuracy, a bootstrap over faces "
+        f"for macro recall and F1. Protocol: {run.protocol_in_words}."
     )
+
+
+def _row(score: Score) -> dict[str, Any]:
+    recall, f1 = averages(data.confusion_of(score.run, score.labels, score.split))
+    return {
+        "Labels": data.label_set(score.labels).name,
+        "Split": score.split,
+        "n": score.n,
+        "Accuracy, %": percent(score.accuracy, score.interval),
+        "Macro recall, %": percent(recall.value, recall.interval),
+        "Macro F1, %": percent(f1.value, f1.interval),
+        "NLL": score.nll,
+        "ECE, %": 100 * score.ece,
+    }
 
 
 def _curves(run: Run) -> None:
@@ -231,48 +254,9 @@ def _mistakes(run: Run, pictures: Pictures | None) -> None:
 def _scored(run: Run) -> tuple[str, str] | None:
     scored = [(each.labels, each.split) for each in data.scores(run)]
     if not scored:
-        st.info("There are no predictions yet: they are written when the run ends.", icon=":material/hourglass:")
+        no_predictions(run)
         return None
     return choose_scored(scored, run.labels)
-
-
-def _settings(run: Run) -> None:
-    st.markdown("**Do it again**")
-    if (command := command_of(run)) is None:
-        st.caption("This run does not say which command began it.")
-    else:
-        st.code(command, language="bash", wrap_lines=True)
-        if run.dirty:
-            st.warning(
-                "Files differed from that commit when this was trained, so the commit alone does not give the code.",
-                icon=":material/warning:",
-            )
-        if run.commit is None:
-            st.caption("It was not trained from a git checkout, so the version of the code is not known.")
-    for column, title, values in zip(
-        st.columns(2, gap="medium"),
-        ("Settings, defaults included", "Environment"),
-        (
-            run.config,
-            {name: value for name, value in run.environment.items() if name not in ("resumptions", "command")},
-        ),
-        strict=True,
-    ):
-        with column:
-            st.markdown(f"**{title}**")
-            _flat_table(values)
-    resumptions = run.environment.get("resumptions")
-    if isinstance(resumptions, list) and resumptions:
-        with st.expander(f"Resumed {times(len(resumptions))}"):
-            st.json(resumptions)
-
-
-def _flat_table(values: dict[str, Any]) -> None:
-    if not values:
-        st.caption("Not noted.")
-        return
-    table = pd.DataFrame(flat(values).items(), columns=["Name", "Value"])
-    st.dataframe(table, hide_index=True, height="content")
 
 
 _HEAD_STYLE = """<style>

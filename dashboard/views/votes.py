@@ -96,6 +96,7 @@ def _matrix_and_faces(found: Labelled, table: "NDArray[np.int64]", pictures: Pic
         st.markdown("**On how many the crowd agrees**, where it has a majority")
         figure = agreement_figure(crowd.agreement(table))
         st.plotly_chart(figure, key="agreement", config={"displayModeBar": False}, alt="Agreement by emotion")
+        st.caption("The thin lines are 95 % Wilson intervals.")
     cell = _choose_cell(table)
     with left:
         st.markdown("**What the crowd says of each label**")
@@ -106,7 +107,7 @@ def _matrix_and_faces(found: Labelled, table: "NDArray[np.int64]", pictures: Pic
             take=_take,
         )
     _cell_faces(found, cell, pictures)
-    st.caption(f"Counted in {found.source}. Bars are 95 % Wilson intervals.")
+    st.caption(f"Counted in {found.source}.")
 
 
 def _take(row: int, column: int) -> None:
@@ -136,8 +137,7 @@ def _cell_faces(found: Labelled, cell: tuple[int, int], pictures: Pictures | Non
         return
     if not len(rows) or pictures.problem() is not None:
         return
-    pages = -(-len(rows) // _PER_PAGE)
-    page = st.pagination(pages, key=f"page {cell} {len(rows)}") if pages > 1 else 1
+    page = state.page(-(-len(rows) // _PER_PAGE), of=f"votes {found.source} {cell} {len(rows)}")
     shown = [str(found.ids[row]) for row in rows[(page - 1) * _PER_PAGE : page * _PER_PAGE]]
     st.caption("Bars are shares of the ten votes; the tick marks FER2013's own label.")
     st.html(cards([_voted(name, cell, pictures) for name in shown], pictures))

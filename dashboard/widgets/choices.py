@@ -77,7 +77,7 @@ def context(score: Score) -> str:
         data.label_set(score.labels).name,
         score.split,
         f"n = {score.n:,}",
-        run.protocol if run.protocol != "unknown" else "",
+        run.protocol_in_words if run.protocol != "unknown" else "",
         f"views: {run.views}" if run.views != "unknown" else "",
         "" if run.seed is None else f"seed {run.seed}",
         run.device if run.device != "unknown" else "",
@@ -87,14 +87,46 @@ def context(score: Score) -> str:
     return " · ".join(escape(part) for part in parts if part)
 
 
+def no_predictions(run: Run) -> None:
+    """Why nothing can be computed of a run: its files are damaged, or they are still to come."""
+    if problems := data.prediction_problems(run):
+        files = "the prediction file" if len(problems) == 1 else f"all {len(problems)} prediction files"
+        st.error(
+            f"Nothing can be computed: {files} of this run cannot be read, see above. Copy predictions/ again from "
+            "where the run was made, or write it again there with `python -m training evaluate`.",
+            icon=":material/broken_image:",
+        )
+    elif run.state in ("running", "unfinished"):
+        st.info("There are no predictions yet: they are written when the run ends.", icon=":material/hourglass:")
+    else:
+        st.info(
+            "There are no predictions in this run's folder, though it is no longer training: copy predictions/ again.",
+            icon=":material/folder_open:",
+        )
+
+
 def accuracy_in_words(score: Score) -> str:
     """ "86.9 % (85.6 to 88.2)"."""
-    low, high = score.interval
-    return f"{100 * score.accuracy:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{100 * score.accuracy:.1f} % {interval_in_words(score.interval)}"
+
+
+def percent(value: float | None, interval: tuple[float, float] | None) -> str:
+    """For a column in percent: "61.2 (57.0 to 65.3)"; a dash for an interval or a figure that is not defined."""
+    if value is None:
+        return "-"
+    return f"{100 * value:.1f} {interval_in_words(interval)}"
+
+
+def interval_in_words(interval: tuple[float, float] | None, *, signed: bool = False) -> str:
+    """ "(57.0 to 65.3)"; "(-1.2 to +0.4)" where the sign matters; "(-)" where there is none."""
+    if interval is None:
+        return "(-)"
+    low, high = (f"{100 * end:{'+' if signed else ''}.1f}" for end in interval)
+    return f"({low} to {high})"
 
 
 def clickable(figure: "go.Figure", *, key: str, alt: str, take: Callable[[int, int], None]) -> None:
-    """A matrix of ``charts_matrix.matrix_figure``; ``take`` gets row and column of a cell that is clicked.
+    """A matrix of ``charts.matrix.matrix_figure``; ``take`` gets row and column of a cell that is clicked.
 
     A figure that frames another cell is another widget to Streamlit, so every click begins with nothing selected and
     a second click on a cell is a click too.

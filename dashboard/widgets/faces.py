@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from ..analysis.counting import copies_left_out
 from ..data import Run
 from ..data.pictures import Pictures
 from . import state
@@ -49,7 +50,7 @@ def show_faces(
     if usable is not None:
         with bar:
             ask = _ask()
-    shown = _page(found, rows, key)
+    shown = _page(found, rows, key, copies_left_out(run))
     extra = {} if usable is None or ask == "off" else _explained(shown, run, usable, ask)
     st.html(cards(shown, usable, extra, explained=ask))
 
@@ -61,12 +62,9 @@ def _ask() -> str:
     return chosen or "off"
 
 
-def _page(found: "Predictions", rows: "NDArray[np.int64]", key: str) -> list[Sample]:
-    pages = -(-len(rows) // PER_PAGE)
-    page = 1
-    if pages > 1:
-        page = st.pagination(pages, key=f"page {key}")
-    return samples(found, rows[(page - 1) * PER_PAGE : page * PER_PAGE])
+def _page(found: "Predictions", rows: "NDArray[np.int64]", key: str, left_out: bool | None) -> list[Sample]:
+    page = state.page(-(-len(rows) // PER_PAGE), of=key)
+    return samples(found, rows[(page - 1) * PER_PAGE : page * PER_PAGE], left_out=left_out)
 
 
 def _usable(found: "Predictions", run: Run, chosen: tuple[str, str], pictures: Pictures | None) -> Pictures | None:

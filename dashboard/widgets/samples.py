@@ -49,7 +49,7 @@ class Sample:
         truth, predicted: canonical emotions, as index.
         probabilities: (7,) in canonical order; of annotators, the share of votes for each.
         verdict: what to write above; "Neutral → sad" unless given.
-        leaked: whether the very same picture is among the training images.
+        note: what to say below, such as that the same picture is in train.
     """
 
     id: str
@@ -57,15 +57,26 @@ class Sample:
     predicted: int
     probabilities: "NDArray[np.float32]"
     verdict: str = ""
-    leaked: bool = False
+    note: str = ""
 
     @property
     def confidence(self) -> float:
         return float(self.probabilities[self.predicted])
 
 
-def samples(predictions: "Predictions", rows: "NDArray[np.int64]") -> list[Sample]:
-    """The faces of these rows, in this order."""
+def copies_in_words(left_out: bool | None) -> str:
+    """What to say of a face that has a pixel-identical copy among the training images of its data set.
+
+    Args:
+        left_out: whether the run left those out of training; None where it does not say.
+    """
+    if left_out:
+        return "Copy in the train split; this run left it out"
+    return "The same picture is in train" + ("" if left_out is False else "; left out or not is not noted")
+
+
+def samples(predictions: "Predictions", rows: "NDArray[np.int64]", *, left_out: bool | None = None) -> list[Sample]:
+    """The faces of these rows, in this order; ``left_out`` as for ``copies_in_words``."""
     guesses = predictions.probabilities.argmax(axis=1)
     leaked = predictions.leaked
     return [
@@ -74,7 +85,7 @@ def samples(predictions: "Predictions", rows: "NDArray[np.int64]") -> list[Sampl
             int(predictions.targets[row]),
             int(guesses[row]),
             predictions.probabilities[row],
-            leaked=leaked is not None and bool(leaked[row]),
+            note=copies_in_words(left_out) if leaked is not None and leaked[row] else "",
         )
         for row in rows
     ]
@@ -135,9 +146,9 @@ def _card(each: Sample, pictures: Pictures | None, overlays: Mapping[str, Image.
     )
     bars = "".join(_bar(number, each) for number in range(len(EMOTIONS)))
     head = f'<div class="head"><b>{verdict}</b><span class="id" title="{name}">{name}</span></div>'
-    leaked = '<div class="votes">The same picture is in train</div>' if each.leaked else ""
+    note = f'<div class="votes">{html.escape(each.note)}</div>' if each.note else ""
     votes = "" if pictures is None else _votes(pictures.votes(each.id))
-    return f'<div class="face" data-sample="{name}">{look}<div class="told">{head}{bars}{votes}{leaked}</div></div>'
+    return f'<div class="face" data-sample="{name}">{look}<div class="told">{head}{bars}{votes}{note}</div></div>'
 
 
 def _bar(number: int, each: Sample) -> str:

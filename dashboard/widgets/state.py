@@ -1,19 +1,25 @@
 """Widgets whose value stands in the page's address, so that a view can be sent to a colleague as a link.
 
 The address wins when it was typed, sent, or gone back to; after that the widget does, and the address follows it. A
-value that equals its default is left out of the address. Coming back to a page finds its widgets as they were left.
-What an address names that is not there is said once beside the widget, and the rest of it still holds.
+default that tomorrow's runs may change stands in the address too, so that a link names what it showed; only a fixed
+default is left out. Coming back to a page finds its widgets as they were left. What a link names that is not there is
+said beside the widget, and the rest of it still holds.
 
-Keys are the names in the address: short words, and the same word on two pages is one choice on both.
+Keys are the names in the address: short words, and the same word on two pages is one choice on both. A choice that
+another page does not have is kept for the page that has it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 import streamlit as st
 
 _KEPT = "_kept"  # in the session: key -> _Kept
+_LATER = "_later"  # in the session, while a page is drawn: key -> what its address is to hold
+
+_LISTS = "_lists"  # in the session: key of a page number -> the list that it is a page of
 
 Kind = Literal["list", "buttons", "pills"]
 
@@ -25,12 +31,27 @@ class _Kept:
     Attributes:
         address: what the address held then; None if nothing. A difference means that it was changed from outside.
         value: the widget's value.
-        unknown: what the address named that is not among the options.
+        unknown: what a link named that is not among the options.
+        wish: what was last chosen, though this page may not have it.
     """
 
     address: tuple[str, ...] | None
     value: tuple[str, ...]
-    unknown: tuple[str, ...] = ()
+    unknown: tuple[str, ...]
+    wish: tuple[str, ...]
+
+
+@contextmanager
+def one_address() -> Iterator[None]:
+    """Write the address once, after the page: each writing is a step that the browser's back button takes."""
+    st.session_state[_LATER] = {}
+    try:
+        yield
+    finally:
+        later: dict[str, tuple[str, ...] | None] = st.session_state.pop(_LATER)
+        if later:
+            whole = {name: st.query_params.get_all(name) for name in st.query_params} | later
+            st.query_params.from_dict({name: list(values) for name, values in whole.items() if values is not None})
 
 
 def one(
@@ -44,6 +65,7 @@ def one(
     what: str = "choice",
     help: str | None = None,
     label_visibility: Literal["visible", "hidden", "collapsed"] = "visible",
+    fixed: bool = False,
 ) -> str | None:
     """Choose one of ``options``; None only where there are none.
 
@@ -52,6 +74,7 @@ def one(
         text: how an option is shown; the address holds the option itself.
         kind: a drop-down list, or buttons beside each other.
         what: what to call an option that is not there, in the message about it.
+        fixed: whether the default is the same whatever runs there are; then the address need not hold it.
     """
     if not options:
         return None
@@ -68,7 +91,7 @@ def one(
             label, options, key=key, format_func=text, required=True, help=help, label_visibility=label_visibility
         )
     chosen = found if found is not None and found in options else usual
-    _end(key, (chosen,), (usual,), what)
+    _end(key, (chosen,), (usual,) if fixed else None, what)
     return chosen
 
 
@@ -83,15 +106,16 @@ def several(
     placeholder: str | None = None,
     most: int | None = None,
     help: str | None = None,
+    fixed: bool = False,
 ) -> list[str]:
-    """Choose any number of ``options``, at most ``most``; in the order in which they were chosen."""
+    """Choose any number of ``options``, at most ``most``; in the order in which they were chosen. See ``one``."""
     usual = tuple(option for option in default if option in options)[:most]
     value = _begin(key, options, usual)
     st.session_state[key] = list(value[:most])
     chosen = st.multiselect(
         label, options, key=key, format_func=text, placeholder=placeholder, max_selections=most, help=help
     )
-    _end(key, tuple(chosen), usual, what)
+    _end(key, tuple(chosen), usual if fixed else None, what)
     return list(chosen)
 
 
@@ -117,8 +141,34 @@ def search(label: str, *, key: str, placeholder: str | None = None, help: str | 
 def tab(names: Sequence[str], *, key: str) -> str:
     """Buttons that part a page; only the part chosen is computed."""
     what = "part of this page"
-    chosen = one(what, names, key=key, kind="buttons", what=what, label_visibility="collapsed")
+    chosen = one(what, names, key=key, kind="buttons", what=what, label_visibility="collapsed", fixed=True)
     return chosen or names[0]
+
+
+def page(count: int, *, of: str, key: str = "page") -> int:
+    """Choose one of ``count`` pages of a list, from 1; the first is left out of the address.
+
+    Args:
+        of: names the list. Another list begins at its first page, unless a link names another one.
+    """
+    kept: dict[str, _Kept] = st.session_state.setdefault(_KEPT, {})
+    lists: dict[str, str] = st.session_state.setdefault(_LISTS, {})
+    if count < 2:
+        kept.pop(key, None)
+        if _address(key) is not None:
+            _write(key, None)
+        return 1
+    if lists.get(key, of) != of:
+        if key not in st.session_state:
+            kept.pop(key, None)
+        elif key in kept and kept[key].address == _address(key):
+            st.session_state[key] = 1
+    lists[key] = of
+    value = _begin(key, [str(number) for number in range(1, count + 1)], ("1",), single=True)
+    st.session_state[key] = int(value[0])
+    chosen = st.pagination(count, key=key)
+    _end(key, (str(chosen),), ("1",), "page of the list")
+    return chosen
 
 
 def _begin(
@@ -126,59 +176,71 @@ def _begin(
 ) -> tuple[str, ...]:
     """The value that the widget is to start this run with; without ``options`` anything goes."""
     kept: dict[str, _Kept] = st.session_state.setdefault(_KEPT, {})
-    known = kept.get(key)
-    address = _address(key)
+    known, address = kept.get(key), _address(key)
     unknown: tuple[str, ...] = ()
-    if key not in st.session_state:  # the session is new, or comes from another page
-        wanted = address if address is not None else known.value if known else default
-    elif known and address != known.address:
-        wanted = address if address is not None else default
-    else:
-        wanted, unknown = _widget_value(key), known.unknown if known else ()
-        if known and wanted != known.value:
-            unknown = ()
-    if options is None:
-        fitting = tuple(wanted)
-    else:
-        fitting = tuple(dict.fromkeys(value for value in wanted if value in options))
-        unknown = (*unknown, *(value for value in wanted if value not in options and value not in unknown))
-    if unknown and not fitting:
+    followed = False
+    if key in st.session_state and (known is None or address == known.address):
+        wanted = wish = _widget_value(key)
+        if known is not None and wanted == known.value:
+            wish, unknown = known.wish, known.unknown
+    elif address is not None:
+        wanted, followed = address, True
+        wish = wanted
+    else:  # the session is new, or comes from another page; or a link without this key was followed
+        wanted = wish = known.wish if known is not None and key not in st.session_state else default
+    fitting = tuple(dict.fromkeys(value for value in wanted if options is None or value in options))
+    if followed and options is not None:
+        unknown = tuple(value for value in wanted if value not in options)
+    if wanted and not fitting:
         fitting = default
     fitting = fitting[:1] if single else fitting
-    kept[key] = _Kept(address, fitting, unknown)
+    kept[key] = _Kept(address, fitting, unknown, wish)
     return fitting
 
 
-def _end(key: str, value: tuple[str, ...], default: tuple[str, ...], what: str) -> None:
-    """Let the address follow the widget, and say what it named that is not there."""
+def _end(key: str, value: tuple[str, ...], unwritten: tuple[str, ...] | None, what: str) -> None:
+    """Let the address follow the widget, and say what a link named that is not there.
+
+    Args:
+        unwritten: the value that leaves the address without this key; None if every value is written.
+    """
     kept: dict[str, _Kept] = st.session_state[_KEPT]
     before = kept[key]
-    unknown = before.unknown if value == before.value else ()
+    unknown, wish = (before.unknown, before.wish) if value == before.value else ((), value)
     if unknown:
         names = ", ".join(f"“{name}”" for name in unknown[:5]) + (" …" if len(unknown) > 5 else "")
-        st.caption(f":material/link_off: This link names a {what} that is not here: {names}.")
+        article = "an" if what[0] in "aeiou" else "a"
+        st.caption(f":material/link_off: This link names {article} {what} that is not here: {names}.")
     else:
-        wanted = None if value == default else value or ("",)
+        wanted = None if value == unwritten else value or ("",)
         if wanted != _address(key, blank=True):
-            if wanted is None:
-                del st.query_params[key]
-            else:
-                st.query_params[key] = list(wanted)
-    kept[key] = _Kept(_address(key), value, unknown)
+            _write(key, wanted)
+    kept[key] = _Kept(_address(key), value, unknown, wish)
+
+
+def _write(key: str, values: tuple[str, ...] | None) -> None:
+    if _LATER in st.session_state:
+        st.session_state[_LATER][key] = values
+    elif values is None:
+        del st.query_params[key]
+    else:
+        st.query_params[key] = list(values)
 
 
 def _address(key: str, *, blank: bool = False) -> tuple[str, ...] | None:
-    """What the address says of ``key``; "key=" is a choice of nothing."""
-    if key not in st.query_params:
-        return None
-    values = tuple(st.query_params.get_all(key))
-    return values if blank else tuple(value for value in values if value)
+    """What the address says of ``key``, or is to say; "key=" is a choice of nothing."""
+    later: dict[str, tuple[str, ...] | None] = st.session_state.get(_LATER, {})
+    written = tuple(st.query_params.get_all(key)) if key in st.query_params else None
+    values = later.get(key, written)
+    return values if blank or values is None else tuple(value for value in values if value)
 
 
 def _widget_value(key: str) -> tuple[str, ...]:
     value = st.session_state[key]
     if isinstance(value, bool):
         return ("on" if value else "off",)
+    if isinstance(value, int):
+        return (str(value),)
     if isinstance(value, str):
         return (value,) if value else ()
     return tuple(value or ())

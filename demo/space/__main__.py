@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resemotenet.errors import ResEmoteNetError
+from resemotenet.hub_files import listing
 
-from .assemble import assemble, pin
+from .assemble import assemble, has_mark, pin
+
+_BLANK = {".gitattributes", "README.md"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,14 +25,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         weights = "the bundled weights" if model is None else f"the weights of {model.name} at {model.revision}"
         print(f"{out}: a Space with {weights}")
         if options.push:
-            from resemotenet.hub import upload_space
-
-            done = upload_space(out, options.push, private=options.private)
-            print(f"{done.url}: uploaded")
+            _push(out, options.push, private=options.private, force=options.force)
     except (ResEmoteNetError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _push(folder: Path, space: str, *, private: bool, force: bool) -> None:
+    """Upload the folder, and say first what goes and where; prints the Space's page.
+
+    Raises:
+        ResEmoteNetError: the Space holds what was not made here, or the Hub refuses.
+    """
+    from resemotenet import hub
+
+    sizes = {
+        path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+    print(listing(sizes, f"the Space {space}"), file=sys.stderr)
+    there = hub.look_at_space(space)
+    # What the Hub itself puts into a new one is nobody's work.
+    if there is not None and set(there.names) - _BLANK and not has_mark(there.card) and not force:
+        raise ResEmoteNetError(
+            f"the Space {space} holds {len(there.names)} files, and its card does not say that they were made here; "
+            "they would all be replaced. Name another Space, or add --force"
+        )
+    hub.upload_space(folder, space, private=private)
+    print(hub.page(space, "space"))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", metavar="NAME", help="weights: owner/name (default: the bundled ones travel along)")
     parser.add_argument("--revision", help="branch, tag or commit of owner/name; its commit is pinned")
     parser.add_argument("--push", metavar="SPACE", help="upload to the Space owner/name; it is made if there is none")
+    parser.add_argument("--force", action="store_true", help="replace also a Space that was not made with this command")
     parser.add_argument("--private", action="store_true", help="where the Space is made now, make it private")
     return parser
 

@@ -5,14 +5,18 @@ The Space's card is README.md: its front matter configures the host, as read in 
 """
 
 import json
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from resemotenet import pretrained
-from resemotenet.checkpoint import CONFIG_FILE, WEIGHTS_FILE, load_model
+from resemotenet.checkpoint import CONFIG_FILE, WEIGHTS_FILE, load_model, read_info
 from resemotenet.errors import ResEmoteNetError
+from resemotenet.model_info import ModelInfo
+
+from .. import handlers
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,9 +27,14 @@ PYTHON = "3.12.12"
 # ZeroGPU refuses releases of torch that it does not know: 2.8 to 2.11 by every reading, to 2.13 by the latest one.
 TORCH_BELOW = "2.12"
 
-# Package -> its files that a Space needs. Of demo/ the top only: what makes Spaces stays at home.
+# A line of the card that pages do not show. What has it was written here, and may be replaced as a whole.
+MARK = "<!-- Made by python -m demo.space, which replaces all of this when it is run again. -->"
+
+# Package -> its files that a Space needs. Of demo/ the top only: what makes Spaces stays at home. Examples by name:
+# people try their own pictures, and leave them there.
+_EXAMPLES = tuple(f"examples/{name}" for name in ("README.md", *(example.file for example in handlers.EXAMPLES)))
 _PACKAGES = {
-    "demo": ("*.py", "web/*", "examples/*"),
+    "demo": ("*.py", "web/*.css", "web/*.html", "web/*.js", "web/*.png", *_EXAMPLES),
     "resemotenet": ("**/*.py",),
 }
 _WEIGHTS = (f"weights/{CONFIG_FILE}", f"weights/{WEIGHTS_FILE}")
@@ -38,10 +47,12 @@ class Pinned:
     Attributes:
         name: "owner/name".
         revision: 40 hexadecimal digits.
+        license_name: of the weights, as their config.json has it, if it is a name that a card can hold.
     """
 
     name: str
     revision: str
+    license_name: str | None = None
 
 
 def pin(model: str, revision: str | None = None) -> Pinned:
@@ -54,8 +65,8 @@ def pin(model: str, revision: str | None = None) -> Pinned:
     source = pretrained.resolve(model, revision)
     if source.revision is None:
         raise ResEmoteNetError(f"{model!r} is a folder here; a Space takes weights from the Hub, as owner/name")
-    load_model(source.folder)
-    return Pinned(source.name, source.revision)
+    info = load_model(source.folder).info
+    return Pinned(source.name, source.revision, _license_name(info))
 
 
 def assemble(out: Path, model: Pinned | None = None) -> Path:
@@ -66,17 +77,20 @@ def assemble(out: Path, model: Pinned | None = None) -> Path:
         model: weights on the Hub; None puts the bundled ones into the Space.
 
     Raises:
-        ResEmoteNetError: the folder holds other things, or the bundled weights are missing.
+        ResEmoteNetError: the folder holds other things, the bundled weights are missing, or a file is a link.
     """
     if out.exists() and not _replaceable(out):
-        raise ResEmoteNetError(f"{out} holds things that no Space has; name a new folder, or empty it yourself")
+        raise ResEmoteNetError(
+            f"{out} holds things that no earlier call wrote; name a new folder, or empty it yourself"
+        )
     sources = [path for package, patterns in _PACKAGES.items() for path in _files(ROOT / package, patterns)]
     if model is None:
         load_model(pretrained.bundled_folder())
         sources += _files(ROOT / "resemotenet", _WEIGHTS)
+    sources += _files(ROOT, ("LICENSE",))
     if out.exists():
         shutil.rmtree(out)
-    for source in [*sources, ROOT / "LICENSE"]:
+    for source in sources:
         target = out / source.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
@@ -97,7 +111,7 @@ def card(model: Pinned | None = None) -> str:
         weights = f"They are those of `{model.name}` at commit `{model.revision}`, whose card states the rest"
     # JSON is YAML, and quotes whatever needs it.
     lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front_matter(model).items()]
-    return "\n".join(["---", *lines, "---", "", text.replace("{weights}", weights)])
+    return "\n".join(["---", *lines, "---", "", MARK, "", text.replace("{weights}", weights)])
 
 
 def front_matter(model: Pinned | None = None) -> dict[str, Any]:
@@ -113,10 +127,13 @@ def front_matter(model: Pinned | None = None) -> dict[str, Any]:
         "app_file": "app.py",
         "short_description": "Finds faces and reads seven emotions in each",
         "suggested_hardware": "zero-a10g",  # what ZeroGPU is still called
-        # The code is MIT; weights that travel along have a licence of their own, which the text names.
-        "license": "other" if model is None else "mit",
+        # The code is MIT; the weights have a licence of their own, which binds those who use the page.
+        "license": "other",
         "tags": ["facial-expression-recognition", "emotion-recognition", "image-classification", "webcam"],
     }
+    name = _license_name(read_info(pretrained.bundled_folder())) if model is None else model.license_name
+    if name is not None:
+        fields["license_name"] = name
     if model is not None:
         files = f"{CONFIG_FILE},{WEIGHTS_FILE}"
         fields |= {"models": [model.name], "preload_from_hub": [f"{model.name} {files} {model.revision}"]}
@@ -147,22 +164,49 @@ def requirements() -> str:
     return "\n".join(kept) + "\n"
 
 
+def has_mark(card: str) -> bool:
+    """Whether a README.md was written here."""
+    return MARK in card.splitlines()
+
+
+def _license_name(info: ModelInfo) -> str | None:
+    """A licence's name in the form that cards take; another one is left to the weights' own card."""
+    name = info.license.get("name")
+    return name if isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) else None
+
+
 def _files(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
+    """The files of these patterns, but no hidden ones.
+
+    Raises:
+        ResEmoteNetError: a pattern fits nothing; or a file or a folder above it is a link, which leads who knows where.
+    """
     found = []
     for pattern in patterns:
-        matches = sorted(path for path in folder.glob(pattern) if path.is_file() and not path.name.startswith("."))
+        matches = [path for path in sorted(folder.glob(pattern)) if path.is_file() and not _hidden(path, folder)]
         if not matches:
             raise ResEmoteNetError(f"there is no {folder / pattern}: this is no whole clone of the repository")
+        for path in matches:
+            above = path.relative_to(ROOT).parents
+            if link := next((each for each in (path, *(ROOT / part for part in above)) if each.is_symlink()), None):
+                raise ResEmoteNetError(
+                    f"{link} is a symbolic link; a Space takes files only. Remove it, or copy the file"
+                )
         found += matches
     return found
 
 
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
 def _replaceable(out: Path) -> bool:
-    """Empty, or with a Space's card at its top: nobody's own files."""
+    """Empty, or with a card of ours and nothing beside a Space's files: nobody's own work."""
     if not out.is_dir():
         return False
     names = {path.name for path in out.iterdir()}
-    ours = {"README.md", "app.py", "requirements.txt", "LICENSE", *_PACKAGES}
+    ours = {"README.md", "app.py", "requirements.txt", "LICENSE", "__pycache__", *_PACKAGES}
+    readme = out / "README.md"
     if not names:
         return True
-    return names <= ours | {"__pycache__"} and {"README.md", "app.py"} <= names
+    return names <= ours and readme.is_file() and has_mark(readme.read_text(encoding="utf-8", errors="replace"))

@@ -49,7 +49,7 @@ class Visitor:
         height: int = 900,
         theme: str = "light",
     ) -> Page:
-        """Open a page ("ablation?part=What+differs") of a dashboard started with these arguments."""
+        """Open a page ("ablation?study=What+differs") of a dashboard started with these arguments."""
         address = self.dashboards.address(arguments)
         context = self.browser.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if theme == "dark" else "light"

@@ -21,7 +21,7 @@ C1, C2, C3 = "resemotenet", "resemotenet_c2", "resemotenet_c3"
 @pytest.mark.parametrize("state", comparing.STATES)
 def test_the_page_opens_whatever_the_folder_holds(results: Path, state: str, part: str):
     comparing.STATES[state](results)
-    assert "Ablations" in words(opened("ablation", results, part=part))
+    assert "Ablations" in words(opened("ablation", results, study=part))
 
 
 def test_without_runs_the_papers_table_stands_as_claims_beside_the_command(results: Path):
@@ -85,6 +85,16 @@ def test_a_run_with_other_settings_is_no_member_of_a_series(results: Path):
     assert table["C3"]["Paired 95 %"] == "there is no C1 of this seed to compare with"
 
 
+def test_a_configuration_that_has_no_compact_layout_is_in_the_series(results: Path):
+    fake_runs.write_run(results, model=C1)
+    path = fake_runs.write_run(results, model="resemotenet_c6")
+    config = read_json(path / "config.json")
+    config["network"]["compact"] = False
+    write_json(path / "config.json", config)
+    (series,) = series_of(data.scan([results]))
+    assert series.configurations == ["C1", "C6"]
+
+
 def test_seeds_are_compared_with_their_own_c1_and_shown_as_mean_and_deviation(results: Path):
     for seed in (0, 1):
         for model, skill in ((C1, 1.4), (C2, 0.9)):
@@ -131,6 +141,46 @@ def test_other_faces_are_not_compared(results: Path):
     assert table["C2"]["Points"] is None or table["C2"]["Points"] != table["C2"]["Points"]
 
 
+def test_every_commit_and_device_of_a_series_is_listed(results: Path):
+    for model, commit in ((C1, "a" * 40), (C2, "b" * 40)):
+        path = fake_runs.write_run(results, model=model)
+        write_json(path / "environment.json", read_json(path / "environment.json") | {"commit": commit})
+    page = opened("ablation", results)
+    assert "commit aaaaaaaa, bbbbbbbb. Protocol: validation-chosen; test scored once." in words(page)
+    table = {row["Configuration"]: row for row in rows(page)}
+    assert (table["C1"]["Commit"], table["C2"]["Commit"]) == ("aaaaaaaa", "bbbbbbbb")
+
+
+def test_test_that_was_not_scored_is_not_said_to_be(results: Path):
+    fake_runs.write_run(results, model=C1, test=False)
+    said = words(opened("ablation", results))
+    assert "validation-chosen; test not scored" in said
+    assert "test scored once" not in said
+
+
+def test_runs_of_an_older_wording_of_the_protocol_are_in_the_series(results: Path):
+    fake_runs.write_run(results, model=C1)
+    path = fake_runs.write_run(results, model=C2)
+    write_json(path / "result.json", read_json(path / "result.json") | {"protocol": "validation-chosen"})
+    (series,) = series_of(data.scan([results]))
+    assert series.configurations == ["C1", "C2"]
+
+
+def test_the_address_names_series_labels_and_seed_though_there_is_one_of_each(results: Path):
+    fake_runs.write_run(results, model=C1, seed=3)
+    page = opened("ablation", results)
+    (series,) = series_of(data.scan([results]))
+    assert page.query_params == {"series": series.key, "scored": "fer2013-test", "seed": "3"}
+    # A later seed and a larger series would be the defaults now; the link holds.
+    fake_runs.write_run(results, model=C1, seed=0)
+    for model in (C1, C2):
+        fake_runs.write_run(results, model=model, width=0.5, stamp="20260102T120000Z")
+    assert opened("ablation", results).query_params["series"] != series.key
+    again_shown = opened("ablation", results, **page.query_params)
+    assert again_shown.query_params == page.query_params
+    assert "seed 3," in words(again_shown)
+
+
 def test_a_link_to_a_series_that_is_gone_says_so(results: Path):
     fake_runs.write_run(results, model=C1)
     page = opened("ablation", results, series="00000000")
@@ -141,7 +191,7 @@ def test_a_link_to_a_series_that_is_gone_says_so(results: Path):
 def test_only_what_differs_is_shown(results: Path):
     a = fake_runs.write_run(results, model=C1)
     b = fake_runs.write_run(results, model=C2, width=0.5)
-    page = opened("ablation", results, part="What differs", runs=[a.name, b.name])
+    page = opened("ablation", results, study="What differs", beside=[a.name, b.name])
     table = {row.pop("Setting"): list(row.values()) for row in rows(page)}
     assert table["network.name"] == [C1, C2]
     assert table["network.width"] == ["0.25", "0.5"]
@@ -167,7 +217,7 @@ def test_runs_of_other_versions_know_other_settings(results: Path):
 
 def test_running_and_stopped_runs_can_be_compared_too(results: Path):
     a, b = fake_runs.write_running(results), fake_runs.write_unfinished(results, seed=3)
-    page = opened("ablation", results, part="What differs", runs=[a.name, b.name, "lost"])
+    page = opened("ablation", results, study="What differs", beside=[a.name, b.name, "lost"])
     assert "“lost”" in words(page)
     table = {row.pop("Setting"): list(row.values()) for row in rows(page)}
     assert table["state"] == ["running", "unfinished"]

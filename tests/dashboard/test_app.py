@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import __main__ as command
+from dashboard import data
 from dashboard.data import PUBLISHED
 from dashboard.options import OptionsError, read_options
 from tests.dashboard import comparing, fake_runs
@@ -89,7 +91,23 @@ def test_new_runs_are_there_at_the_next_look(start, results: Path):
     before = beside(test)
     fake_runs.write_run(results, seed=7)
     assert beside(again(test)) != before
-    assert any("7" in seeds.split(", ") for seeds in test.dataframe[0].value["Seeds"])
+    assert "1 (7)" in list(test.dataframe[0].value["Seeds"])
+
+
+def test_the_folders_are_looked_through_once_for_a_page(start, results: Path, monkeypatch: pytest.MonkeyPatch):
+    fake_runs.write_run(results)
+    looks = []
+
+    def looked(folders: Sequence[Path]) -> list[data.Run]:
+        looks.append(folders)
+        return scan(folders)
+
+    scan = data.scan
+    monkeypatch.setattr(data, "scan", looked)
+    test = start("--results", results)
+    assert len(looks) == 1
+    again(test)
+    assert len(looks) == 2
 
 
 def test_a_wrong_path_is_one_plain_line(start, tmp_path: Path):
@@ -102,15 +120,15 @@ def test_a_wrong_path_is_one_plain_line(start, tmp_path: Path):
 
 
 def test_options_come_from_arguments_and_environment(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    data = tmp_path / "fer2013.csv"
-    data.touch()
+    copy = tmp_path / "fer2013.csv"
+    copy.touch()
     other = tmp_path / "other"
     other.mkdir()
     monkeypatch.setenv("RESEMOTENET_RESULTS", str(other))
-    monkeypatch.setenv("RESEMOTENET_DATA", str(data))
+    monkeypatch.setenv("RESEMOTENET_DATA", str(copy))
     options = read_options(["--results", str(results), "--port", "9000"])
     assert options.folders == (PUBLISHED, results, other)
-    assert (options.data, options.port, options.host) == (data, 9000, "127.0.0.1")
+    assert (options.data, options.port, options.host) == (copy, 9000, "127.0.0.1")
     assert read_options(options.to_arguments()).folders == options.folders
 
 
@@ -144,7 +162,7 @@ def test_help_needs_no_server():
 
 def test_the_pages_need_neither_torch_nor_the_trainer():
     code = (
-        "import sys, dashboard.data, dashboard.charts\n"
+        "import sys, dashboard.data, dashboard.charts.compare\n"
         "from dashboard.analysis import ablations, groups, verdicts\n"
         "from dashboard.views import overview, ablation, cross_dataset\n"
         "print(*sorted({'torch', 'training', 'gradio'} & set(sys.modules)))"

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from PIL import ImageColor
 
-from dashboard import charts
+from dashboard.charts import compare, look
 from resemotenet.emotions import COLORS, EMOTIONS
 
 WHITE, DARK = "#FFFFFF", "#12151C"
@@ -28,41 +28,41 @@ def contrast(a: str, b: str) -> float:
 def test_every_model_has_a_look_of_its_own():
     from resemotenet import list_models
 
-    assert set(list_models()) <= set(charts._MODELS)
+    assert set(list_models()) <= set(look._MODELS)
 
 
-@pytest.mark.parametrize("name", [*charts._MODELS, "some_other_network"])
+@pytest.mark.parametrize("name", [*look._MODELS, "some_other_network"])
 def test_a_model_is_seen_on_light_and_dark(name: str):
-    assert contrast(charts.model_color(name), WHITE) >= 3
-    assert contrast(charts.model_color(name), DARK) >= 3
+    assert contrast(look.model_color(name), WHITE) >= 3
+    assert contrast(look.model_color(name), DARK) >= 3
 
 
 def test_no_two_models_look_alike():
-    looks = {name: (charts.model_color(name), charts.model_symbol(name)) for name in charts._MODELS}
+    looks = {name: (look.model_color(name), look.model_symbol(name)) for name in look._MODELS}
     assert len(set(looks.values())) == len(looks)
     # Where the colour is shared, or lost on a printer, the marker still differs.
     assert len({symbol for _, symbol in looks.values()}) == len(looks)
 
 
 def test_an_unknown_model_always_looks_the_same():
-    assert charts.model_color("mine") == charts.model_color("mine")
-    assert charts.model_color("mine") in charts._SPARE_COLORS
+    assert look.model_color("mine") == look.model_color("mine")
+    assert look.model_color("mine") in look._SPARE_COLORS
 
 
 def test_emotions_have_the_colours_of_the_library():
-    assert [charts.emotion_color(name.capitalize()) for name in EMOTIONS] == [COLORS[name] for name in EMOTIONS]
+    assert [look.emotion_color(name.capitalize()) for name in EMOTIONS] == [COLORS[name] for name in EMOTIONS]
 
 
-def mark(row: str, model: str = "resemotenet", value: float = 0.61, **more) -> charts.Mark:
-    return charts.Mark(row, model, value, value - 0.02, value + 0.01, f"{row}: note", **more)
+def mark(row: str, model: str = "resemotenet", value: float = 0.61, **more) -> compare.Mark:
+    return compare.Mark(row, model, value, value - 0.02, value + 0.01, f"{row}: note", **more)
 
 
 def test_ranking_keeps_claims_and_measurements_apart():
-    figure = charts.ranking(
+    figure = compare.ranking(
         [mark("ours"), mark("other", "vgg", 0.5)],
-        [charts.Range("ours", 0.7979, 0.7979, "claim")],
-        [charts.Range("ours", 0.58, 0.66, "users")],
-        [charts.Line(0.722, "the crowd")],
+        [compare.Range("ours", 0.7979, 0.7979, "claim")],
+        [compare.Range("ours", 0.58, 0.66, "users")],
+        [compare.Line(0.722, "the crowd")],
     )
     by_name = {trace.name: trace for trace in figure.data}
     assert list(by_name) == ["Users report", "Claimed in a paper", "Measured here, 95 % interval"]
@@ -71,7 +71,7 @@ def test_ranking_keeps_claims_and_measurements_apart():
     assert list(measured.y) == ["ours", "other"]
     assert measured.error_x.array == pytest.approx((1, 1))
     assert measured.error_x.arrayminus == pytest.approx((2, 2))
-    assert list(measured.marker.color) == [charts.model_color("resemotenet"), charts.model_color("vgg")]
+    assert list(measured.marker.color) == [look.model_color("resemotenet"), look.model_color("vgg")]
     assert list(by_name["Claimed in a paper"].x) == [79.79]
     users = by_name["Users report"]
     assert (users.base[0], users.x[0]) == pytest.approx((58, 8))
@@ -80,9 +80,18 @@ def test_ranking_keeps_claims_and_measurements_apart():
     assert figure.layout.yaxis.categoryarray == ("other", "ours")  # Plotly draws the last on top
 
 
+@pytest.mark.parametrize(("value", "side"), [(0.697, "right"), (0.4, "left")])
+def test_a_line_is_named_towards_the_middle_where_nothing_cuts_its_name(value: float, side: str):
+    figure = compare.ranking(
+        [mark("ours", value=0.39), mark("other", value=0.69)], [], [], [compare.Line(value, "crowd")]
+    )
+    (note,) = figure.layout.annotations
+    assert (note.text, note.xanchor) == ("crowd", side)
+
+
 def test_against_leaves_out_what_has_no_place_and_names_each_model_once():
     marks = [mark("a", x=1e6), mark("b", x=2e8), mark("c", "vgg"), mark("d", "vgg", x=5e6)]
-    figure = charts.against(marks, "Parameters", [charts.Line(0.722, "the crowd")])
+    figure = compare.against(marks, "Parameters", [compare.Line(0.722, "the crowd")])
     assert {trace.name: list(trace.x) for trace in figure.data} == {"resemotenet": [1e6, 2e8], "vgg": [5e6]}
     assert figure.layout.xaxis.type == "log"
     low, high = figure.layout.xaxis.range
@@ -91,9 +100,9 @@ def test_against_leaves_out_what_has_no_place_and_names_each_model_once():
 
 
 def test_deltas_draw_measurements_left_and_claims_right():
-    figure = charts.deltas(
-        [charts.Delta("C2", "resemotenet_c2", -0.012, -0.03, 0.005)],
-        [charts.Delta("C2", "resemotenet_c2", -0.0058, None, None)],
+    figure = compare.deltas(
+        [compare.Delta("C2", "resemotenet_c2", -0.012, -0.03, 0.005)],
+        [compare.Delta("C2", "resemotenet_c2", -0.0058, None, None)],
         "here",
         "there",
     )
@@ -105,11 +114,11 @@ def test_deltas_draw_measurements_left_and_claims_right():
 
 def test_crossing_frames_the_home_cell_and_leaves_absent_ones_empty():
     cells = {
-        ("taught A", "A"): charts.Cell(0.87, "n = 10", home=True),
-        ("taught A", "B"): charts.Cell(0.61, "n = 12", home=False),
-        ("taught B", "B"): charts.Cell(0.3, "n = 12", home=True),
+        ("taught A", "A"): compare.Cell(0.87, "n = 10", home=True),
+        ("taught A", "B"): compare.Cell(0.61, "n = 12", home=False),
+        ("taught B", "B"): compare.Cell(0.3, "n = 12", home=True),
     }
-    figure = charts.crossing(["taught A", "taught B"], ["A", "B"], cells)
+    figure = compare.crossing(["taught A", "taught B"], ["A", "B"], cells)
     assert [list(row) for row in figure.data[0].z] == [[87.0, 61.0], [None, 30.0]]
     assert len(figure.layout.shapes) == 2
     texts = {note.text: note.font.color for note in figure.layout.annotations}
@@ -120,11 +129,11 @@ def test_crossing_frames_the_home_cell_and_leaves_absent_ones_empty():
 
 
 FIGURES = {
-    "ranking": lambda: charts.ranking([mark("ours")], [], []),
-    "against": lambda: charts.against([mark("a", x=1.0)], "Cost"),
-    "against nothing": lambda: charts.against([], "Cost"),
-    "deltas": lambda: charts.deltas([], [], "", ""),
-    "crossing": lambda: charts.crossing(["A"], ["A"], {}),
+    "ranking": lambda: compare.ranking([mark("ours")], [], []),
+    "against": lambda: compare.against([mark("a", x=1.0)], "Cost"),
+    "against nothing": lambda: compare.against([], "Cost"),
+    "deltas": lambda: compare.deltas([], [], "", ""),
+    "crossing": lambda: compare.crossing(["A"], ["A"], {}),
 }
 
 
@@ -137,10 +146,10 @@ def test_every_figure_takes_on_the_theme_and_keeps_its_zoom(name: str):
 
 
 def test_zoom_on_one_axis_is_not_carried_to_another():
-    size, work = (charts.against([mark("a", x=1.0)], title) for title in ("Parameters", "Multiply-adds"))
+    size, work = (compare.against([mark("a", x=1.0)], title) for title in ("Parameters", "Multiply-adds"))
     assert size.layout.uirevision != work.layout.uirevision
 
 
 def test_spare_looks_are_as_visible():
-    for color in itertools.chain(charts._SPARE_COLORS, (charts.CLAIM, charts.GREY)):
+    for color in itertools.chain(look._SPARE_COLORS, (look.CLAIM, look.GREY)):
         assert min(contrast(color, WHITE), contrast(color, DARK)) >= 3

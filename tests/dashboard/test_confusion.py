@@ -1,13 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, recall_score
+from streamlit.testing.v1 import AppTest
 
 from dashboard import data
-from dashboard.analysis.per_class import class_figures, most_confused, together
+from dashboard.analysis.per_class import averages, class_figures, most_confused, together
 from dashboard.charts.matrix import confusion_figure, difference_figure
+from dashboard.widgets.samples import of_cell
 from resemotenet.emotions import EMOTIONS
 from resemotenet.metrics import confusion
 from resemotenet.results import Predictions
@@ -81,6 +84,32 @@ def test_the_interval_of_f1_is_that_of_faces_drawn_again():
         if each.support > 20:  # of a handful of faces the ends jump
             assert list(each.f1_interval) == pytest.approx(np.percentile(drawn[:, number], (2.5, 97.5)), abs=0.04)
         assert each.f1_interval[0] <= each.f1 <= each.f1_interval[1]
+
+
+def test_a_class_without_a_hit_or_without_a_mistake_has_no_interval_of_f1():
+    table = np.diag([50, 0, 30, 40, 20, 20, 20])
+    table[1, 3], table[2, 4] = 12, 5
+    by_name = {each.emotion: each for each in class_figures(table)}
+    assert (by_name["disgust"].f1, by_name["disgust"].f1_interval) == (0, None)
+    assert by_name["disgust"].recall_interval is not None  # Wilson's knows better
+    assert (by_name["angry"].f1, by_name["angry"].f1_interval) == (1, None)
+    assert by_name["fear"].f1_interval is not None
+
+
+def test_averages_over_emotions_are_those_of_scikit_learn():
+    found = draw_predictions(n=300)
+    guesses = found.probabilities.argmax(axis=1)
+    recall, f1 = averages(table_of(found))
+    assert recall.value == pytest.approx(recall_score(found.targets, guesses, average="macro"))
+    assert f1.value == pytest.approx(f1_score(found.targets, guesses, average="macro"))
+    for each in (recall, f1):
+        assert each.interval is not None
+        assert each.interval[0] < each.value < each.interval[1]
+    table = np.zeros((7, 7), np.int64)
+    table[3, 3], table[3, 4] = 8, 2
+    recall, f1 = averages(table)
+    assert recall.value == 0.8  # of the one emotion that occurs
+    assert f1.value == pytest.approx((16 / 18 + 0) / 2)  # neutral is called, so it has a say here
 
 
 def test_more_faces_narrow_the_interval_of_f1():
@@ -170,6 +199,8 @@ def test_published_matrices_and_classes_are_those_of_the_predictions(run: data.R
         expected = confusion_matrix(targets, guesses, labels=NUMBERS, normalize=normalize)
         assert numbers(figures(page)[0]["data"][0]["z"]) == pytest.approx(expected)
     assert f"**{100 * (targets == guesses).mean():.1f} % (" in texts(page)
+    assert f"macro recall **{100 * recall_score(targets, guesses, average='macro'):.1f} %** (" in texts(page)
+    assert f"macro F1 **{100 * f1_score(targets, guesses, average='macro'):.1f} %** (" in texts(page)
     shown = page.dataframe[0].value
     precision, recall, f1, support = precision_recall_fscore_support(targets, guesses, labels=NUMBERS)
     assert list(shown["Faces"]) == list(support)
@@ -212,7 +243,7 @@ def test_a_damaged_file_leaves_the_others(tmp_path: Path):
     (path / "predictions" / "ferplus-strict-test.npz").write_bytes(b"no zip")
     page = sound(open_page("confusion", [tmp_path], labels="ferplus-strict"))
     assert "ferplus-strict-test.npz is damaged" in texts(page)
-    assert page.query_params.get("split") is None
+    assert page.query_params["split"] == "validation"
     assert figures(page)
 
 
@@ -228,7 +259,86 @@ def test_two_runs_side_by_side(tmp_path: Path):
     assert list(compared["B - A, points"]) == pytest.approx(list(expected), nan_ok=True)
     page.segmented_control(key="of").select("B")
     sound(page.run())
-    assert page.query_params["of"] == "B"
+    assert "B" in page.query_params["of"]
+
+
+def test_two_runs_are_told_apart_by_the_paired_test_and_each_emotion_has_an_interval(tmp_path: Path):
+    write_run(tmp_path, seed=0)
+    write_run(tmp_path, seed=1, skill=1.2)
+    a, b = data.scan([tmp_path])
+    page = sound(open_page("confusion", [tmp_path], run=a.id, against=b.id, split="test", labels="fer2013"))
+    first, second = (data.predictions(run, "fer2013", "test") for run in (a, b))
+    right = [each.probabilities.argmax(axis=1) == each.targets for each in (first, second)]
+    only_a, only_b = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+    expected = binomtest(only_a, only_a + only_b).pvalue
+    words = texts(page)
+    assert f"**B - A: {100 * (only_b - only_a) / 200:+.1f} points** (" in words
+    assert float(words.split("), p = ")[1].split()[0]) == pytest.approx(expected, rel=0.05)  # of two digits
+    assert f"{only_b:,} read right by B alone, {only_a:,} by A alone" in words
+    shown = page.dataframe[0].value
+    for row, number in enumerate(NUMBERS):
+        point, interval = shown["B - A, points"][row], shown["B - A, 95 %"][row]
+        of_emotion = first.targets == number
+        if interval == "(-)":
+            assert (right[0][of_emotion] == right[1][of_emotion]).all()
+            continue
+        low, high = (float(end) for end in interval.strip("()").split(" to "))
+        assert low <= point <= high
+        apart = right[1][of_emotion].astype(float) - right[0][of_emotion]
+        if of_emotion.sum() > 20:
+            spread = 100 * 1.96 * apart.std() / np.sqrt(of_emotion.sum())
+            assert (high - low) / 2 == pytest.approx(spread, rel=0.25)
+
+
+def test_runs_on_other_faces_have_no_interval_of_their_difference(tmp_path: Path):
+    write_run(tmp_path, seed=0)
+    path = write_run(tmp_path, seed=1)
+    for file in (path / "predictions").iterdir():
+        found = Predictions.load(file)
+        replace(found, ids=np.char.add("x", found.ids)).save(file)
+    a, b = data.scan([tmp_path])
+    page = sound(open_page("confusion", [tmp_path], run=a.id, against=b.id))
+    assert "share no face" in texts(page)
+    assert "B - A has no interval here" in texts(page)
+    assert "B - A, 95 %" not in page.dataframe[0].value
+    assert "McNemar" not in texts(page)
+
+
+def test_a_list_of_faces_opens_at_the_page_that_a_link_names(tmp_path: Path):
+    write_run(tmp_path, n=600)
+    (run,) = data.scan([tmp_path])
+    address = {"labels": "fer2013", "split": "test", "truth": "happy", "predicted": "happy"}
+    page = sound(open_page("confusion", [tmp_path], run=run.id, data=None, **address, page="2"))
+    rows = of_cell(data.predictions(run, "fer2013", "test"), 3, 3)
+    ids = [str(name) for name in data.predictions(run, "fer2013", "test").ids[rows]]
+    assert len(ids) > 36
+    assert shown_ids(page) == ids[12:24]
+    page.session_state["page"] = 3
+    assert shown_ids(sound(page.run())) == ids[24:36]
+    assert "3" in page.query_params["page"]
+    page.segmented_control(key="order").select("unsure")
+    first = shown_ids(sound(page.run()))
+    assert first == shown_ids(sound(page.run()))
+    assert set(first) <= set(ids[-13:])  # another list begins at its first page
+    assert "page" not in page.query_params
+    page = sound(open_page("confusion", [tmp_path], run=run.id, data=None, **address, page="99"))
+    assert shown_ids(page) == ids[:12]
+    assert "page of the list that is not here: “99”" in texts(page)
+
+
+def shown_ids(page: AppTest) -> list[str]:
+    return [part.split('"')[0] for part in html(page).split('data-sample="')[1:]]
+
+
+def test_a_run_whose_files_are_damaged_is_not_one_without_predictions(tmp_path: Path):
+    path = write_run(tmp_path)
+    for file in (path / "predictions").iterdir():
+        file.write_bytes(b"no zip")
+    for view, more in (("confusion", {}), ("run", {"part": "Mistakes"}), ("datasets", {})):
+        words = texts(sound(open_page(view, [tmp_path], data=None, **more)))
+        assert "all 2 prediction files of this run cannot be read" in words
+        assert "no predictions" not in words
+        assert "yet" not in words.split("Beside the paper")[0]
 
 
 def test_runs_scored_on_nothing_in_common_are_told_apart(tmp_path: Path):

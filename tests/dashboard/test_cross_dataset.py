@@ -7,7 +7,7 @@ import pytest
 
 from dashboard import data
 from dashboard.analysis.crossing import crossings
-from resemotenet.results import Predictions
+from resemotenet.results import Predictions, read_json, write_json
 from tests.dashboard import comparing, fake_runs
 from tests.dashboard.comparing import opened, rows, words
 from tests.dashboard.pages import figures
@@ -89,6 +89,26 @@ def test_the_two_are_compared_face_by_face(results: Path):
     )
     assert lesson["Points"] == pytest.approx(crowd - plain)
     assert lesson["n"] == 200
+
+
+def test_runs_that_differ_in_more_than_the_labels_are_told_apart_before_their_points(results: Path):
+    same_faces(results)
+    page = opened("cross_dataset", results)
+    assert not page.warning
+    assert "Note" not in rows(page, 1)[0]
+    (plain,) = [run.path for run in data.scan([results]) if run.taught == "fer2013"]
+    config = read_json(plain / "config.json")
+    config["network"]["width"], config["optimization"]["epochs"] = 0.5, 15
+    write_json(plain / "config.json", config)
+    page = opened("cross_dataset", results)
+    assert "differ in more than the labels" in page.warning[0].value
+    lesson = rows(page, 1)[0]
+    assert list(lesson)[1] == "Note"
+    assert lesson["Note"] == "differ in width, epochs"
+    (figure,) = figures(page)
+    assert {"0.25 wide, 48 px, 4 epochs", "0.5 wide, 48 px, 15 epochs"} <= {
+        line for row in figure["data"][0]["y"] for line in row.split("<br>")
+    }
 
 
 def test_with_one_kind_of_label_it_says_what_to_train(results: Path):

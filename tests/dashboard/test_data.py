@@ -1,11 +1,14 @@
 """Whatever lies in a folder, the pages get runs and figures, or a sentence that says what is wrong."""
 
+import gc
 import json
 import os
 import shutil
 import subprocess
 import sys
+import weakref
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -107,9 +110,9 @@ class TestStates:
 
 def everything_of(run: data.Run) -> None:
     """Ask a run for all a page could ask for."""
-    names = [name for name in vars(data.Run) if isinstance(vars(data.Run)[name], property)]
+    names = [name for name, value in vars(data.Run).items() if isinstance(value, property | cached_property)]
     assert {"caption", "seed", "labels", "started", "seconds"} <= set(names)
-    for name in [*names, "recipe_key"]:
+    for name in names:
         getattr(run, name)
     for score in data.scores(run):
         assert 0 <= score.accuracy <= 1
@@ -175,6 +178,17 @@ class TestScan:
         assert after[kept] is before[kept]
         assert (before[changed].chosen_epoch, after[changed].chosen_epoch) == (3, 1)
 
+    def test_what_is_gone_is_let_go(self, results: Path):
+        write_run(results, seed=0)
+        run = only(results)
+        data.scores(run)
+        shutil.rmtree(run.path)
+        gone = weakref.ref(run)
+        del run
+        assert scan([results]) == []
+        gc.collect()
+        assert gone() is None
+
     def test_a_run_that_is_repaired_is_well_again(self, results: Path):
         path = write_run(results)
         whole = (path / "config.json").read_bytes()
@@ -199,10 +213,26 @@ class TestRun:
         )  # fmt: skip
         assert (run.seed, run.width, run.size, run.epochs_planned, run.chosen_epoch) == (3, 0.25, 48, 9, 3)
         assert (run.parameters, run.macs, run.seconds, run.peak_memory) == (2_269_415, 12_465_088, 240.0, 1_500_000_000)
-        assert (run.protocol, run.views, run.touched) == ("validation-chosen, test once", "none", 1)
+        assert (run.protocol, run.views, run.touched) == ("validation-chosen", "none", 1)
         assert run.started == datetime(2026, 1, 1, 12, tzinfo=UTC)
         assert run.caption == "resemotenet x0.25, made_up on ferplus, seed 3, 1 Jan 12:00"
         assert not run.published
+
+    @pytest.mark.parametrize(
+        ("result", "words"),
+        [
+            ({}, "test not scored"),
+            ({"splits": {"test": {"touched": 1}}}, "test scored once"),
+            ({"splits": {"test": {"touched": 2}}}, "test scored twice"),
+            ({"splits": {"test": {"touched": 3}}}, "test scored 3 times"),
+            ({"splits": {"test": {}}}, "test scored, not noted how often"),
+            ({"test_touched": 1}, "test scored once"),
+        ],
+    )
+    def test_the_protocol_says_how_often_test_was_scored(self, result: dict[str, object], words: str):
+        for protocol in ("validation-chosen", "validation-chosen, test once"):
+            run = data.Run(Path("x"), "x", "finished", result={"protocol": protocol, **result})
+            assert run.protocol_in_words == f"validation-chosen; {words}"
 
     def test_while_it_runs_time_and_labels_come_from_the_epochs(self, results: Path):
         fake_runs.write_running(results, epochs=3, labels="ferplus")

@@ -126,6 +126,7 @@ def test_errata_of_the_table_are_marked_cell_by_cell():
     rows = table_ii_rows("fer2013")
     wrong = [name for name, mark in zip(rows["Emotion"], rows["Test, erratum"], strict=True) if mark]
     assert wrong == ["Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"]
+    assert set(rows["Test, erratum"]) == {"", "(a)"}
     assert "Train, erratum" not in rows
     for name in TABLE_II:
         printed = table_ii_rows(name)
@@ -184,6 +185,25 @@ def test_with_data_the_training_faces_are_counted(matching: tuple[Path, Path]):
     bars = figures(page)[0]["data"]
     assert len(bars) == 3
     assert sum(numbers(bars[0]["x"])) == pytest.approx(100)
+
+
+def test_a_run_on_the_labels_of_the_table_has_columns_of_its_own(matching: tuple[Path, Path], tmp_path: Path):
+    _, parquet = matching
+    path = write_run(tmp_path, labels="fer2013")
+    write_run(tmp_path, labels="ferplus", seed=1)
+    by_labels = {run.taught: run for run in data.scan([tmp_path])}
+    page = sound(open_page("datasets", [tmp_path], parquet, run=path.name))
+    shown = page.dataframe[1].value
+    learned = learned_counts(by_labels["fer2013"], Pictures(parquet))
+    assert list(shown["Train, this run"]) == [*learned.by_emotion.values(), learned.total]
+    with np.load(path / "predictions" / "fer2013-test.npz") as file:
+        assert list(shown["Test, this run"])[:-1] == list(np.bincount(file["targets"], minlength=7))
+    assert "without the copies of validation and test faces" in texts(page)
+    page.selectbox(key="table").set_value("raf-db")
+    assert not any("this run" in name for name in sound(page.run()).dataframe[1].value)
+    page = sound(open_page("datasets", [tmp_path], parquet, run=by_labels["ferplus"].id))
+    assert not any("this run" in name for name in page.dataframe[1].value)
+    assert "has no column here" in texts(page)
 
 
 def test_an_audit_is_shown_whole_and_an_old_one_without_what_it_lacks(tmp_path: Path):
@@ -268,7 +288,15 @@ def test_runs_in_every_state_are_opened_in_every_part(tmp_path: Path):
         for run in data.scan([tmp_path]):
             if section != VOTES and run.config and run.state != "newer":
                 page.selectbox(key="run").set_value(run.id)
-                sound(page.run())
+                words = texts(sound(page.run()))
+                assert page.selectbox(key="run").value == run.id
+                if run.state != "running" and run.problem:
+                    assert run.problem in words
+                if section == "Audit":
+                    assert bool(page.dataframe) == bool(run.audit), run.id
+                    assert (f"audit.json of `{run.id}`" in words) == bool(run.audit)
+                elif run.state == "finished" and isinstance(run.config["dataset"], dict):
+                    assert list(page.dataframe[0].value["Test"])[-1] == 200
 
 
 def test_every_emotion_has_its_column_and_row():

@@ -2,6 +2,7 @@ import base64
 import io
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from dashboard.data.pictures import Pictures
 from dashboard.widgets.samples import cards, hardest, most_confident_mistakes, of_cell, samples
 from resemotenet.datasets import read_fer2013
 from resemotenet.emotions import EMOTIONS
-from resemotenet.results import Predictions, ResultsFolder
-from tests.dashboard.fake_runs import draw_predictions
+from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
+from tests.dashboard.fake_runs import draw_predictions, write_run
 from tests.dashboard.matching import write_matching
+from tests.dashboard.pages import html, open_page, sound, texts
 from tests.fake_fer2013 import CODES, UNNAMED, VOTE_COLUMNS, draw, write_csv, write_folders, write_parquet
 
 
@@ -114,6 +116,32 @@ def test_cards_show_picture_probabilities_and_votes_and_write_nothing(
         assert body.count(f"{100 * each.confidence:.0f}%") >= 1
     assert list(tmp_path.iterdir()) == []
     assert "<img" not in cards(shown)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        (True, "Copy in the train split; this run left it out"),
+        (False, "The same picture is in train<"),
+        (None, "left out or not is not noted"),
+    ],
+)
+def test_a_copy_in_train_is_told_by_what_the_run_learned_from(tmp_path: Path, left_out: bool | None, said: str):
+    path = write_run(tmp_path)
+    config = read_json(path / "config.json")
+    config["dataset"]["leave_out_leaked"] = left_out
+    write_json(path / "config.json", config)
+    file = ResultsFolder(path).predictions("fer2013", "test")
+    found = Predictions.load(file)
+    wrong = found.probabilities.argmax(axis=1) != found.targets
+    replace(found, leaked=wrong).save(file)
+    address = {"labels": "fer2013", "split": "test"}
+    page = sound(open_page("run", [tmp_path], part="Mistakes", data=None, **address))
+    assert html(page).count(said) == min(12, wrong.sum())
+    assert html(page).count("in train") == html(page).count("data-sample=") - (12 if left_out else 0)
+    audit = texts(sound(open_page("datasets", [tmp_path], section="Audit")))
+    expected = {True: "has not seen these very pictures", False: "may know these", None: "is not noted"}[left_out]
+    assert expected in audit
 
 
 def test_what_a_results_folder_names_is_text_never_markup():

@@ -1,7 +1,10 @@
 """The Space: the files that would be uploaded, and what they do where a Space runs."""
 
 import ast
+import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,8 +24,10 @@ from gradio_client import Client, handle_file
 
 from demo import handlers
 from demo.space import __main__ as command
-from demo.space.assemble import Pinned, app_file, assemble, front_matter
+from demo.space.assemble import MARK, Pinned, app_file, assemble, front_matter, pin
 from resemotenet import EmotionPredictor
+from resemotenet.errors import ResEmoteNetError
+from resemotenet.pretrained import Source
 from tests.demo.server import ROOT, Demo, started
 from tests.demo.space_host import HOST, DeviceApi, can_be_zero_gpu
 from tests.hub.server import File, LoopbackHub
@@ -33,7 +38,8 @@ VISITOR, LATE = "e30.e30.1", "e30.e30.2"  # what the host adds to visitors' requ
 # All that a card's front matter may hold here, of https://huggingface.co/docs/hub/spaces-config-reference.
 FIELDS = {
     *("title", "emoji", "colorFrom", "colorTo", "sdk", "sdk_version", "python_version", "app_file", "models"),
-    *("short_description", "suggested_hardware", "preload_from_hub", "license", "tags"),
+    *("short_description", "suggested_hardware", "preload_from_hub", "license"),
+    *("license_name", "tags"),
 }
 
 
@@ -59,7 +65,7 @@ def test_a_space_holds_what_it_runs_and_nothing_else(space: Path):
     copied = [
         *(ROOT / "demo").glob("*.py"),
         *(ROOT / "demo" / "web").iterdir(),
-        *(ROOT / "demo" / "examples").iterdir(),
+        *(ROOT / "demo" / "examples" / name for name in ("README.md", *(each.file for each in handlers.EXAMPLES))),
     ]
     copied += (ROOT / "resemotenet").rglob("*.py")
     copied += (ROOT / "resemotenet" / "weights" / name for name in ("config.json", "model.safetensors"))
@@ -103,9 +109,10 @@ def test_the_front_matter_is_what_spaces_understand(tmp_path: Path, model: Pinne
     assert fields["suggested_hardware"] in {hardware.value for hardware in huggingface_hub.SpaceHardware}
     assert (tmp_path / "out" / fields["app_file"]).is_file()
     assert "Not for decisions about people" in body
+    assert fields["license"] == "other", "whatever the weights, the code's licence does not cover them"
     if model is None:
         assert not {"models", "preload_from_hub"} & set(fields)
-        assert fields["license"] == "other"
+        assert fields["license_name"] == "non-commercial-research"
     else:
         assert fields["models"] == [model.name]
         assert fields["preload_from_hub"] == [f"{model.name} config.json,model.safetensors {model.revision}"]
@@ -128,7 +135,79 @@ def test_a_folder_with_other_things_is_not_touched(tmp_path: Path, capsys: pytes
     (tmp_path / "thesis.tex").write_text("mine")
     assert command.main([str(tmp_path)]) == 1
     assert content(tmp_path) == {"README.md": b"mine", "thesis.tex": b"mine"}
-    assert capsys.readouterr().err.startswith(f"error: {tmp_path} holds things that no Space has")
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path} holds things that no earlier call wrote")
+
+
+def test_somebodys_own_gradio_app_is_not_touched(space: Path, tmp_path: Path):
+    """The same names as those of a Space; only the mark tells whose it is."""
+    card = (space / "README.md").read_text(encoding="utf-8")
+    assert MARK in card.splitlines()
+    files = {"README.md": card.replace(MARK, ""), "app.py": "mine", "requirements.txt": "gradio", "demo/x": "mine"}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    before = content(tmp_path)
+    assert command.main([str(tmp_path)]) == 1
+    assert content(tmp_path) == before
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone of its own to put a Space together from."""
+    root = tmp_path / "clone"
+    without = shutil.ignore_patterns("__pycache__", "*.safetensors")
+    for package in ("demo", "resemotenet"):
+        shutil.copytree(ROOT / package, root / package, ignore=without)
+    for name in ("LICENSE", "requirements.txt"):
+        shutil.copyfile(ROOT / name, root / name)
+    monkeypatch.setattr("demo.space.assemble.ROOT", root)
+    return root
+
+
+def test_what_else_lies_in_the_clone_stays_there(tree: Path, tmp_path: Path):
+    expected = content(assemble(tmp_path / "expected", PINNED))
+    for name in ("demo/examples/me.jpg", "demo/web/.secret.js", "demo/web/notes.txt", "resemotenet/.cache/key.py"):
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_text("private")
+    (tree / "resemotenet" / "token.txt").write_text("private")
+    assert content(assemble(tmp_path / "out", PINNED)) == expected
+
+
+@pytest.mark.parametrize("name", ["demo/web/diary.js", "resemotenet/diary.py"])
+def test_links_are_not_followed(tree: Path, tmp_path: Path, name: str):
+    (tmp_path / "diary").write_text("private")
+    (tree / name).symlink_to(tmp_path / "diary")
+    with pytest.raises(ResEmoteNetError, match=f"{name} is a symbolic link"):
+        assemble(tmp_path / "out", PINNED)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [("cc-by-nc-4.0", "cc-by-nc-4.0"), ("two\nlines: x", None), (3, None), ("", None)],
+)
+def test_the_weights_licence_is_named_where_a_card_can_hold_it(
+    model_folder: Path, tmp_path: Path, stated: object, expected: str | None, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copytree(model_folder, tmp_path / "model")
+    config = tmp_path / "model" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"license": {"name": stated}}))
+    source = Source(tmp_path / "model", PINNED.name, PINNED.revision)
+    monkeypatch.setattr("resemotenet.pretrained.resolve", lambda *_: source)
+    fields = front_matter(pin(PINNED.name))
+    assert (fields["license"], fields.get("license_name")) == ("other", expected)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_it_loads(number: signal.Signals):
+    code = (
+        "import os, signal, sys, time; from demo.__main__ import start; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"def load(): os.kill(os.getpid(), {int(number)}); time.sleep(60)\n"
+        "sys.exit(start(load))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_an_earlier_space_is_replaced(tmp_path: Path):
@@ -239,10 +318,25 @@ class TestWithAHub:
             space = hub.repositories["spaces/owner/page"]
             files = {name: file.content for name, file in space.files().items() if name != ".gitattributes"}
             assert files == content(tmp_path / folder)
+            assert done.stdout.splitlines()[-1] == f"{hub.url}/spaces/owner/page"
+            shown = dict(reversed(line.split()) for line in done.stderr.splitlines() if line.startswith("  "))
+            assert shown == {name: f"{len(each):,}" for name, each in files.items()}
             if number == 1:
                 assert len(space.commits) == 2  # the one that made it, and ours
                 space.commit({**space.files(), "demo/stale.py": b"old"})
         assert hub.token not in done.stdout + done.stderr
+
+    def test_somebodys_own_space_is_not_replaced(self, hub: LoopbackHub, run: Any, tmp_path: Path):
+        space = hub.create("spaces/owner/page", {"README.md": b"---\nsdk: gradio\n---\n", "app.py": b"mine"})
+        before = space.sha()
+        arguments = (tmp_path / "out", "--model", "owner/faces", "--push", "owner/page")
+        done = run(*arguments)
+        assert done.returncode == 1
+        assert "error: the Space owner/page holds" in done.stderr
+        assert space.sha() == before
+        done = run(*arguments, "--force")
+        assert done.returncode == 0, done.stderr
+        assert space.files()["app.py"].content == (tmp_path / "out" / "app.py").read_bytes()
 
     def test_what_cannot_be_pinned_is_one_plain_line(self, run: Any, tmp_path: Path):
         done = run(tmp_path / "out", "--model", "owner/faces", "--revision", "v9")

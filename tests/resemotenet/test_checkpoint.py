@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +24,7 @@ from resemotenet.errors import (
     CheckpointNotFoundError,
     DeviceError,
 )
-from resemotenet.models import create_model
+from resemotenet.models import create_model, list_models, model_entry
 from resemotenet.preprocessing import Preprocess
 
 ARGUMENTS: dict[str, Any] = {"num_classes": 7, "in_channels": 1, "width": 0.0625, "compact": True}
@@ -179,6 +181,26 @@ class TestConfigIsReadStrictly:
             ({"views": "ten-crop"}, "views must be 'none' or 'flip', got 'ten-crop'"),
             ({"measured": [1]}, "every entry of measured must be a dict"),
             ({"license": None}, "license must be dict, got None"),
+            # What would end in a traceback at the first face, or in memory that no machine has.
+            ({"preprocess": {**INFO.preprocess.to_dict(), "size": 3}}, "crops of 3 pixels .* cannot be built: .*size"),
+            ({"preprocess": {**INFO.preprocess.to_dict(), "size": 72}}, "cannot be built: .*only 2x2 is exact"),
+            ({"preprocess": {**INFO.preprocess.to_dict(), "size": 20_000}}, "size must be .* from 1 to 1024"),
+            ({"preprocess": {**INFO.preprocess.to_dict(), "mean": [10**400]}}, "mean .* must be finite numbers"),
+            ({"preprocess": {**INFO.preprocess.to_dict(), "mean": [10**30]}}, "mean .* must be finite numbers"),
+            ({"preprocess": {**INFO.preprocess.to_dict(), "std": [1e-60]}}, "std must be positive, at least 1e-06"),
+            ({"arguments": {**ARGUMENTS, "width": float("inf")}}, "cannot be built: .*infinity"),
+            ({"arguments": {**ARGUMENTS, "width": 1e300}}, "cannot be built"),
+            ({"temperature": 10**400}, "temperature must be a positive number"),
+            ({"temperature": float("nan")}, "temperature must be a positive number"),
+            ({"temperature": 1e-300}, "temperature must be a positive number"),
+            ({"logit_bias": [10**400] * 7}, "one finite number for each of 7 labels"),
+            ({"logit_bias": [1e300] * 7}, "one finite number for each of 7 labels"),
+            ({"labels": ["a\x1b[2J", "b", "c", "d", "e", "f", "g"]}, r"printable characters, got \('a\\x1b\[2J'"),
+            ({"labels": ["a" * 41, "b", "c", "d", "e", "f", "g"]}, "names of at most 40 printable characters"),
+            ({"labels": [str(number) for number in range(1001)]}, "labels must be at most 1000, got 1001$"),
+            ({"explain_layer": ""}, "explain_layer '' cannot be built: explain_layer must name a layer"),
+            ({"explain_layer": "fc1"}, "explain_layer must name a layer that gives one map"),
+            ({"explain_layer": "relu"}, "explain_layer must name a layer that gives one map"),
         ],
     )
     def test_a_value_that_does_not_fit(
@@ -198,11 +220,36 @@ class TestConfigIsReadStrictly:
         with pytest.raises(CheckpointFormatError, match=key):
             load_model(folder)
 
-    @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"null"])
+    @pytest.mark.parametrize(
+        "content",
+        [b"", b"{", b"[1]", b"\xff\xfe", b"null", b"[" * 200_000, b"1" * 10_000],
+        ids=lambda text: text[:4].hex(),
+    )
     def test_what_is_no_json_object(self, folder: Path, content: bytes) -> None:
         (folder / "config.json").write_bytes(content)
         with pytest.raises(CheckpointFormatError, match=r"config\.json"):
             load_model(folder)
+
+    def test_a_size_that_would_do(self, folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+        edit({"preprocess": {**INFO.preprocess.to_dict(), "size": 71}, "explain_layer": None})
+        assert load_model(folder).probabilities(torch.zeros(1, 1, 71, 71)).shape == (1, 7)
+
+    @pytest.mark.parametrize("name", list_models())
+    def test_every_network_is_taken_as_its_entry_describes_it(self, name: str, tmp_path: Path) -> None:
+        entry = model_entry(name)
+        arguments: dict[str, Any] = {"width": 0.03} if entry.scalable else {}
+        info = ModelInfo(
+            name, arguments, EMOTIONS, Preprocess(size=entry.default_size), explain_layer=entry.explain_layer
+        )
+        folder = save_model(tmp_path / "model", create_model(name, **arguments), info)
+        assert load_model(folder).info == info
+
+    def test_looking_at_shapes_takes_little(self, folder: Path) -> None:
+        """Neither the weights' memory, nor torch's compiler, whose import takes seconds."""
+        load = "import sys; from resemotenet import load_model; load_model(sys.argv[1])"
+        code = f"{load}; print('torch._dynamo' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "False"
 
 
 class TestWeightsAreReadStrictly:

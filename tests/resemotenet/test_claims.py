@@ -86,13 +86,14 @@ class TestAgainstThePaper:
         claim = claims.claim_of(claims.OURS, "affectnet-7")
         assert claim is not None
         assert (claim.accuracy, "72.39" in claim.note) == (0.7293, True)
+        assert "72.39 % in one, 72.93 % in the other" in claims.ERRATA[1].printed
 
     def test_upstreams_readme(self):
         text = document("002_upstream_readme.txt")
         for dataset, name in (("ckplus", "CK+"), ("ferplus", "FERPlus")):
             (line,) = re.findall(rf"- {re.escape(name)}:\n.*", text)
             ours, best = (float(value) for value in re.findall(r"([\d.]+)%", line))
-            found = {each.method: 100 * each.accuracy for each in claims.claims_for(dataset)}
+            found = {each.method: 100 * each.accuracy for each in CLAIMS if each.dataset == dataset}
             assert found == pytest.approx({claims.OURS: ours, "best other (not named)": best})
 
 
@@ -118,13 +119,14 @@ def test_the_test_column_is_permuted_and_nothing_else():
 def test_the_recalls_do_not_give_the_accuracy(dataset: str, claimed: float, told: float):
     """Rounding to two digits moves the weighted mean by half a point at most; the claim lies further away."""
     found = claims.accuracy_from_recalls(dataset)
-    assert found is not None
     assert 100 * found == pytest.approx(told, abs=0.05)
     assert abs(100 * found - claimed) > 0.5
     assert str(told) in claims.ERRATA[2].found
     claim = claims.claim_of(claims.OURS, dataset)
     assert claim is not None
+    assert 100 * claim.accuracy == pytest.approx(claimed)
     assert f"{told} +- 0.5" in claim.note
+    assert f"{claimed} %" in claims.ERRATA[2].printed
 
 
 def test_every_claim_is_a_fraction_with_a_source_and_stands_once():
@@ -143,12 +145,9 @@ def test_the_ablations_are_networks_of_ours():
 
 
 def test_by_data_set():
-    assert [each.method for each in claims.claims_for("fer2013")] == [
-        claims.OURS, "Ensemble ResMaskingNet", "EmoNeXt", "Seg. VGG-19"
-    ]  # fmt: skip
-    assert claims.claims_for("synthetic") == ()
     assert [each.threads for each in claims.reports_for("raf-db")] == [(50,)]
     assert claims.reports_for("raf-db")[0].source.endswith("ResEmoteNet/issues #50")
-    assert claims.printed_counts("raf-db", "test") == dict(zip(EMOTIONS, TABLE_II["raf-db"]["test"], strict=True))
-    assert claims.printed_counts("raf-db", "validation") is None
-    assert claims.accuracy_from_recalls("expw") is None
+    assert claims.cost_for("raf-db") == claims.Cost("raf-db", 2.0, 3.2)
+    assert claims.cost_for("synthetic") is None
+    assert [each.mark for each in claims.errata_in("Table II")] == ["(a)"]
+    assert [each.mark for each in claims.errata_in("Table III")] == ["(b)", "(c)"]

@@ -10,7 +10,7 @@ from resemotenet.errors import (
     HubTooLargeError,
     HubUnsafeNameError,
 )
-from resemotenet.hub_files import LARGEST, MODEL_FILES, Remote, fits, forget, recorded_hash
+from resemotenet.hub_files import LARGEST, MODEL_FILES, Remote, fits, forget, listing, recorded_hash
 
 SHA = "a" * 40
 GOOD: dict[str, tuple[int | None, str | None]] = {
@@ -63,7 +63,13 @@ def test_both_kinds_of_hashes(tmp_path: Path) -> None:
     blob = subprocess.run(["git", "hash-object", path], capture_output=True, text=True, check=True).stdout.strip()
     assert fits(path, blob)
     assert not fits(path, "0" * 40)
-    assert fits(path, None)
+    assert not fits(path, None), "where the cache has no links there is no hash, and nobody knows"
+
+
+def test_a_listing() -> None:
+    assert listing({"README.md": 5, "model.safetensors": 12_000}, "owner/name") == (
+        "2 files, 12,005 bytes, for owner/name:\n       5  README.md\n  12,000  model.safetensors"
+    )
 
 
 def test_a_file_of_the_cache(tmp_path: Path) -> None:

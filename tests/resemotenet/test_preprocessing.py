@@ -118,6 +118,7 @@ def test_what_is_no_crop(crop: Any, message: str) -> None:
     [
         ({"size": 0}, "size must be"),
         ({"size": 64.0}, "size must be"),
+        ({"size": 1025}, "size must be a whole number of pixels from 1 to 1024, got 1025"),
         ({"size": True}, "size must be"),
         ({"channels": 2}, "channels must be 1"),
         ({"mean": (0.5,)}, "must have 3 values each"),

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,34 @@ def test_pull_does_not_write_over_what_is_not_its_own(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"thesis\.tex is a file"):
         pull("owner/name", tmp_path / "thesis.tex")
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+CARD = '---\nlibrary_name: "resemotenet"\n---\n# A model\n'
+
+
+@pytest.mark.parametrize(
+    ("card", "model"),
+    [
+        ("my project", False),
+        (CARD, False),
+        (None, True),
+        ("my project", True),
+        (f"# Notes\n{CARD}", True),
+        ("---\nlibrary_name: transformers\n---\n", True),
+        ("---\nlibrary_name: resemotenet-of-mine\n---\n", True),
+    ],
+    ids=["README", "card", "trained here", "with notes", "not at the top", "another library", "a longer name"],
+)
+def test_pull_takes_nobodys_model_or_notes_for_an_earlier_pull(
+    card: str | None, model: bool, model_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    if model:
+        shutil.copytree(model_folder, out)
+    out.mkdir(exist_ok=True)
+    if card is not None:
+        (out / "README.md").write_text(card)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(CheckpointError, match="nothing tells that an earlier pull wrote it"):
+        pull("owner/name", out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before

@@ -1,0 +1,62 @@
+"""Part of the page on a run: the commands that make it again, its settings and its environment."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from ..analysis.telling import command_of, flat, times, was_released
+from ..data import Run
+
+
+def show_settings(run: Run) -> None:
+    """Draw this part of the page about a run."""
+    st.markdown("**Do it again**")
+    if (command := command_of(run)) is None:
+        st.caption("This run does not say which command began it.")
+    else:
+        st.code(command, language="bash", wrap_lines=True)
+        if was_released(run) or run.touched:
+            st.caption(_steps_after(run))
+        if run.dirty:
+            st.warning(
+                "Files differed from that commit when this was trained, so the commit alone does not give the code.",
+                icon=":material/warning:",
+            )
+        if run.commit is None:
+            st.caption("It was not trained from a git checkout, so the version of the code is not known.")
+    for column, title, values in zip(
+        st.columns(2, gap="medium"),
+        ("Settings, defaults included", "Environment"),
+        (
+            run.config,
+            {name: value for name, value in run.environment.items() if name not in ("resumptions", "command")},
+        ),
+        strict=True,
+    ):
+        with column:
+            st.markdown(f"**{title}**")
+            _flat_table(values)
+    resumptions = run.environment.get("resumptions")
+    if isinstance(resumptions, list) and resumptions:
+        with st.expander(f"Resumed {times(len(resumptions))}"):
+            st.json(resumptions)
+
+
+def _steps_after(run: Run) -> str:
+    """What the commands behind training are, and what of them is not noted."""
+    text = "RUN is the folder that training makes; it prints its name."
+    if was_released(run):
+        text += (
+            " The stored predictions are those of the released model, so the last command is part of them. What it was "
+            "told of accuracy margin and half precision, where not the default, is not noted."
+        )
+    return text + (f" Test was scored {times(run.touched)}." if run.touched else "")
+
+
+def _flat_table(values: dict[str, Any]) -> None:
+    if not values:
+        st.caption("Not noted.")
+        return
+    table = pd.DataFrame(flat(values).items(), columns=["Name", "Value"])
+    st.dataframe(table, hide_index=True, height="content")
