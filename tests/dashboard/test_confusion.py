@@ -197,7 +197,12 @@ def test_published_matrices_and_classes_are_those_of_the_predictions(run: data.R
     for by, normalize in (("truth", "true"), ("prediction", "pred"), ("counts", None)):
         page = sound(open_page("confusion", [data.PUBLISHED], run=run.id, labels=labels, split=split, show=by))
         expected = confusion_matrix(targets, guesses, labels=NUMBERS, normalize=normalize)
-        assert numbers(figures(page)[0]["data"][0]["z"]) == pytest.approx(expected)
+        shown = numbers(figures(page)[0]["data"][0]["z"])
+        if (
+            by == "prediction"
+        ):  # what was never answered has no share of its answers: scikit-learn says 0, the page nothing
+            expected[:, np.bincount(guesses, minlength=len(EMOTIONS)) == 0] = np.nan
+        assert shown == pytest.approx(expected, nan_ok=True)
     assert f"**{100 * (targets == guesses).mean():.1f} % (" in texts(page)
     assert f"macro recall **{100 * recall_score(targets, guesses, average='macro'):.1f} %** (" in texts(page)
     assert f"macro F1 **{100 * f1_score(targets, guesses, average='macro'):.1f} %** (" in texts(page)
