@@ -198,19 +198,21 @@ def test_published_matrices_and_classes_are_those_of_the_predictions(run: data.R
         page = sound(open_page("confusion", [data.PUBLISHED], run=run.id, labels=labels, split=split, show=by))
         expected = confusion_matrix(targets, guesses, labels=NUMBERS, normalize=normalize)
         shown = numbers(figures(page)[0]["data"][0]["z"])
-        if (
-            by == "prediction"
-        ):  # what was never answered has no share of its answers: scikit-learn says 0, the page nothing
+        if by == "prediction":
+            # What was never answered has no share of its answers: scikit-learn says 0, the page nothing.
             expected[:, np.bincount(guesses, minlength=len(EMOTIONS)) == 0] = np.nan
         assert shown == pytest.approx(expected, nan_ok=True)
     assert f"**{100 * (targets == guesses).mean():.1f} % (" in texts(page)
     assert f"macro recall **{100 * recall_score(targets, guesses, average='macro'):.1f} %** (" in texts(page)
     assert f"macro F1 **{100 * f1_score(targets, guesses, average='macro'):.1f} %** (" in texts(page)
     shown = page.dataframe[0].value
-    precision, recall, f1, support = precision_recall_fscore_support(targets, guesses, labels=NUMBERS)
+    precision, recall, f1, support = precision_recall_fscore_support(
+        targets, guesses, labels=NUMBERS, zero_division=np.nan
+    )
     assert list(shown["Faces"]) == list(support)
     for column, values in (("Precision", precision), ("Recall", recall), ("F1", f1)):
-        assert [text.split()[0] for text in shown[column]] == [f"{100 * value:.1f}" for value in values]
+        expected = ["-" if np.isnan(value) else f"{100 * value:.1f}" for value in values]
+        assert [text.split()[0] for text in shown[column]] == expected
     for row, (hits, n) in enumerate(zip(np.diag(confusion_matrix(targets, guesses)), support, strict=True)):
         low, high = binomtest(int(hits), int(n)).proportion_ci(method="wilson")
         assert shown["Recall"][row].endswith(f"({100 * low:.1f} to {100 * high:.1f})")
