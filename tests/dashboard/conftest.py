@@ -1,10 +1,20 @@
 """Results folders that the dashboard's tests share; see fake_runs.py for what is in them."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.dashboard import fake_runs
+
+
+@pytest.fixture(autouse=True)
+def _own_main() -> Iterator[None]:
+    """Streamlit's AppTest leaves the page as ``__main__``, which processes that a later test spawns would run again."""
+    own = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = own
 
 
 @pytest.fixture
