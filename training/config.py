@@ -32,6 +32,9 @@ class Network:
     backbone: Path | None = None
     """Start from these torchvision weights (ConvNeXt for EmoNeXt, or ResNet) instead of random ones; a .pth or
     .safetensors file. Nothing is downloaded."""
+    start: Path | None = None
+    """Go on from the weights of this model or results folder instead of random ones: the same network (dropout may
+    differ) with the same input. Its faces should have been split as these are, or validation and test are none."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,8 @@ class RunConfig:
                 "fer2013 goes with fer2013 or ferplus, every other set with the labels of its own name; give "
                 f"--dataset.name {own} or --dataset.labels {self.dataset.name}"
             )
+        if self.network.backbone is not None and self.network.start is not None:
+            raise TrainingError("a network starts from a backbone or from a model: give --network.backbone or .start")
         if self.dataset.name != "synthetic" and self.data is None:
             raise TrainingError(f"the data set {self.dataset.name} has to be given: --data PATH")
         if self.optimization.optimizer == "sgd" and self.optimization.nesterov and not self.optimization.momentum:
@@ -178,8 +183,9 @@ class RunConfig:
         }
         try:
             nested = {name: part(**values[name]) for name, part in parts.items()}
-            if (backbone := values["network"].get("backbone")) is not None:
-                nested["network"] = replace(nested["network"], backbone=Path(backbone))
+            starts = {name: values["network"].get(name) for name in ("backbone", "start")}
+            given = {name: Path(path) for name, path in starts.items() if path is not None}
+            nested["network"] = replace(nested["network"], **given)
             data = None if values["data"] is None else Path(values["data"])
             cache = None if values.get("cache") is None else Path(values["cache"])
             places = {"data": data, "results": Path(values["results"]), "cache": cache}

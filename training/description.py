@@ -30,7 +30,8 @@ UNKNOWN_LICENSE = {
     "The MIT licence of the code does not cover them.",
 }
 
-_OPTIONS = ("conv_dropout", "head_dropout", "stochastic_depth")
+# Settings that shape no weight, so that weights fit a network that has them otherwise.
+OPTIONS = ("conv_dropout", "head_dropout", "stochastic_depth")
 
 # Grey once: mean and std of FER2013's pixels. Grey three times: ImageNet's, as upstream.
 _STATISTICS = {1: ((0.5077,), (0.2550,)), 3: ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))}
@@ -44,8 +45,8 @@ def describe(config: RunConfig) -> ModelInfo:
     """
     network = config.network
     mean, std = _STATISTICS[network.channels]
-    options = {name: getattr(network, name) for name in _OPTIONS}
-    start = {} if network.backbone is None else {"backbone": network.backbone.name}
+    options = {name: getattr(network, name) for name in OPTIONS}
+    starts = {"backbone": network.backbone, "start": network.start}
     return ModelInfo(
         architecture=network.name,
         arguments={
@@ -64,14 +65,22 @@ def describe(config: RunConfig) -> ModelInfo:
             "labels": config.dataset.labels,
             "epochs": config.optimization.epochs,
             "seed": config.seed,
-            **start,
+            **{name: path.resolve().name for name, path in starts.items() if path is not None},
         },
-        license=_license(config.dataset.name),
+        license=_license(config),
     )
 
 
-def _license(dataset: str) -> dict[str, str]:
-    """What the weights may be used for, which the data decides."""
+def _license(config: RunConfig) -> dict[str, str]:
+    """What the weights may be used for, which the data decides; also that of the weights they started from."""
+    own = _license_of(config.dataset.name)
+    if config.network.start is None:
+        return own
+    name = UNKNOWN_LICENSE["name"] if own is SYNTHETIC_LICENSE else own["name"]
+    return {**own, "name": name, "text": f"{own['text']} Of the weights that training started from, theirs holds too."}
+
+
+def _license_of(dataset: str) -> dict[str, str]:
     if dataset in ("synthetic", "fer2013"):
         return SYNTHETIC_LICENSE if dataset == "synthetic" else RESEARCH_LICENSE
     info = dataset_info(dataset)
@@ -113,7 +122,7 @@ def check_network(config: RunConfig) -> None:
 def _check_options(config: RunConfig) -> None:
     """All that this network has no use for in one message, as what to add to the command line."""
     network, entry = config.network, model_entry(config.network.name)
-    surplus = [name for name in _OPTIONS if getattr(network, name) is not None and name not in entry.options]
+    surplus = [name for name in OPTIONS if getattr(network, name) is not None and name not in entry.options]
     flags = [f"--network.{name.replace('_', '-')} None" for name in surplus]
     if network.compact and not entry.compact:
         surplus, flags = [*surplus, "compact layout"], [*flags, "--network.no-compact"]

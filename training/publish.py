@@ -28,9 +28,8 @@ def publish(folder: ResultsFolder, into: Path) -> Path:
     shutil.rmtree(fresh.path, ignore_errors=True)
     fresh.path.mkdir(parents=True)
     config, environment = read_json(folder.config), read_json(folder.environment)
-    for key in ("data", "results", "cache"):
-        if key in config:
-            config[key] = without_folders(config[key])
+    for part, keys in ((config, ("data", "results", "cache")), (config["network"], ("backbone", "start"))):
+        part |= {key: without_folders(part[key]) for key in keys if key in part}
     for entry in (environment, *environment.get("resumptions", [])):
         entry["command"] = [without_folders(part) for part in entry["command"]]
     write_json(fresh.config, config)

@@ -38,6 +38,8 @@ def test_paths_survive(config: RunConfig):
     changed = replace(config, data=None, dataset=Dataset("synthetic", "synthetic"))
     changed = replace(changed, network=replace(config.network, backbone=Path("weights") / "convnext.pth"))
     assert RunConfig.from_dict(json.loads(json.dumps(changed.to_dict()))) == changed
+    changed = replace(changed, network=replace(config.network, start=Path("weights")))
+    assert RunConfig.from_dict(json.loads(json.dumps(changed.to_dict()))) == changed
 
 
 PUBLISHED = sorted(Path(__file__).parents[2].glob("dashboard/published/*/config.json"))
@@ -60,7 +62,7 @@ def test_configs_of_published_runs_mean_what_they_meant(path: Path):
 def test_settings_that_came_later_have_their_old_meaning(config: RunConfig):
     first = config.to_dict()
     later: dict[str, dict[str, Any]] = {
-        "network": {"stochastic_depth": None, "backbone": None},
+        "network": {"stochastic_depth": None, "backbone": None, "start": None},
         "optimization": {
             "accumulate": 1, "optimizer": "sgd", "decay": "kernels", "patience": None, "class_weights": "none",
             "attention_variance": 0.0, "plateau_factor": 0.1, "plateau_patience": 10, "cycle_epochs": 1.0,

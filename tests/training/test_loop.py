@@ -382,6 +382,7 @@ class TestBeforeTheStart:
             ({"network": BACKBONE}, CheckpointNotFoundError),
             ({"network": replace(BACKBONE, name="resnet18", backbone=Path(__file__))}, CheckpointFormatError),
             ({"network": Network(backbone=Path("x.pth"))}, TrainingError),
+            ({"network": Network(start=Path("gone"))}, CheckpointNotFoundError),
         ],
     )
     def test_what_cannot_be_trained_leaves_no_folder(self, config: RunConfig, change: Any, error: type[Exception]):

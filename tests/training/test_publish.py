@@ -26,7 +26,9 @@ def test_neither_weights_nor_paths_of_the_machine_are_published(finished: Result
     command = ["python", "-m", "training", "train", "tiny", "--data", "/home/me/fer2013.parquet", "--results=/data/me"]
     resumed = {"epoch": 2, "command": ["python", "-m", "training", "resume", "/data/me/run"]}
     write_json(finished.environment, environment | {"command": command, "resumptions": [resumed]})
-    write_json(finished.config, read_json(finished.config) | {"cache": "/home/me/pictures"})
+    config = read_json(finished.config)
+    network = config["network"] | {"start": "/home/me/weights"}
+    write_json(finished.config, config | {"cache": "/home/me/pictures", "network": network})
 
     path = publish(finished, tmp_path / "published")
 
@@ -39,6 +41,7 @@ def test_neither_weights_nor_paths_of_the_machine_are_published(finished: Result
     assert found["resumptions"][0]["command"][-1] == "run"
     assert read_json(path / "config.json")["data"] == "fer2013.parquet"
     assert read_json(path / "config.json")["cache"] == "pictures"
+    assert read_json(path / "config.json")["network"]["start"] == "weights"
 
 
 def test_publishing_again_replaces(finished: ResultsFolder, tmp_path: Path):
