@@ -22,7 +22,11 @@ def augment(images: Tensor, config: Augmentation, size: int) -> Tensor:
         (N, 1, size, size) float32 in [0, 255].
     """
     faces = _warp(images.float(), config, size)
+    faces = _dim(faces, config.dimming)
+    faces = _shade(faces, config.shade)
     faces = _light(faces, config)
+    faces = _blur(faces, config.blur)
+    faces = _noise(faces, config.noise)
     return _erase(faces, config.erase)
 
 
@@ -46,6 +50,32 @@ def _warp(faces: Tensor, config: Augmentation, size: int) -> Tensor:
     return torch.nn.functional.grid_sample(faces, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
+def _dim(faces: Tensor, most: float) -> Tensor:
+    if most == 1:
+        return faces
+    factor = torch.exp(torch.rand(len(faces), device=faces.device) * -math.log(most))
+    return faces * factor[:, None, None, None]
+
+
+def _extent(n: int, most: float, device: torch.device) -> Tensor:
+    """(n, 1, 1, 1) uniform in [0, most] for every second face on average, 0 for the others."""
+    drawn = torch.rand(n, device=device) * most * (torch.rand(n, device=device) < 0.5)
+    return drawn[:, None, None, None]
+
+
+def _shade(faces: Tensor, most: float) -> Tensor:
+    """From full light at one end of the face to a part of it at the other, along a straight line of any direction."""
+    if most == 0:
+        return faces
+    n, _, height, width = faces.shape
+    angle = _symmetric(n, math.pi, faces.device)[:, None, None, None]
+    y = torch.linspace(-1, 1, height, device=faces.device)[:, None]
+    x = torch.linspace(-1, 1, width, device=faces.device)[None, :]
+    along = x * torch.cos(angle) + y * torch.sin(angle)
+    along = (along / (torch.cos(angle).abs() + torch.sin(angle).abs()) + 1) / 2  # 0 and 1 in opposite corners
+    return faces * (1 - _extent(n, most, faces.device) * along)
+
+
 def _light(faces: Tensor, config: Augmentation) -> Tensor:
     """Contrast around each face's own mean, then brightness."""
     n, device = len(faces), faces.device
@@ -53,6 +83,28 @@ def _light(faces: Tensor, config: Augmentation) -> Tensor:
     brightness = _symmetric(n, 255 * config.brightness, device)[:, None, None, None]
     mean = faces.mean(dim=(1, 2, 3), keepdim=True)
     return ((faces - mean) * contrast + mean + brightness).clamp_(0, 255)
+
+
+def _blur(faces: Tensor, most: float) -> Tensor:
+    """A Gaussian of its own width for each face, cut off at three of the widest; the border is continued outwards."""
+    if most == 0:
+        return faces
+    n, _, height, width = faces.shape
+    deviation = _extent(n, most * width, faces.device)[:, 0, 0].clamp(min=1e-3)  # (n, 1)
+    reach = math.ceil(3 * most * width)
+    offset = torch.arange(-reach, reach + 1, device=faces.device)
+    kernel = torch.exp(-0.5 * (offset / deviation) ** 2)
+    kernel = (kernel / kernel.sum(dim=1, keepdim=True))[:, None]  # (n, 1, taps)
+    pad = torch.nn.functional.pad(faces, (reach, reach, reach, reach), mode="replicate").transpose(0, 1)
+    across = torch.nn.functional.conv2d(pad, kernel[:, :, None], groups=n)
+    return torch.nn.functional.conv2d(across, kernel[..., None], groups=n).transpose(0, 1)
+
+
+def _noise(faces: Tensor, most: float) -> Tensor:
+    if most == 0:
+        return faces
+    deviation = _extent(len(faces), 255 * most, faces.device)
+    return (faces + torch.randn_like(faces) * deviation).clamp_(0, 255)
 
 
 def _erase(faces: Tensor, probability: float) -> Tensor:

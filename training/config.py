@@ -76,6 +76,15 @@ class Augmentation:
     """Fraction by which the spread around the face's mean changes."""
     erase: float = 0.5
     """Probability that one rectangle of 2 % to 20 % of the area is replaced by noise."""
+    dimming: float = 1.0
+    """Light divided by up to this, drawn on a logarithmic scale; 1 for none. The four from here on are what
+    photographs do to faces and FER2013's pictures hardly have; the last three leave every second face as it is."""
+    shade: float = 0.0
+    """Light falls off across the face, in any direction, by up to this fraction."""
+    blur: float = 0.0
+    """Standard deviation of a Gaussian blur, up to this fraction of the side."""
+    noise: float = 0.0
+    """Standard deviation of normal noise, up to this fraction of full scale."""
 
 
 @dataclass(frozen=True)
@@ -204,6 +213,10 @@ _RANGES: dict[str, tuple[float, float]] = {
     "augmentation.brightness": (0, 1),
     "augmentation.contrast": (0, 1),
     "augmentation.erase": (0, 1),
+    "augmentation.dimming": (1, 100),
+    "augmentation.shade": (0, 1),
+    "augmentation.blur": (0, 0.25),
+    "augmentation.noise": (0, 1),
     "optimization.epochs": (1, inf),
     "optimization.batch_size": (1, inf),
     "optimization.accumulate": (1, inf),

@@ -1,12 +1,13 @@
 """How well faces are found and read in pictures that are not ready-made crops: size, turn, blur, light, noise, JPEG.
 
-    python tests/benchmarks/scene_study.py --data PATH [--n 300] [--model SOURCE] [--out scene_study.json]
+    python -m tests.benchmarks.scene_study --data PATH [--model NAME=SOURCE ...] [--out study.json] [--plot study.html]
 
 FER2013's PublicTest faces (labels: FER+ strict) are pasted, tinted like skin and with soft borders, into coloured
 clutter, up to six a picture; then the whole picture is turned, blurred, darkened and so on, one thing at a time, and
 goes through detector, crop and network as a visitor's would. A face is found when a detected box has its centre inside
 the pasted frame and between a third and three times its area; it is right when the label is the crowd's. Boxes that
-belong to no face are counted as false.
+belong to no face are counted as false. Several models read the very same boxes. Finding takes most of the time, and
+with --boxes FILE it is done once: another model later reads what was found then.
 
 What it cannot say: these faces are 48 pixels wide, so a large one is smooth where a photograph is sharp; their frames
 are cut tight, so there is no hair or neck; and they are all from one source. It ranks conditions and catches a loss.
@@ -18,23 +19,28 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+from plotly.subplots import make_subplots
 from tqdm import tqdm
 
-from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
+from resemotenet import EMOTIONS, EmotionPredictor
 from resemotenet.datasets import FaceSet, read_fer2013
+from resemotenet.faces import Box, Face, FaceDetector
 from resemotenet.metrics import wilson_interval
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
     from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 1024, 768
 SIDE = 160
 MOST = 6
+BACKGROUNDS = 24
 # What a grey face is multiplied with, in the proportions of skin in sRGB photographs. The face's own tone stays in it,
 # so the last makes dark faces darker than any: this varies colour and light together, not people.
 SKIN = ((1.0, 0.84, 0.75), (0.95, 0.75, 0.60), (0.78, 0.56, 0.42), (0.50, 0.34, 0.25))
@@ -55,19 +61,25 @@ class Condition:
 
 @dataclass(frozen=True)
 class Score:
-    """Counts under one condition."""
+    """Counts under one condition; ``right`` by model."""
 
     name: str
     value: float
     n: int
     found: int
-    right: int
     false: int
+    right: dict[str, int]
 
     def to_dict(self) -> dict[str, Any]:
-        read = self.right / self.found if self.found else None
-        interval = list(wilson_interval(self.right, self.n))
-        return vars(self) | {"right_of_found": read, "right_of_all": self.right / self.n, "interval": interval}
+        intervals = {model: list(wilson_interval(right, self.n)) for model, right in self.right.items()}
+        return vars(self) | {"right_of_all_interval": intervals}
+
+    def row(self) -> str:
+        cells = [f"{self.name:22} {self.value:6g} {self.n:5}  {self.found / self.n:7.1%} {self.false:6}"]
+        for right in self.right.values():
+            of_found = f"{right / self.found:.1%}" if self.found else "-"
+            cells.append(f"{of_found:>6} of found {right / self.n:6.1%} of all")
+        return "   ".join(cells)
 
 
 def conditions() -> Iterator[Condition]:
@@ -121,8 +133,10 @@ def _image(pixels: "NDArray[Any]") -> Image.Image:
     return Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
 
 
-def clutter(draw: np.random.Generator) -> Image.Image:
+@cache
+def clutter(number: int) -> Image.Image:
     """Coloured noise whose detail falls off as in photographs (amplitude 1 / frequency), and some flat shapes."""
+    draw = np.random.default_rng(number)
     frequency = np.hypot(np.fft.fftfreq(HEIGHT)[:, None], np.fft.rfftfreq(WIDTH)[None, :])
     frequency[0, 0] = np.inf
     # Mostly the same in all three channels: the world is less colourful than three independent ones would be.
@@ -142,7 +156,7 @@ def scene(
     faces: "NDArray[np.uint8]", condition: Condition, draw: np.random.Generator
 ) -> tuple[Image.Image, list[tuple[float, float]]]:
     """Faces (N, 48, 48) in clutter under one condition, and the (x, y) of their centres."""
-    image, side = clutter(draw), condition.side
+    image, side = clutter(int(draw.integers(BACKGROUNDS))).copy(), condition.side
     columns, rows = _grid(side)
     cell_width, cell_height = WIDTH / columns, HEIGHT / rows
     centres = []
@@ -183,14 +197,14 @@ def _paste(
     image.paste(colours, (round(centre[0] - colours.width / 2), round(centre[1] - colours.height / 2)), mask)
 
 
-def match(found: Sequence[FaceEmotion], centres: Sequence[tuple[float, float]], side: float) -> list[int | None]:
+def match(found: Sequence[Box], centres: Sequence[tuple[float, float]], side: float) -> list[int | None]:
     """For each pasted face the number of the box that is it, or None; every box is at most one face."""
     matches: list[int | None] = []
     free = set(range(len(found)))
     for x, y in centres:
         best = None
         for number in sorted(free):
-            x1, y1, x2, y2 = found[number].box
+            x1, y1, x2, y2 = found[number]
             inside = abs((x1 + x2) / 2 - x) < side / 2 and abs((y1 + y2) / 2 - y) < side / 2
             if inside and 1 / 3 < (x2 - x1) * (y2 - y1) / side**2 < 3:
                 best = number
@@ -200,22 +214,79 @@ def match(found: Sequence[FaceEmotion], centres: Sequence[tuple[float, float]], 
     return matches
 
 
-def measure(predictor: EmotionPredictor, faces: FaceSet, condition: Condition, seed: int) -> Score:
+class Boxes:
+    """A detector that remembers what it found in the picture of each key, in a file if there is one.
+
+    Args:
+        made_of: what the pictures depend on; a file of other pictures is refused.
+    """
+
+    def __init__(self, detector: FaceDetector, file: Path | None, made_of: dict[str, Any]) -> None:
+        self.detector, self.file, self.made_of = detector, file, made_of
+        self.known: dict[str, list[dict[str, Any]]] = {}
+        if file and file.exists():
+            stored = json.loads(file.read_text(encoding="utf-8"))
+            if stored["made_of"] != made_of:
+                raise SystemExit(f"{file} is about {stored['made_of']}, not about {made_of}; name another file")
+            self.known = stored["boxes"]
+
+    def find(self, key: str, image: Image.Image) -> list[Face]:
+        if key not in self.known:
+            self.known[key] = [{"box": face.box, "score": face.score} for face in self.detector.detect(image)]
+        return [Face(box=tuple(each["box"]), score=each["score"]) for each in self.known[key]]
+
+    def save(self) -> None:
+        if self.file:
+            self.file.write_text(json.dumps({"made_of": self.made_of, "boxes": self.known}), encoding="utf-8")
+
+
+def measure(
+    predictors: dict[str, EmotionPredictor], boxes: Boxes, faces: FaceSet, condition: Condition, seed: int
+) -> Score:
     """Paste all faces under one condition and count."""
     draw = np.random.default_rng(seed)
     columns, rows = (1, 2) if condition.cut else _grid(condition.side)
     each = columns * rows
-    found_all = right = false = 0
+    found_all = false = 0
+    right = dict.fromkeys(predictors, 0)
     for start in range(0, len(faces), each):
-        part = faces.images[start : start + each, 0]
-        image, centres = scene(part, condition, draw)
-        found = predictor(image)
-        matches = match(found, centres, condition.side)
-        hits = [(row, found[number]) for row, number in enumerate(matches) if number is not None]
+        image, centres = scene(faces.images[start : start + each, 0], condition, draw)
+        found = boxes.find(f"{condition.name} {condition.value:g} {start}", image)
+        matches = match([face.box for face in found], centres, condition.side)
+        hits = [(start + row, number) for row, number in enumerate(matches) if number is not None]
         found_all += len(hits)
-        right += sum(face.label == EMOTIONS[faces.targets[start + row]] for row, face in hits)
         false += len(found) - len(hits)
-    return Score(condition.name, condition.value, len(faces), found_all, right, false)
+        for name, predictor in predictors.items():
+            read = predictor.read(image, [found[number] for _, number in hits])
+            truth = [EMOTIONS[faces.targets[row]] for row, _ in hits]
+            right[name] += sum(face.label == label for face, label in zip(read, truth, strict=True))
+    return Score(condition.name, condition.value, len(faces), found_all, false, right)
+
+
+def curves(scores: Sequence[Score]) -> "go.Figure":
+    """One panel a condition: share of faces found, and by each model the share of all that is read right."""
+    names = [name for name in dict.fromkeys(score.name for score in scores) if name != "plain"]
+    figure = make_subplots(rows=-(-len(names) // 3), cols=3, subplot_titles=names, vertical_spacing=0.11)
+    models = list(scores[0].right)
+    lines: dict[str, Callable[[Score], float]] = {"found": lambda score: score.found / score.n}
+    for model in models:
+        title = "found and read right" + (f", {model}" if len(models) > 1 else "")
+        lines[title] = lambda score, model=model: score.right[model] / score.n  # type: ignore[misc]
+    for number, name in enumerate(names):
+        own = sorted((score for score in scores if score.name == name), key=lambda score: score.value)
+        for (title, share), colour in zip(lines.items(), ("#9aa0a6", "#0072b2", "#d55e00", "#009e73"), strict=False):
+            figure.add_scatter(
+                x=[f"{score.value:g}" for score in own], y=[100 * share(score) for score in own], name=title,
+                mode="lines+markers", line_color=colour, legendgroup=title, showlegend=number == 0,
+                row=number // 3 + 1, col=number % 3 + 1,
+            )  # fmt: skip
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(range=[0, 102], ticksuffix=" %")
+    figure.update_layout(
+        template="plotly_white", width=1200, height=280 * (-(-len(names) // 3)), margin={"l": 50, "r": 20, "t": 70},
+        legend={"orientation": "h", "y": 1.09},
+    )  # fmt: skip
+    return figure
 
 
 def main() -> None:
@@ -223,9 +294,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="FER2013 with votes, in any layout that is read")
     parser.add_argument("--n", type=int, default=300, help="faces for each condition (default 300)")
     parser.add_argument("--seed", type=int, default=0, help="which faces are drawn, and the scenes (default 0)")
-    parser.add_argument("--model", help="bundled weights unless given")
+    parser.add_argument("--model", action="append", default=[], help="NAME=SOURCE, once or more; else the bundled one")
     parser.add_argument("--only", default="", help="only conditions whose name holds this")
+    parser.add_argument("--boxes", type=Path, help="keep what was found in this file, and take it from there")
     parser.add_argument("--out", type=Path, help="write all counts as JSON")
+    parser.add_argument("--plot", type=Path, help="write the curves as HTML")
     parser.add_argument("--show", type=Path, help="write one scene of each condition into this folder, to look at")
     arguments = parser.parse_args()
 
@@ -233,26 +306,28 @@ def main() -> None:
     keep = np.zeros(len(faces), bool)
     keep[np.random.default_rng(arguments.seed).permutation(len(faces))[: arguments.n]] = True
     faces = faces.where(keep)
-    predictor = EmotionPredictor.from_pretrained(arguments.model)
+    sources = dict(each.split("=", 1) for each in arguments.model) or {"bundled": None}
+    predictors = {name: EmotionPredictor.from_pretrained(source) for name, source in sources.items()}
+    detector = next(iter(predictors.values())).detector
+    boxes = Boxes(detector, arguments.boxes, {"n": arguments.n, "seed": arguments.seed, "width": WIDTH})
     chosen = [condition for condition in conditions() if arguments.only in condition.name]
     scores = []
-    print(f"{'condition':22} {'value':>6}     n  found %  right % of found  right % of all  false boxes")
+    print(f"{'condition':22} {'value':>6}     n  found %  false   right: {', '.join(predictors)}")
     for condition in tqdm(chosen, file=sys.stderr, unit="condition"):
         if arguments.show:
             arguments.show.mkdir(parents=True, exist_ok=True)
             image, _ = scene(faces.images[:2, 0], condition, np.random.default_rng(arguments.seed))
             name = "".join(letter if letter.isalnum() else "-" for letter in condition.name)
             image.save(arguments.show / f"{name}-{condition.value:g}.png")
-        score = measure(predictor, faces, condition, arguments.seed)
-        scores.append(score.to_dict())
-        of_found = f"{score.right / score.found:.1%}" if score.found else "-"
-        tqdm.write(
-            f"{score.name:22} {score.value:6g} {score.n:5}  {score.found / score.n:7.1%}  {of_found:>16}  "
-            f"{score.right / score.n:14.1%}  {score.false:11}"
-        )
+        scores.append(measure(predictors, boxes, faces, condition, arguments.seed))
+        tqdm.write(scores[-1].row())
         sys.stdout.flush()
+        boxes.save()
         if arguments.out:
-            arguments.out.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+            written = [score.to_dict() for score in scores]
+            arguments.out.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    if arguments.plot:
+        curves(scores).write_html(arguments.plot)
 
 
 if __name__ == "__main__":

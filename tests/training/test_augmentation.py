@@ -173,3 +173,77 @@ def test_the_input_is_left_as_it_was():
     before = images.clone()
     augment(images, Augmentation(), 48)
     assert torch.equal(images, before)
+
+
+def grey(n: int = N, level: int = 200) -> Tensor:
+    return torch.full((n, 1, 48, 48), level, dtype=torch.uint8)
+
+
+def test_dimming_divides_by_up_to_the_factor():
+    images = faces(N)
+    out = augment(images, replace(NONE, dimming=8.0), 48)
+    factors = out.sum(dim=(1, 2, 3)) / images.float().sum(dim=(1, 2, 3))
+    torch.testing.assert_close(out, images * factors[:, None, None, None], rtol=1e-4, atol=0.02)
+    assert 1 / 8 <= factors.min() < 0.14
+    assert 0.9 < factors.max() <= 1.0001
+    # On a logarithmic scale as many are dimmed to less than a third of the stops as to more than two thirds.
+    assert factors.log().mean() == pytest.approx(-math.log(8) / 2, abs=0.1)
+
+
+def test_shade_falls_off_in_a_straight_line_from_full_light():
+    out = augment(grey(), replace(NONE, shade=0.8), 48)[:, 0]
+    shaded = (out - 200).abs().amax(dim=(1, 2)) > 0.01
+    assert 0.4 < shaded.float().mean() < 0.6
+    out = out[shaded]
+    assert out.amax() <= 200.001
+    lightest, darkest = out.amax(dim=(1, 2)), out.amin(dim=(1, 2))
+    assert (lightest > 199).all()  # full light in one corner
+    assert 1 - 0.8 <= (darkest / 200).min() < 0.3
+    assert (out.diff(n=2, dim=1).abs() < 0.01).all()
+    assert (out.diff(n=2, dim=2).abs() < 0.01).all()
+    across, down = out.diff(dim=2).mean(dim=(1, 2)), out.diff(dim=1).mean(dim=(1, 2))
+    for slope in (across, down):  # in all directions
+        assert 0.3 < (slope > 0).float().mean() < 0.7
+
+
+def test_blur_is_a_gaussian_of_at_most_the_asked_width_and_keeps_the_light():
+    point = torch.zeros(N, 1, 48, 48, dtype=torch.uint8)
+    point[:, :, 24, 24] = 255
+    out = augment(point, replace(NONE, blur=0.05), 48)[:, 0]
+    torch.testing.assert_close(out.sum(dim=(1, 2)), torch.full((N,), 255.0), rtol=1e-4, atol=0.01)
+    at = torch.arange(48.0) - 24
+    for across in (1, 2):
+        deviation = ((out.sum(dim=across) / 255 * at**2).sum(dim=1)).sqrt()
+        assert 0.4 < (deviation < 0.01).float().mean() < 0.65
+        assert 2.2 < deviation.max() <= 0.05 * 48 + 0.01
+    torch.testing.assert_close(out, out.transpose(1, 2), rtol=1e-4, atol=1e-4)
+
+
+def test_blur_does_not_darken_the_border():
+    torch.testing.assert_close(augment(grey(), replace(NONE, blur=0.05), 48), grey().float(), rtol=1e-5, atol=1e-3)
+
+
+def test_noise_is_normal_and_different_everywhere():
+    out = augment(grey(level=128), replace(NONE, noise=0.1), 48) - 128
+    deviation = out.std(dim=(1, 2, 3))
+    noisy = deviation > 0
+    assert 0.4 < noisy.float().mean() < 0.6
+    assert 23 < deviation.max() < 27
+    assert out.mean().abs() < 0.1
+    loud = out[deviation > 15]
+    neighbours = (loud[..., 1:] * loud[..., :-1]).mean() / loud.var()
+    assert neighbours.abs() < 0.05
+
+
+def test_a_run_from_before_these_draws_what_it_drew():
+    """Nothing is drawn for what is not asked for, so that a run begun with an earlier version goes on as it was."""
+    torch.manual_seed(3)
+    before = augment(faces(), Augmentation(), 48)
+    following = torch.rand(1)
+    torch.manual_seed(3)
+    for draws in (8, 8, 8, 8, 8, 8, 8):  # rotation, scale, mirror, two shifts, contrast, brightness
+        torch.rand(draws)
+    for draws in (8, 8, 8, 8, 8):  # erasing: area, aspect, top, left, whether
+        torch.rand(draws)
+    torch.rand(before.shape)
+    assert torch.equal(torch.rand(1), following)

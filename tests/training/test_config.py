@@ -63,6 +63,7 @@ def test_settings_that_came_later_have_their_old_meaning(config: RunConfig):
     first = config.to_dict()
     later: dict[str, dict[str, Any]] = {
         "network": {"stochastic_depth": None, "backbone": None, "start": None},
+        "augmentation": {"dimming": 1.0, "shade": 0.0, "blur": 0.0, "noise": 0.0},
         "optimization": {
             "accumulate": 1, "optimizer": "sgd", "decay": "kernels", "patience": None, "class_weights": "none",
             "attention_variance": 0.0, "plateau_factor": 0.1, "plateau_patience": 10, "cycle_epochs": 1.0,
