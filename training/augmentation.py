@@ -22,9 +22,9 @@ def augment(images: Tensor, config: Augmentation, size: int) -> Tensor:
         (N, 1, size, size) float32 in [0, 255].
     """
     faces = _warp(images.float(), config, size)
+    faces = _light(faces, config)
     faces = _dim(faces, config.dimming)
     faces = _shade(faces, config.shade)
-    faces = _light(faces, config)
     faces = _blur(faces, config.blur)
     faces = _noise(faces, config.noise)
     return _erase(faces, config.erase)
@@ -50,17 +50,23 @@ def _warp(faces: Tensor, config: Augmentation, size: int) -> Tensor:
     return torch.nn.functional.grid_sample(faces, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def _dim(faces: Tensor, most: float) -> Tensor:
-    if most == 1:
-        return faces
-    factor = torch.exp(torch.rand(len(faces), device=faces.device) * -math.log(most))
-    return faces * factor[:, None, None, None]
+def _light(faces: Tensor, config: Augmentation) -> Tensor:
+    """Contrast around each face's own mean, then brightness."""
+    n, device = len(faces), faces.device
+    contrast = 1 + _symmetric(n, config.contrast, device)[:, None, None, None]
+    brightness = _symmetric(n, 255 * config.brightness, device)[:, None, None, None]
+    mean = faces.mean(dim=(1, 2, 3), keepdim=True)
+    return ((faces - mean) * contrast + mean + brightness).clamp_(0, 255)
 
 
 def _extent(n: int, most: float, device: torch.device) -> Tensor:
     """(n, 1, 1, 1) uniform in [0, most] for every second face on average, 0 for the others."""
     drawn = torch.rand(n, device=device) * most * (torch.rand(n, device=device) < 0.5)
     return drawn[:, None, None, None]
+
+
+def _dim(faces: Tensor, most: float) -> Tensor:
+    return faces if most == 1 else faces * torch.exp(-_extent(len(faces), math.log(most), faces.device))
 
 
 def _shade(faces: Tensor, most: float) -> Tensor:
@@ -74,15 +80,6 @@ def _shade(faces: Tensor, most: float) -> Tensor:
     along = x * torch.cos(angle) + y * torch.sin(angle)
     along = (along / (torch.cos(angle).abs() + torch.sin(angle).abs()) + 1) / 2  # 0 and 1 in opposite corners
     return faces * (1 - _extent(n, most, faces.device) * along)
-
-
-def _light(faces: Tensor, config: Augmentation) -> Tensor:
-    """Contrast around each face's own mean, then brightness."""
-    n, device = len(faces), faces.device
-    contrast = 1 + _symmetric(n, config.contrast, device)[:, None, None, None]
-    brightness = _symmetric(n, 255 * config.brightness, device)[:, None, None, None]
-    mean = faces.mean(dim=(1, 2, 3), keepdim=True)
-    return ((faces - mean) * contrast + mean + brightness).clamp_(0, 255)
 
 
 def _blur(faces: Tensor, most: float) -> Tensor:

@@ -77,8 +77,8 @@ class Augmentation:
     erase: float = 0.5
     """Probability that one rectangle of 2 % to 20 % of the area is replaced by noise."""
     dimming: float = 1.0
-    """Light divided by up to this, drawn on a logarithmic scale; 1 for none. The four from here on are what
-    photographs do to faces and FER2013's pictures hardly have; the last three leave every second face as it is."""
+    """Light divided by up to this, on a logarithmic scale; 1 for none. This and the three below are what photographs
+    do to faces and FER2013's pictures hardly have; each leaves every second face as it is."""
     shade: float = 0.0
     """Light falls off across the face, in any direction, by up to this fraction."""
     blur: float = 0.0

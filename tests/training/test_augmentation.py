@@ -184,10 +184,10 @@ def test_dimming_divides_by_up_to_the_factor():
     out = augment(images, replace(NONE, dimming=8.0), 48)
     factors = out.sum(dim=(1, 2, 3)) / images.float().sum(dim=(1, 2, 3))
     torch.testing.assert_close(out, images * factors[:, None, None, None], rtol=1e-4, atol=0.02)
-    assert 1 / 8 <= factors.min() < 0.14
-    assert 0.9 < factors.max() <= 1.0001
-    # On a logarithmic scale as many are dimmed to less than a third of the stops as to more than two thirds.
-    assert factors.log().mean() == pytest.approx(-math.log(8) / 2, abs=0.1)
+    dimmed = factors[factors < 0.9999]
+    assert 0.4 < len(dimmed) / N < 0.6
+    assert 1 / 8 <= dimmed.min() < 0.14
+    assert dimmed.log().mean() == pytest.approx(-math.log(8) / 2, abs=0.1)
 
 
 def test_shade_falls_off_in_a_straight_line_from_full_light():
