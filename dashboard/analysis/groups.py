@@ -9,7 +9,7 @@ import numpy as np
 
 from resemotenet.metrics import wilson_interval
 
-from ..data import Run, Score, label_set, scores
+from ..data import Latency, Run, Score, label_set, scores
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,11 @@ class Group:
         told = [score.run.seconds for score in self.scores if score.run.seconds is not None]
         return fmean(told) / 60 if told else None
 
+    @cached_property
+    def latency(self) -> Latency | None:
+        """That of one run, the newest that says it: the seeds' networks are alike, the machines may not be."""
+        return next((score.run.latency for score in self.scores if score.run.latency is not None), None)
+
     @staticmethod
     def _noted(values: list[int | None]) -> int | None:
         # The same for all seeds; a run of an older version may not say it.
@@ -154,11 +159,12 @@ def _one_a_seed(scores: Sequence[Score]) -> list[Score]:
 
 
 def setting(run: Run) -> str:
-    """What sets the scale of a run: "0.5 wide, 48 px, 40 epochs"."""
+    """What sets the scale of a run: "0.5 wide, 48 px, 40 epochs", and what it started from, if not from nothing."""
     parts = [
         None if run.width is None else f"{run.width:g} wide",
         None if run.size is None else f"{run.size} px",
         None if run.epochs_planned is None else f"{run.epochs_planned} epochs",
+        None if run.start is None else f"from {run.start}",
     ]
     return ", ".join(part for part in parts if part) or "unknown"
 

@@ -6,13 +6,14 @@ from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from resemotenet.errors import ResultsError
 from resemotenet.results import SCHEMA, ResultsFolder, read_json, schema_of
 
 from .fields import at, number, text, whole
+from .latency import Latency, read_latency
 
 State = Literal["finished", "running", "unfinished", "broken", "newer"]
 
@@ -101,6 +102,12 @@ class Run:
         return whole(self.config, "optimization", "epochs")
 
     @property
+    def start(self) -> str | None:
+        """The last part of the path of the weights that training started from; None for random ones."""
+        paths = (at(self.config, "network", name) for name in ("start", "backbone"))
+        return next((PurePath(path).name for path in paths if isinstance(path, str)), None)
+
+    @property
     def chosen_epoch(self) -> int | None:
         return whole(self.result, "chosen", "epoch")
 
@@ -168,6 +175,10 @@ class Run:
     def macs(self) -> int | None:
         """Multiply-adds of reading one face once."""
         return whole(self.result, "cost", "macs")
+
+    @cached_property
+    def latency(self) -> Latency | None:
+        return read_latency(self.result)
 
     @property
     def seconds(self) -> float | None:

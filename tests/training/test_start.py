@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -38,7 +39,7 @@ def test_going_on_after_a_stop_needs_it_no_more(
     config = replace(config, network=replace(config.network, start=start), optimization=optimization)
     whole = train(replace(config, results=tmp_path / "whole"))
 
-    def power_cut(self: Recorder, state: object) -> None:
+    def power_cut(self: Recorder, state: dict[str, Any]) -> None:
         save(self, state)
         raise InterruptedError
 

@@ -1,0 +1,75 @@
+"""The table of results for a README, and the one in ours."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dashboard.data import PUBLISHED, scan
+from dashboard.report import main, results_table
+from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
+from tests.dashboard.fake_runs import write_run
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def rows(table: str) -> list[dict[str, str]]:
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if "|" in line]
+    names = lines[0]
+    return [dict(zip(names, line, strict=True)) for line in lines if line != names and set(line) != {"---"}]
+
+
+def test_the_table_in_the_readme_is_that_of_the_published_runs():
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- results -->\n(.*?)<!-- end of results -->", text, re.DOTALL)
+    assert found is not None
+    assert found[1] == results_table(scan([PUBLISHED]), relative_to=REPOSITORY), "run: python -m dashboard.report"
+
+
+def test_links_lead_to_the_runs():
+    table = results_table(scan([PUBLISHED]), relative_to=REPOSITORY)
+    links = re.findall(r"\]\(([^)]+)\)", table)
+    assert {(REPOSITORY / link).resolve() for link in links} == {path.resolve() for path in PUBLISHED.iterdir()}
+
+
+def test_figures_are_those_of_the_predictions():
+    (run,) = [run for run in scan([PUBLISHED]) if run.recipe == "bundled" and run.taught == "ferplus" and not run.start]
+    (row,) = [row for row in rows(results_table([run], relative_to=REPOSITORY)) if row["n"] == "3,137"]
+    stored = Predictions.load(ResultsFolder(run.path).predictions("ferplus-usual", "test"))
+    hits = stored.probabilities.argmax(axis=1) == stored.targets
+    assert stored.leaked is not None
+    assert row["accuracy %"].startswith(f"{100 * hits.mean():.1f} [")
+    assert row["without copies %"] == f"{100 * hits[~stored.leaked].mean():.1f}"
+    assert row["taught"] == "FER+ votes"
+    assert row["claimed %"] == ""  # what papers claim on FER+ names no definition
+
+
+def test_seeds_share_a_row_with_their_spread(tmp_path: Path):
+    for seed in (1, 0, 2):
+        write_run(tmp_path, seed=seed)
+    runs = scan([tmp_path])
+    row, crowd = rows(results_table(runs, relative_to=tmp_path))
+    assert re.findall(r"\[(\d)\]\(", row["seeds"]) == ["0", "1", "2"]
+    assert re.fullmatch(r"\d+\.\d ± \d+\.\d \[\d+\.\d, \d+\.\d\]", row["accuracy %"])
+    assert (row["claimed %"], crowd["accuracy %"], crowd["n"]) == ("79.79", "72.2", "2,720")
+
+
+def test_what_a_run_started_from_stands_in_its_setting(tmp_path: Path):
+    path = write_run(tmp_path)
+    config = read_json(path / "config.json")
+    write_json(path / "config.json", config | {"network": config["network"] | {"start": "somewhere/weights"}})
+    row, _ = rows(results_table(scan([tmp_path]), relative_to=tmp_path))
+    assert row["setting"].endswith(", from weights")
+
+
+def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    path = write_run(tmp_path / "results")
+    broken = shutil.copytree(path, path.with_name(path.name.replace("-s0-", "-s1-")))
+    (broken / "config.json").write_text("{")
+    monkeypatch.chdir(tmp_path)
+    assert main(["results"]) == 0
+    out, problems = capsys.readouterr()
+    assert f"[0](results/{path.name})" in out
+    assert broken.name not in out
+    assert broken.name in problems
