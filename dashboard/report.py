@@ -1,4 +1,4 @@
-"""Results folders as one Markdown table, for a README: ``python -m dashboard.report [FOLDER ...]``.
+"""Results folders as Markdown tables, for a README: ``python -m dashboard.report [--ablation] [FOLDER ...]``.
 
 Without a folder, the published runs. Every figure is computed from the stored predictions of test; claims stand in a
 column of their own.
@@ -10,22 +10,14 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from resemotenet.claims import ABLATIONS
+
+from .analysis.ablations import CONFIGURATIONS, Against, Series, against_c1, scored, series_of
 from .analysis.groups import Group, grouped, interval_in_percent, labels_name, setting
 from .analysis.verdicts import claim_for
 from .data import LABELS, PUBLISHED, Run, scan
 
-_COLUMNS = (
-    "network",
-    "setting",
-    "taught",
-    "n",
-    "accuracy %",
-    "without copies %",
-    "claimed %",
-    "seeds",
-    "protocol",
-    "device",
-)
+_CLAIMED = {each.name: each for each in ABLATIONS}
 # By its votes a network is taught, but never scored.
 _TAUGHT = {"ferplus": "FER+ votes"}
 
@@ -47,6 +39,42 @@ def results_table(runs: Iterable[Run], *, relative_to: Path) -> str:
             rows.append(crowd)
         parts.append(f"**Scored on {labels_name(labels)}**\n\n{_markdown(rows)}")
     return "\n".join(parts)
+
+
+def ablation_table(runs: Iterable[Run], *, relative_to: Path) -> str:
+    """C1 to C6 on FER2013's own labels, from the series with the most of them: the least seed, and the mean over all.
+
+    Raises:
+        ValueError: there is no such series.
+    """
+    series = next((each for each in series_of(runs) if ("fer2013", "test") in scored(each)), None)
+    if series is None:
+        raise ValueError("no run of C1 to C6 was scored on FER2013's own test labels")
+    seed = series.seeds[0]
+    found = against_c1(series, seed, "fer2013", "test")
+    rows = [_ablation_row(name, found[name], series, relative_to) for name in CONFIGURATIONS if name in found]
+    return _markdown(rows)
+
+
+def _ablation_row(name: str, against: Against, series: Series, relative_to: Path) -> dict[str, str]:
+    run, pair = against.run, against.pair
+    claim, first = _CLAIMED[name], _CLAIMED["C1"]
+    members = [member for (configuration, _), member in series.runs.items() if configuration == name]
+    (group,) = (group for group in grouped(members) if (group.labels, group.split) == ("fer2013", "test"))
+    (score,) = (score for score in group.scores if score.run is run)
+    change = "" if pair is None else f"{100 * pair.difference:+.1f} {interval_in_percent(pair.interval, signed=True)}"
+    return {
+        "": f"[{name}]({_link(run.path, relative_to)})",
+        "removed": claim.removed or "nothing",
+        "parameters, M": "" if run.parameters is None else f"{run.parameters / 1e6:.2f}",
+        "multiply-adds, M": "" if run.macs is None else f"{run.macs / 1e6:.1f}",
+        "accuracy %": f"{100 * score.accuracy:.1f} {interval_in_percent(score.interval)}",
+        "against C1, points": change,
+        "over seeds": ""
+        if group.std is None
+        else f"{100 * group.accuracy:.1f} ± {100 * group.std:.1f} ({group.seeds})",
+        "the paper's claim (RAF-DB), points": "" if name == "C1" else f"{100 * (claim.accuracy - first.accuracy):+.2f}",
+    }
 
 
 def _row(group: Group, relative_to: Path) -> dict[str, str]:
@@ -88,19 +116,27 @@ def _link(path: Path, relative_to: Path) -> str:
 
 
 def _markdown(rows: Sequence[Mapping[str, str]]) -> str:
-    lines = [_COLUMNS, ("---",) * len(_COLUMNS), *([row.get(name, "") for name in _COLUMNS] for row in rows)]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, ["---"] * len(names), *([row.get(name, "") for name in names] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table; links are relative to the folder one is in."""
+    """Print a table; links are relative to the folder one is in."""
     parser = argparse.ArgumentParser(prog="python -m dashboard.report", description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path, default=[PUBLISHED], help="of results folders")
-    runs = scan(parser.parse_args(arguments).folders)
+    parser.add_argument("--ablation", action="store_true", help="C1 to C6 beside the paper's Table IV")
+    options = parser.parse_args(arguments)
+    runs = scan(options.folders)
     for run in runs:
         if run.problem:
             print(f"{run.path}: {run.problem}", file=sys.stderr)
-    print(results_table(runs, relative_to=Path.cwd()), end="")
+    try:
+        table = (ablation_table if options.ablation else results_table)(runs, relative_to=Path.cwd())
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(table, end="")
     return 0
 
 

@@ -2,15 +2,17 @@
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dashboard.data import PUBLISHED, scan
-from dashboard.report import main, results_table
+from dashboard.report import ablation_table, main, results_table
 from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
 from tests.dashboard.fake_runs import write_run
 
+C1_AND_C2 = ("resemotenet", "resemotenet_c2")
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -20,11 +22,12 @@ def rows(table: str) -> list[dict[str, str]]:
     return [dict(zip(names, line, strict=True)) for line in lines if line != names and set(line) != {"---"}]
 
 
-def test_the_table_in_the_readme_is_that_of_the_published_runs():
+@pytest.mark.parametrize(("name", "table"), [("results", results_table), ("ablation", ablation_table)])
+def test_the_tables_in_the_readme_are_those_of_the_published_runs(name: str, table: Callable[..., str]):
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"<!-- results -->\n(.*?)<!-- end of results -->", text, re.DOTALL)
+    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- end of {name} -->", text, re.DOTALL)
     assert found is not None
-    assert found[1] == results_table(scan([PUBLISHED]), relative_to=REPOSITORY), "run: python -m dashboard.report"
+    assert found[1] == table(scan([PUBLISHED]), relative_to=REPOSITORY), "python -m dashboard.report writes it"
 
 
 def test_links_lead_to_the_runs():
@@ -73,3 +76,24 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str],
     assert f"[0](results/{path.name})" in out
     assert broken.name not in out
     assert broken.name in problems
+
+
+def test_ablations_stand_beside_c1_of_the_same_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    base, other = (write_run(tmp_path, model=model, skill=1.0 + number) for number, model in enumerate(C1_AND_C2))
+    write_run(tmp_path, model=C1_AND_C2[1], seed=1)
+    right = []
+    for path in (base, other):
+        stored = Predictions.load(ResultsFolder(path).predictions("fer2013", "test"))
+        right.append((stored.probabilities.argmax(axis=1) == stored.targets).mean())
+    first, second = rows(ablation_table(scan([tmp_path]), relative_to=tmp_path))
+    assert first["accuracy %"].startswith(f"{100 * right[0]:.1f} [")
+    assert second["against C1, points"].startswith(f"{100 * (right[1] - right[0]):+.1f} [")
+    assert (first["against C1, points"], first["over seeds"]) == ("", "")
+    assert second["over seeds"].endswith("(2 (0, 1))")
+    assert second["the paper's claim (RAF-DB), points"] == "-0.58"
+
+    assert main(["--ablation", str(tmp_path)]) == 0
+    shutil.rmtree(tmp_path)
+    tmp_path.mkdir()
+    assert main(["--ablation", str(tmp_path)]) == 1
+    assert "no run of C1 to C6" in capsys.readouterr().err
