@@ -9,8 +9,10 @@ from typing import Any, Literal, TypeGuard
 from PIL import Image
 
 from resemotenet import FaceEmotion, LoadedModel
+from resemotenet.claims import DATASETS
 from resemotenet.drawing import color_of, percent
 from resemotenet.emotions import EMOTIONS
+from resemotenet.label_sets import LABELS
 from resemotenet.preprocessing import Preprocess
 from resemotenet.pretrained import Source, bundled_folder
 
@@ -32,11 +34,12 @@ nobody's feelings can be read off a face.</p>
 <p><strong>Not for decisions about people.</strong> The EU AI Act forbids inferring emotions at work and in
 education. How well it works for different groups of people is not known: nobody has measured it.</p>"""
 
-# What the fields of a measured fact say, in words for visitors; other values stand as they are.
+# What the fields of a measured fact say, in words for visitors; values that are not known here stand as they are.
 _PLAIN = {
-    "dataset": {"fer2013": "FER2013"},
+    "dataset": {**DATASETS, "synthetic": "faces drawn by the program"},
     "labels": {
-        "fer2013": "its own labels",
+        **{key: each.name for key, each in LABELS.items()},
+        **{key: "its own labels" for key in LABELS if key in DATASETS or key == "synthetic"},
         "ferplus-strict": "faces on which more than half of ten people agree (FER+ strict)",
         "ferplus-usual": "the same with single votes dropped (FER+ usual)",
     },

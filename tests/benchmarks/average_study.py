@@ -55,9 +55,7 @@ def both(folder: ResultsFolder, config: RunConfig) -> dict[str, LoadedModel]:
     if state is None or "average" not in state:
         raise SystemExit(f"{folder.path} has no state with a moving average in {folder.resume}")
     info = describe(config)
-    average = {
-        name.removeprefix("module."): value for name, value in state["average"].items() if name != "n_averaged"
-    }
+    average = {name.removeprefix("module."): value for name, value in state["average"].items() if name != "n_averaged"}
     models = {}
     for name, weights in (("as trained", state["model"]), ("averaged", average)):
         module = create_model(info.architecture, **info.arguments)

@@ -18,7 +18,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -232,8 +232,11 @@ class Boxes:
 
     def find(self, key: str, image: Image.Image) -> list[Face]:
         if key not in self.known:
-            self.known[key] = [{"box": face.box, "score": face.score} for face in self.detector.detect(image)]
-        return [Face(box=tuple(each["box"]), score=each["score"]) for each in self.known[key]]
+            self.known[key] = [asdict(face) for face in self.detector.detect(image)]
+        return [
+            Face(tuple(each["box"]), each["score"], tuple(map(tuple, each.get("landmarks", ()))))
+            for each in self.known[key]
+        ]
 
     def save(self) -> None:
         if self.file:

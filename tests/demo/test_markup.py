@@ -161,6 +161,20 @@ def test_where_test_was_measured_the_page_shows_test_alone(predictor: EmotionPre
     assert lines == ["80.0% right FER2013, its own labels, test split, 10 faces"]
 
 
+@pytest.mark.parametrize(
+    ("dataset", "labels", "words"),
+    [
+        ("raf-db", "raf-db", "RAF-DB, its own labels"),
+        ("ckplus", "ckplus-last3", "CK+, CK+, last three frames"),
+        ("synthetic", "synthetic", "faces drawn by the program, its own labels"),
+    ],
+)
+def test_data_sets_and_labels_are_told_in_words(predictor: EmotionPredictor, dataset: str, labels: str, words: str):
+    fact = {"dataset": dataset, "labels": labels, "split": "test", "accuracy": 0.8}
+    lines = [text for _, text in Reader(about(predictor, measured=(fact,))).find("li")]
+    assert lines == [f"80.0% right {words}, test split"]
+
+
 def test_the_licence_of_the_weights_is_stated(predictor: EmotionPredictor):
     license = {"name": "Research only", "link": "https://example.org/licence", "text": "No commercial use."}
     page = Reader(about(predictor, license=license))
