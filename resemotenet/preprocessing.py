@@ -1,5 +1,6 @@
 """From a face crop to the numbers a model reads: the one evaluation transform that everything uses."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -68,7 +69,7 @@ class Preprocess:
         """
         if len(crops) == 0:
             return torch.empty(0, self.channels, self.size, self.size)
-        return torch.cat([self.batch(_grey(crop)[None, None]) for crop in crops])
+        return torch.cat([self.batch(_grey([_pixels(crop)])) for crop in crops])
 
     def batch(self, grey: Tensor) -> Tensor:
         """Grey pixels (N, 1, H, W), uint8 or float in [0, 255] -> (N, channels, size, size) float32, same device."""
@@ -76,8 +77,20 @@ class Preprocess:
 
     def look(self, crop: Crop) -> Image.Image:
         """What the network sees of a crop, as a grey PIL picture of (size, size), rounded to whole levels."""
-        grey = self.resize(_grey(crop)[None, None])[0, 0]
-        return Image.fromarray(grey.round().clamp(0, 255).to(torch.uint8).numpy())
+        return Image.fromarray(self.looks([crop])[0, 0])
+
+    def looks(self, crops: Sequence[Crop]) -> NDArray[np.uint8]:
+        """``look`` of several crops: (N, 1, size, size). Those of one shape are resized together, which is faster and
+        gives the same."""
+        pixels = [_pixels(crop) for crop in crops]
+        rows_of: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for row, each in enumerate(pixels):
+            rows_of[each.shape].append(row)
+        looks = np.empty((len(crops), 1, self.size, self.size), np.uint8)
+        for rows in rows_of.values():
+            levels = self.resize(_grey([pixels[row] for row in rows])).round().clamp(0, 255)
+            looks[rows] = levels.to(torch.uint8).numpy()
+        return looks
 
     def resize(self, grey: Tensor) -> Tensor:
         """(N, 1, H, W) in [0, 255] -> (N, 1, size, size) float32 in [0, 255]."""
@@ -119,15 +132,20 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER
 
 
-def _grey(crop: Crop) -> Tensor:
-    """One crop as a float (H, W) tensor in [0, 255]; not rounded, unlike PIL's convert("L")."""
+def _pixels(crop: Crop) -> NDArray[np.uint8]:
+    """A crop as (H, W) or (H, W, 3), checked; not to be written to."""
     if isinstance(crop, Image.Image) and crop.mode not in ("L", "RGB"):
         raise ValueError(f"a crop must be of mode RGB or L, got {crop.mode}; read pictures with read_image")
-    # A copy, in C order: PIL's arrays are read-only and a caller's may be flipped views, which torch does not take.
-    pixels = np.array(crop, order="C")
+    pixels: NDArray[np.uint8] = np.asarray(crop)
     if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
         raise ValueError(f"a crop must be (H, W) or (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
     if pixels.size == 0:
         raise ValueError(f"a crop must have pixels, got {pixels.shape}")
-    levels = torch.from_numpy(pixels).float()
-    return levels if levels.ndim == 2 else levels @ torch.tensor(_LUMA)
+    return pixels
+
+
+def _grey(pixels: list[NDArray[np.uint8]]) -> Tensor:
+    """Crops of one shape as a float (N, 1, H, W) tensor in [0, 255]; not rounded, unlike PIL's convert("L")."""
+    # Copies, in C order: PIL's arrays are read-only and a caller's may be flipped views, which torch does not take.
+    levels = torch.from_numpy(np.ascontiguousarray(np.stack(pixels))).float()
+    return (levels if levels.ndim == 3 else levels @ torch.tensor(_LUMA))[:, None]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from resemotenet.datasets import Synthetic
+from resemotenet.datasets import FaceSource, Synthetic
 from resemotenet.emotions import EMOTIONS
 
 # Faces of each emotion in the trees' own splits.
@@ -200,6 +200,18 @@ def write_rows(path: Path, rows: list[list[str]]) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
     return path
+
+
+def change(path: Path, old: str, new: str) -> None:
+    """Put something else in a list, where it stands first."""
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new, 1))
+
+
+def emotions_of(faces: FaceSource) -> dict[str, str]:
+    """Id -> emotion."""
+    return {id: EMOTIONS[target] for id, target in zip(faces.ids.tolist(), faces.targets, strict=True)}
 
 
 def cut_short(path: Path) -> Path:

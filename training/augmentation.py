@@ -86,7 +86,7 @@ def _blur(faces: Tensor, most: float) -> Tensor:
     """A Gaussian of its own width for each face, cut off at three of the widest; the border is continued outwards."""
     if most == 0:
         return faces
-    n, _, height, width = faces.shape
+    n, width = len(faces), faces.shape[-1]
     deviation = _extent(n, most * width, faces.device)[:, 0, 0].clamp(min=1e-3)  # (n, 1)
     reach = math.ceil(3 * most * width)
     offset = torch.arange(-reach, reach + 1, device=faces.device)

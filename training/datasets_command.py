@@ -59,7 +59,7 @@ def check(path: Path, *, skip_broken: bool = False) -> dict[str, Any]:
         DatasetError: it is no data set known here, or cannot be read as the one it looks like.
     """
     info, layout, root = recognise(path)
-    whole = info.read(root, skip_broken)
+    whole = info.read(root, skip_broken=skip_broken)
     splits = splits_of(whole)
     broken = list(whole.broken) if isinstance(whole, Collection) else []
     prints, targets = {}, {}

@@ -2,10 +2,12 @@
 
 The other set's split is read at the size of the network's input and scored with the run's own operating point; nothing
 is chosen on it. Predictions lie beside the run's own; result.json has the figures under "elsewhere", by label
-definition and split, so that they are never taken for the run's own. Whether the other set holds pictures that the run
+definition and split, so that they are never taken for the run's own; each says of the model what a release may change,
+and a release that changes it takes them out. Whether the other set holds pictures that the run
 was trained on is not looked at: sets from the web may share some.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from resemotenet.checkpoint import LoadedModel
 from resemotenet.datasets import FER2013, FaceFiles, FaceSet, ReadyFaces, read_ckplus, recognise
 from resemotenet.errors import ResultsError
 from resemotenet.metrics import summary
@@ -69,6 +72,31 @@ def evaluate_elsewhere(
     return {name: entries[name][split] for name in definitions}
 
 
+def drop_stale(folder: ResultsFolder, model: LoadedModel) -> tuple[str, ...]:
+    """Take out what weights, views or an operating point other than the model's gave: figures and predictions.
+
+    How often a split was looked at stays.
+
+    Returns:
+        What was dropped, "raf-db test" and so on.
+    """
+    result, now, dropped = read_json(folder.result), made_with(model), []
+    for name, splits in result.get("elsewhere", {}).items():
+        for split, entry in splits.items():
+            if "accuracy" in entry and any(entry.get(key) != value for key, value in now.items()):
+                splits[split] = {"touched": entry["touched"]}
+                folder.predictions(name, split).unlink(missing_ok=True)
+                dropped.append(f"{name} {split}")
+    if dropped:
+        write_json(folder.result, result)
+        print(
+            f"{', '.join(dropped)}: these figures were of the model as it was before, and are gone; measure them again "
+            "with 'python -m training evaluate RUN --on PATH'",
+            file=sys.stderr,
+        )
+    return tuple(dropped)
+
+
 def _definitions(
     path: Path, split: str, size: int, skip_broken: bool, storage: Storage
 ) -> tuple[Mapping[str, ReadyFaces], tuple[str, ...]]:
@@ -76,7 +104,7 @@ def _definitions(
     info, _, root = recognise(path)
     if info.name == "ckplus":
         return _ckplus(root, split, size, skip_broken)
-    whole = info.read(root, skip_broken)
+    whole = info.read(root, skip_broken=skip_broken)
     if isinstance(whole, FER2013):
         names = ["fer2013"] if whole.votes is None else ["fer2013", "ferplus-strict", "ferplus-usual"]
         return {name: whole.split(split, name) for name in names}, ()

@@ -20,10 +20,11 @@ from resemotenet.datasets import FER2013, LABELS, SPLITS, ReadyFaces
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError
 from resemotenet.metrics import summary
-from resemotenet.publishing.checks import sha256_of
+from resemotenet.publishing.checks import operating_point_of, sha256_of
 from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
 
 from .ahead import ahead
+from .cost import note_latency
 from .picture_sets import PictureFiles
 from .processes import join_processes
 
@@ -104,6 +105,8 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Score a finished run's chosen model, write the predictions, bring result.json up to date.
 
+    A result without the latency, or with that of other views, gets it as well (see ``cost.note_latency``).
+
     A touch of test is in result.json before there is anything to see of it, so one that breaks off is counted too:
     under "splits" where test was scored before, until then as "test_touched".
 
@@ -128,6 +131,7 @@ def evaluate_run(
         result.pop("test_touched", None)
     if join_processes().is_main_process:
         save_predictions(folder, split, predictions, leaked)
+        note_latency(result, model)
         write_json(folder.result, result)
     return result
 
@@ -153,8 +157,9 @@ def _count_touch(folder: ResultsFolder, result: dict[str, Any]) -> int:
 
 
 def made_with(model: LoadedModel) -> dict[str, Any]:
-    """What each entry of a result says of the model; of an entry that a later release left as it was, another's."""
-    return {"views": model.info.views, "weights": {"sha256": sha256_of(model)}}
+    """What each entry of a result says of the model: everything of it that a release may change."""
+    point = operating_point_of(model)
+    return {"views": model.info.views, "weights": {"sha256": sha256_of(model)}, "operating_point": point}
 
 
 def record(

@@ -140,7 +140,7 @@ def _read(config: RunConfig) -> "FER2013 | Synthetic | PictureFiles":
     if config.dataset.name == "fer2013":
         return _read_fer2013(config.data)
     skip = config.dataset.skip_broken
-    whole = dataset_info(config.dataset.name).read(config.data, skip)
+    whole = dataset_info(config.dataset.name).read(config.data, skip_broken=skip)
     assert isinstance(whole, Collection)
     storage = Storage(config.cache, config.dataset.memory_share)
     return PictureFiles.of(whole, config.network.size, skip_broken=skip, storage=storage)

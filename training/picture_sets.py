@@ -12,6 +12,7 @@ from typing import Any
 from resemotenet.datasets import FER2013, SPLITS, Collection, FaceFiles, ReadyFaces, recognise
 from resemotenet.errors import DatasetFormatError
 
+from .memory import usable_memory
 from .preparing import cache_folder, prepare
 
 _PREPARED_FROM = 20_000
@@ -24,7 +25,8 @@ class Storage:
 
     Attributes:
         cache: for prepared files; None: see ``cache_folder``.
-        memory_share: sets that take more than this part of the machine's memory stay in their prepared file.
+        memory_share: sets that take more than this part of the memory that there is for the process (``usable_memory``)
+            stay in their prepared file.
     """
 
     cache: Path | None = None
@@ -45,18 +47,11 @@ class Storage:
             DatasetFormatError, TrainingError: as ``prepare``.
         """
         n = len(faces) if of is None else of
-        fits = n * size * size <= self.memory_share * _memory()
+        fits = n * size * size <= self.memory_share * usable_memory()
         if fits and n < _PREPARED_FROM:
             return faces.into_memory(size, skip_broken=skip_broken)
         prepared, broken = prepare(faces, size, cache_folder(self.cache), skip_broken=skip_broken)
         return prepared.into_memory() if fits else prepared, broken
-
-
-def _memory() -> int:
-    """Bytes of the machine; a container's limit is not looked at. Unknown counts as little."""
-    if not hasattr(os, "sysconf"):
-        return 4 * 2**30
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 @dataclass(frozen=True)
@@ -111,7 +106,7 @@ def read_any(path: Path, size: int, storage: Storage | None = None) -> FER2013 |
         DatasetError: it is none known here, or cannot be read.
     """
     info, _, root = recognise(path)
-    whole = info.read(root, False)
+    whole = info.read(root)
     if isinstance(whole, FER2013):
         return whole
     return PictureFiles.of(whole, size, skip_broken=False, storage=storage)

@@ -121,7 +121,7 @@ def listing_hash(faces: FaceFiles, size: int) -> str:
     digest = hashlib.sha256(f"{VERSION} {size} {PIL.__version__} {torch.__version__} {len(faces)}\n".encode())
     for file in faces.files.tolist():
         try:
-            state = os.stat(faces.root / file)
+            state = os.stat(os.path.join(faces.root, file))
         except OSError:  # reading it says what is wrong
             digest.update(f"{file} none\n".encode())
         else:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import torch
 from tqdm.auto import tqdm
 
 from resemotenet.datasets import FaceFiles
-from resemotenet.errors import DatasetFormatError, TrainingError
+from resemotenet.errors import TrainingError
 
 BLOCK = 256
 """Faces that are read, written and entered in the journal together."""
@@ -56,7 +56,7 @@ def read_blocks(faces: FaceFiles, size: int, file: Path, done: set[int], workers
         total=len(faces), initial=sum(_length(start, faces) for start in done), unit="face", disable=None, leave=False,
         desc=f"{faces.name} {faces.split}",
     ) as bar:  # fmt: skip
-        blocks = ((start, _part(faces, start), size, file) for start in starts)
+        blocks = ((start, faces.where(slice(start, start + BLOCK)), size, file) for start in starts)
         for each in _spread(blocks, workers) if workers else (read_block(*block) for block in blocks):
             yield each
             bar.update(_length(each.start, faces))
@@ -69,17 +69,12 @@ def cores() -> int:
 
 def read_block(start: int, faces: FaceFiles, size: int, file: Path) -> Done:
     """Read these faces into the file, from row ``start`` on."""
-    images, broken = np.zeros((len(faces), 1, size, size), np.uint8), {}
-    for row in range(len(faces)):
-        try:
-            images[row] = faces.read(np.array([row]), size)[0]
-        except DatasetFormatError as error:
-            broken[start + row] = str(error)
+    images, broken = faces.read_whole(np.arange(len(faces)), size)
     # Not through a mapping: a full disk would end the process instead of raising an error.
     with file.open("r+b") as out:
         out.seek(start * size * size)
         out.write(images.tobytes())
-    return Done(start, broken)
+    return Done(start, {start + place: said for place, said in broken.items()})
 
 
 def _spread(blocks: Iterator[tuple[int, FaceFiles, int, Path]], workers: int) -> Iterator[Done]:
@@ -117,18 +112,6 @@ def _start_worker() -> None:
         os._exit(1)
 
     threading.Thread(target=leave, daemon=True).start()
-
-
-def _part(faces: FaceFiles, start: int) -> FaceFiles:
-    rows = slice(start, start + BLOCK)
-    return replace(
-        faces,
-        files=faces.files[rows],
-        targets=faces.targets[rows],
-        ids=faces.ids[rows],
-        groups=faces.groups[rows],
-        boxes=None if faces.boxes is None else faces.boxes[rows],
-    )
 
 
 def _length(start: int, faces: FaceFiles) -> int:

@@ -17,6 +17,7 @@ from resemotenet.errors import TrainingError
 from resemotenet.publishing.facts import protocol_of, remarks_on
 from resemotenet.results import ResultsFolder, read_json, write_json
 
+from .elsewhere import drop_stale
 from .evaluation import evaluate_run, predict
 from .loading import Data
 
@@ -42,6 +43,7 @@ def release(
     operating point chosen. Test is touched once, after everything is chosen.
 
     Releasing a run again gives the same weights and chooses the rest anew; it is another touch of test, and counted.
+    Figures on other data sets that the model as it was before gave are taken out, and named.
 
     Args:
         out: the model folder to write or replace.
@@ -77,6 +79,7 @@ def release(
     save_model(folder.model, stored.module, info, dtype=dtype)
 
     _note(folder, info, data.primary)
+    drop_stale(folder, load_model(folder.model))
     evaluate_run(folder, data.scored, "validation", data.leaked["validation"])
     result = evaluate_run(folder, data.scored, "test", data.leaked["test"])
     _write(load_model(folder.model), out, result, read_json(folder.config)["dataset"]["name"], dtype)

@@ -13,6 +13,7 @@ is cut off as validation, stratified by emotion. That is as rare in disgust and 
 """
 
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,14 +101,18 @@ def _from_annotations(listing: Listing) -> None:
         read = _Annotations()
         for file in tqdm(sorted(labels.glob("*_exp.npy")), desc=f"labels of {name}", disable=None, leave=False):
             emotions[file.name.removesuffix("_exp.npy")] = read(file)
-        files = {file.stem: file.name for file in images.iterdir() if is_picture(file.name)}
+        files: dict[str, str] = {}
+        for picture in sorted(name for name in os.listdir(images) if is_picture(name) and not name.startswith(".")):
+            stem = picture.rpartition(".")[0]
+            if files.setdefault(stem, picture) != picture:
+                raise DatasetFormatError(f"{images} has {files[stem]} and {picture}, both of face {stem}; keep one")
         for stem in sorted(files.keys() - emotions.keys()):
             listing.broken.append(f"{images / files[stem]} has no label, {labels / stem}_exp.npy is absent")
         for stem, code in emotions.items():
-            _add(
-                listing, split, f"{name}/images/{files.get(stem, f'{stem}.jpg')}", code, id=f"{name}/{stem}",
-                place=str(labels / f"{stem}_exp.npy"),
-            )  # fmt: skip
+            place = f"{labels}/{stem}_exp.npy"
+            if emotion := _emotion(listing, code, place):
+                file = f"{name}/images/{files.get(stem, f'{stem}.jpg')}"
+                listing.add(split, file, emotion, id=f"{name}/{stem}", place=place)
 
 
 class _Annotations:
@@ -136,26 +141,28 @@ def _from_lists(listing: Listing) -> None:
             f"{root / _PICTURE_FOLDERS[0]} is missing; expected the pictures that the lists name there. It comes with "
             f"{_ORIGIN}"
         )
+    place_of_pictures = folder.relative_to(root).as_posix()
     for split, name in _LISTS.items():
         path = lists / name
         if not path.is_file():
             raise DatasetNotFoundError(f"{path} is missing; expected a row for each picture. It comes with {_ORIGIN}")
         for place, cells in _rows(path):
-            check_inside(cells["file"], place)
-            file = f"{folder.relative_to(root).as_posix()}/{cells['file']}"
-            # Rows without a face need not have a box.
-            box = None if code_of(cells["expression"], CODES, place) is None else _box(cells, place)
-            _add(listing, split, file, cells["expression"], id=cells["file"].rpartition(".")[0], place=place, box=box)
+            name_in_list = cells["file"]
+            check_inside(name_in_list, place)
+            if emotion := _emotion(listing, cells["expression"], place):  # rows without a face need not have a box
+                file, id = f"{place_of_pictures}/{name_in_list}", name_in_list.rpartition(".")[0]
+                listing.add(split, file, emotion, id=id, place=place, box=_box(cells, place))
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """(place, the cells that matter) of each row; the header, if there is one, says in which order they come."""
-    at = _ORDER
+    at, last = _ORDER, max(_ORDER.values())
     for row, (number, cells) in enumerate(csv_rows(path)):
         if row == 0 and not any(is_picture(cell) for cell in cells):
             at = columns_of(cells, _COLUMNS, path)
+            last = max(at.values())
             continue
-        if len(cells) <= max(at.values()) or not is_picture(cells[at["file"]]):
+        if len(cells) <= last or not is_picture(cells[at["file"]]):
             expected = ", ".join(sorted(at, key=lambda name: at[name]))
             raise DatasetFormatError(
                 f"{path}, line {number}: {len(cells)} cells, the first {cells[0]!r}; expected {expected} at the "
@@ -172,18 +179,9 @@ def _box(cells: dict[str, str], place: str) -> tuple[int, int, int, int]:
     return x, y, x + width, y + height
 
 
-def _add(
-    listing: Listing,
-    split: str,
-    file: str,
-    code: str,
-    *,
-    id: str,
-    place: str,
-    box: tuple[int, int, int, int] | None = None,
-) -> None:
+def _emotion(listing: Listing, code: str, place: str) -> str | None:
+    """What the code stands for; None, and counted, if the face is to be left out."""
     emotion = code_of(code, CODES, place)
     if emotion is None:
         listing.left_out[_LEFT_OUT[str(int(float(code)))]] += 1
-    else:
-        listing.add(split, file, emotion, id=id, place=place, box=box)
+    return emotion

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from ..errors import DatasetNotFoundError
 from . import affectnet, ckplus, expw, rafdb, upstream
@@ -12,6 +13,12 @@ from .fer2013 import FER2013, SPLITS, read_fer2013
 
 Whole = Collection | FER2013
 Layout = tuple[str, Path]
+
+
+class Reader(Protocol):
+    """Reads a data set; ``skip_broken`` leaves out pictures that are absent. FER2013 knows none."""
+
+    def __call__(self, path: Path, *, skip_broken: bool = False) -> Whole: ...
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class DatasetInfo:
         citation: the paper to cite.
         use: "training and evaluation" or "evaluation only".
         find_layout: recognises a folder; None where the data is another one.
-        read: reads it; ``skip_broken`` leaves out pictures that are absent (FER2013 knows none).
+        read: see ``Reader``.
     """
 
     name: str
@@ -43,7 +50,7 @@ class DatasetInfo:
     licence: str
     citation: str
     find_layout: Callable[[Path], Layout | None]
-    read: Callable[[Path, bool], Whole]
+    read: Reader
     use: str = "training and evaluation"
 
 
@@ -61,6 +68,10 @@ def _fer2013_layout(path: Path) -> Layout | None:
     emotions = ("angry", "anger", "disgust", "fear", "happy", "happiness", "sad", "sadness", "surprise", "neutral")
     there = any((path / split / emotion).is_dir() for split in ("train", "test") for emotion in emotions)
     return ("folders", path) if there else None
+
+
+def _read_fer2013(path: Path, *, skip_broken: bool = False) -> Whole:
+    return read_fer2013(path)
 
 
 _RESEARCH = "non-commercial research; must not be passed on"
@@ -82,7 +93,7 @@ CATALOGUE: tuple[DatasetInfo, ...] = (
         citation="Li, Deng and Du, Reliable crowdsourcing and deep locality-preserving learning for expression "
         "recognition in the wild, CVPR 2017",
         find_layout=rafdb.find_layout,
-        read=lambda path, skip: rafdb.read_rafdb(path, skip_broken=skip),
+        read=rafdb.read_rafdb,
     ),
     DatasetInfo(
         name=affectnet.NAME,
@@ -99,7 +110,7 @@ CATALOGUE: tuple[DatasetInfo, ...] = (
         citation="Mollahosseini, Hasani and Mahoor, AffectNet: a database for facial expression, valence, and arousal "
         "computing in the wild, IEEE Transactions on Affective Computing 10(1), 2019",
         find_layout=affectnet.find_layout,
-        read=lambda path, skip: affectnet.read_affectnet(path, skip_broken=skip),
+        read=affectnet.read_affectnet,
     ),
     DatasetInfo(
         name=expw.NAME,
@@ -113,7 +124,7 @@ CATALOGUE: tuple[DatasetInfo, ...] = (
         citation="Zhang, Luo, Loy and Tang, From facial expression recognition to interpersonal relation prediction, "
         "IJCV 126, 2018",
         find_layout=expw.find_layout,
-        read=lambda path, skip: expw.read_expw(path, skip_broken=skip),
+        read=expw.read_expw,
     ),
     DatasetInfo(
         name="ckplus",
@@ -130,7 +141,7 @@ CATALOGUE: tuple[DatasetInfo, ...] = (
         citation="Lucey, Cohn, Kanade, Saragih, Ambadar and Matthews, The extended Cohn-Kanade dataset (CK+), CVPR "
         "workshops 2010",
         find_layout=ckplus.find_layout,
-        read=lambda path, skip: ckplus.read_ckplus(path, skip_broken=skip),
+        read=ckplus.read_ckplus,
         use="evaluation only",
     ),
     DatasetInfo(
@@ -144,7 +155,7 @@ CATALOGUE: tuple[DatasetInfo, ...] = (
         licence="that of the pictures",
         citation="Roy, Kathania, Sharma, Dey and Ansari, ResEmoteNet, IEEE Signal Processing Letters, 2024",
         find_layout=upstream.find_layout,
-        read=lambda path, skip: upstream.read_upstream(path, skip_broken=skip),
+        read=upstream.read_upstream,
     ),
     DatasetInfo(
         name="fer2013",
@@ -162,7 +173,7 @@ CATALOGUE: tuple[DatasetInfo, ...] = (
         citation="Goodfellow et al., Challenges in representation learning, ICONIP 2013; Barsoum et al., Training deep "
         "networks for facial expression recognition with crowd-sourced label distribution, ICMI 2016",
         find_layout=_fer2013_layout,
-        read=lambda path, skip: read_fer2013(path),
+        read=_read_fer2013,
     ),
 )
 

@@ -12,6 +12,11 @@ Contempt is left out and counted. Two conventions are common, and they give diff
 nearly the same picture three times. Neither holds a neutral face. Frames of the sequences show head and shoulders
 (640x490); with Landmarks the face is cut out, without the whole frame is what there is, and a note says so.
 
+How much is left round the face is a choice made here, with no frame of CK+ at hand to measure it on. There is nothing
+to agree with: CK+ comes without boxes, others take the box of whatever detector they have (Haar cascades, MTCNN, dlib),
+few say with what margin, and the 48x48 copy comes without a word on it. So figures of the two layouts are not the same
+measurement.
+
 All faces are one split, "test". Who trains on CK+ does so in ten folds by subject (``splits.folds`` of ``groups``).
 """
 
@@ -33,7 +38,7 @@ _IMAGES, _EMOTIONS, _LANDMARKS = "cohn-kanade-images", "Emotion", "Landmarks"
 _FRAME = re.compile(r"(S\d+)_(\d+)_(\d+)")
 _ORIGIN = "the download of CK+ (cohn-kanade-images.zip, Emotion_labels.zip, Landmarks.zip), jeffcohn.net/Resources"
 # The face is taken as a square round the 68 landmarks, this much larger than they are, and this much further up, for
-# they end at the brows. A guess, not measured: no frame of CK+ was at hand.
+# they end at the brows: to about the middle of the forehead and a little below the chin.
 _LARGER, _UP = 1.25, 0.05
 
 Box = tuple[int, int, int, int]

@@ -1,10 +1,11 @@
 """From what a reader finds in a folder to a data set in splits, checked."""
 
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -239,10 +240,17 @@ def _stacked(boxes: tuple[tuple[int, int, int, int] | None, ...]) -> "NDArray[np
     return np.array(given, np.int64) if given else None
 
 
+# Nothing, a root, a drive, or a step up; by the slashes of every system.
+_OUTSIDE = re.compile(r"\Z|[/\\]|[A-Za-z]:|(?:.*[/\\])?\.\.(?:[/\\]|\Z)", re.DOTALL)
+
+
 def check_inside(file: str, place: str) -> None:
-    """Raise DatasetFormatError if a file name from a list points out of the data set's folder."""
-    path, windows = PurePosixPath(file), PureWindowsPath(file)
-    if not file or path.is_absolute() or windows.drive or windows.root or ".." in (*path.parts, *windows.parts):
+    """Raise DatasetFormatError if a file name from a list points out of the data set's folder.
+
+    By the name alone, so that a list of 300,000 is looked through in a moment. A link inside the folder may lead out of
+    it: people put it there, a list that somebody sends cannot.
+    """
+    if _OUTSIDE.match(file):
         raise DatasetFormatError(
             f"{place}: the file name {file!r} does not stay inside the data set's folder; it must be a relative path "
             "without '..'"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ..errors import DatasetFormatError, DatasetNotFoundError
 from .collection import Carved, Collection, Listing, check_inside, code_of
-from .lists import first_there, need_file, need_folder, word_rows
+from .lists import first_there, is_picture, need_file, need_folder, word_rows
 
 NAME = "expw"
 CODES = {0: "angry", 1: "disgust", 2: "fear", 3: "happy", 4: "sad", 5: "surprise", 6: "neutral"}
@@ -81,9 +81,9 @@ def read_expw(path: str | Path, *, skip_broken: bool = False) -> Collection:
 
 
 def _add(listing: Listing, words: list[str], place: str) -> None:
-    if len(words) != 8:
+    if len(words) != 8 or not is_picture(words[0]):
         raise DatasetFormatError(
-            f"{place}: {len(words)} words, expected 8: name face_id top left right bottom confidence label"
+            f"{place}: {' '.join(words)!r}, expected 8 words: name face_id top left right bottom confidence label"
         )
     name, face, *edges, _, label = words
     check_inside(name, place)

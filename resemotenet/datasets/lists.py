@@ -61,9 +61,12 @@ def columns_of(header: list[str], known: Mapping[str, tuple[str, ...]], path: Pa
     return {column: places[0] for column, places in found.items()}
 
 
+_SUFFIXES = tuple(SUFFIXES)
+
+
 def is_picture(name: str) -> bool:
     """By its suffix."""
-    return any(name.lower().endswith(suffix) for suffix in SUFFIXES)
+    return name.lower().endswith(_SUFFIXES)
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 class PixelFile:
     """N pictures of one size in one file, for reading, by several threads too.
 
-    Read, not mapped: pages of a mapping count as the process's memory, so that a run would seem to grow to the size of
-    the file, and a file cut short under it would end the process without a word.
+    Read, not mapped, though both share what the operating system keeps of the file. A mapping is faster (1,500,000
+    random faces of 64x64 a second and core against 400,000; 220,000 of 224x224 against 85,000), but either is far more
+    than training takes. A plain mapping reads 781 MiB of a cold disk for 20 MiB of faces; one that is told to expect no
+    order (MADV_RANDOM) reads 20, as here. The pages of either count as the process's memory, which so seems to grow to
+    the size of the file, though the system can take them back. And a disk that fails, or a file cut short, ends the
+    process without a word, where reading raises an error.
 
     Args:
         path: nothing but the pixels.
@@ -65,20 +69,25 @@ class PixelFile:
         cuts = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
         for start, stop in pairwise(cuts):
             if start < stop:
-                content = self._read(int(rows[start]) * each, (stop - start) * each)
-                images[start:stop] = np.frombuffer(content, np.uint8).reshape(-1, 1, self.size, self.size)
+                self._fill(images[start:stop].reshape(-1).data, int(rows[start]) * each)
         return images
 
-    def _read(self, offset: int, length: int) -> bytes:
-        if hasattr(os, "pread"):
-            content = os.pread(self._file, length, offset)
-        else:
-            with self._turn:
-                os.lseek(self._file, offset, os.SEEK_SET)
-                content = os.read(self._file, length)
-        if len(content) != length:
-            raise DatasetFormatError(f"{self.path} ends within the faces; it was changed while it was read")
-        return content
+    def _fill(self, rest: memoryview, offset: int) -> None:
+        """Read from there on; one call gives 2 GiB at most, which is less than a set may have."""
+        while len(rest):
+            n = self._read(rest, offset)
+            if not n:
+                raise DatasetFormatError(f"{self.path} ends within the faces; it was changed while it was read")
+            rest, offset = rest[n:], offset + n
+
+    def _read(self, into: memoryview, offset: int) -> int:
+        if hasattr(os, "preadv"):
+            return os.preadv(self._file, [into], offset)
+        with self._turn:
+            os.lseek(self._file, offset, os.SEEK_SET)
+            content = os.read(self._file, len(into))
+        into[: len(content)] = content
+        return len(content)
 
 
 @dataclass(frozen=True)

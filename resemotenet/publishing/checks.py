@@ -21,6 +21,12 @@ def sha256_of(model: LoadedModel) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def operating_point_of(model: LoadedModel) -> dict[str, Any]:
+    """What is done to a model's answers before they are given, as it stands in JSON."""
+    bias = model.info.logit_bias
+    return {"temperature": model.info.temperature, "logit_bias": None if bias is None else list(bias)}
+
+
 def check_operating_point(model: LoadedModel, result: dict[str, Any], path: Path) -> None:
     """The model answers with the temperature and bias that its release fixed; with none where it was not released.
 
@@ -33,12 +39,7 @@ def check_operating_point(model: LoadedModel, result: dict[str, Any], path: Path
         "logit_bias": list(released.get("logit_bias", ())) or None,
         "views": released.get("views", model.info.views),
     }
-    bias = model.info.logit_bias
-    now = {
-        "temperature": model.info.temperature,
-        "logit_bias": None if bias is None else list(bias),
-        "views": model.info.views,
-    }
+    now = {**operating_point_of(model), "views": model.info.views}
     for name, value in now.items():
         if value != measured[name]:
             raise PublicationError(
@@ -59,6 +60,21 @@ def check_weights(found: str, said: dict[str, Any], where: str, path: Path) -> N
             f"{path} was measured ({where}) with weights of SHA-256 {measured}, but {WEIGHTS_FILE} now has {found}; "
             "evaluate the run again"
         )
+
+
+def check_entry(model: LoadedModel, said: dict[str, Any], where: str, path: Path) -> None:
+    """An entry of result.json was measured with the views, temperature and bias that the model has, where it says so.
+
+    Raises:
+        PublicationError: with others.
+    """
+    now = {"views": model.info.views, "operating_point": operating_point_of(model)}
+    for name, value in now.items():
+        if said.get(name, value) != value:
+            raise PublicationError(
+                f"{path} was measured ({where}) with {name.replace('_', ' ')} {said[name]!r}, but the model now has "
+                f"{value!r}; evaluate it again"
+            )
 
 
 def check_figures(said: dict[str, Any], predictions: Predictions, where: str, path: Path) -> None:

@@ -14,7 +14,7 @@ from ..emotions import EMOTIONS
 from ..errors import CheckpointNotFoundError, PublicationError
 from ..metrics import confusion, per_class, reliability
 from ..results import SCHEMA, Predictions, ResultsFolder, read_json
-from .checks import check_figures, check_operating_point, check_weights, sha256_of
+from .checks import check_entry, check_figures, check_operating_point, check_weights, sha256_of
 from .escaping import plain
 from .shape import check_fact, check_files
 
@@ -266,14 +266,10 @@ def _checked(
 ) -> Evaluation:
     """One entry of result.json with its predictions, once they and the model agree."""
     labels, split, said, primary = entry
-    path, where, views = folder.predictions(labels, split), f"{labels}, {split}", model.info.views
+    path, where = folder.predictions(labels, split), f"{labels}, {split}"
     predictions = Predictions.load(path)
     check_figures(said, predictions, where, path)
-    if said.get("views", views) != views:
-        raise PublicationError(
-            f"{folder.result} was measured with views {said['views']!r}, but the model now has {views!r}; evaluate it "
-            "again"
-        )
+    check_entry(model, said, where, folder.result)
     check_weights(weights, said, where, folder.result)
     return Evaluation(
         dataset or _dataset_of(labels), labels, split, {**said, "protocol": protocol}, predictions, primary

@@ -57,6 +57,7 @@ _FIGURES: _Shape = {
     "touched?": _COUNT,
     "broken?": _COUNT,
     "weights?": {"sha256": _TEXT},
+    "operating_point?": _DICT,
 }
 _FACT: _Shape = {"dataset": _TEXT, "labels": _TEXT, "split": _TEXT, **_FIGURES}
 _START: _Shape = {"dirty?": _DIRTY, "commit?": _or_none(_TEXT)}

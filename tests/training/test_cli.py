@@ -61,7 +61,7 @@ class TestUsage:
         assert main(arguments) == 0
         assert capsys.readouterr().out.startswith("usage: python -m training {train,")
 
-    @pytest.mark.parametrize("command", ["train", "resume", "evaluate", "compare", "audit", "recipes"])
+    @pytest.mark.parametrize("command", ["train", "resume", "evaluate", "latency", "compare", "audit", "recipes"])
     def test_help_of_a_command(self, capsys: pytest.CaptureFixture[str], command: str):
         with pytest.raises(SystemExit) as left:
             main([command, "--help"])
@@ -357,6 +357,27 @@ class TestEvaluateARun:
     def test_nothing_there(self, capsys: pytest.CaptureFixture[str], tmp_path: Path):
         assert main(["evaluate", str(tmp_path / "gone")]) == 1
         assert error_line(capsys).startswith("training: ")
+
+
+class TestLatency:
+    def test_runs_are_measured_printed_and_written(self, capsys: pytest.CaptureFixture[str], finished: ResultsFolder):
+        other = ResultsFolder(Path(shutil.copytree(finished.path, finished.path.with_name("other"))))
+        assert main(["latency", str(finished.path), str(other.path), "--device", "cpu"]) == 0
+        head, _, *rows = capsys.readouterr().out.splitlines()
+        for row, run in zip(rows, (finished, other), strict=True):
+            latency = read_json(run.result)["cost"]["latency"]
+            assert row.split()[0] == f"{latency['milliseconds']:.3f}"
+            assert row.split()[-1] == run.path.name
+            assert latency["device"] in head
+
+    def test_a_run_without_weights(self, capsys: pytest.CaptureFixture[str], finished: ResultsFolder):
+        shutil.rmtree(finished.model)
+        assert main(["latency", str(finished.path)]) == 1
+        assert f"{finished.path} has no weights" in error_line(capsys)
+
+    def test_no_run(self, capsys: pytest.CaptureFixture[str]):
+        assert main(["latency"]) == 1
+        assert "name the runs" in error_line(capsys)
 
 
 class TestEvaluateAModelFolder:

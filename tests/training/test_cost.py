@@ -1,10 +1,21 @@
-from typing import Any
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
 
+import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from resemotenet import create_model
-from training.cost import count_macs, peak_memory, run_cost
+from resemotenet.checkpoint import LoadedModel, load_model
+from resemotenet.errors import ResultsError
+from resemotenet.results import ResultsFolder, read_json, write_json
+from training.config import RunConfig
+from training.cost import count_macs, measure_latency, measure_runs, note_latency, peak_memory, run_cost
+from training.evaluation import evaluate_run
+from training.loading import load_data
+from training.publish import publish
 
 CPU = torch.device("cpu")
 
@@ -43,3 +54,113 @@ def test_what_a_stop_or_an_older_version_left_unknown_is_left_out():
     cost = run_cost(lines, None, CPU)
     assert (cost["wall_seconds"], cost["images_per_second"]) == (7.0, None)
     assert cost["peak_memory_bytes"] > 2**20
+
+
+class Sleeper(nn.Module):
+    """A network that takes this long, and notes for whom it did and what it was given."""
+
+    def __init__(self, seconds: float, seen: list[tuple[float, tuple[int, ...], bool]]) -> None:
+        super().__init__()
+        self.seconds, self.seen = seconds, seen
+        self.head = nn.Linear(1, 7)
+
+    def forward(self, batch: Tensor) -> Tensor:
+        self.seen.append((self.seconds, tuple(batch.shape), self.training))
+        time.sleep(self.seconds)
+        logits: Tensor = self.head(batch.mean(dim=(1, 2, 3))[:, None])
+        return logits
+
+
+@pytest.fixture
+def sleeping(model_folder: Path):
+    """Makes a model that takes so many seconds for a batch, with its list of what it saw."""
+    real = load_model(model_folder)
+    seen: list[tuple[float, tuple[int, ...], bool]] = []
+
+    def make(seconds: float, views: Literal["none", "flip"] = "none") -> LoadedModel:
+        return LoadedModel(Sleeper(seconds, seen).eval(), replace(real.info, views=views), real.folder)
+
+    make.seen = seen  # type: ignore[attr-defined]
+    return make
+
+
+class TestLatency:
+    def test_it_is_the_median_time_of_one_face_in_evaluation_mode(self, sleeping):
+        (latency,) = measure_latency([sleeping(0.02)])
+        low, high = latency["quartiles"]
+        assert 20 <= low <= latency["milliseconds"] <= high
+        assert (latency["faces"], latency["threads"]) == (1, torch.get_num_threads())
+        assert latency["device"].startswith("cpu (")
+        shapes, modes = {shape for _, shape, _ in sleeping.seen}, {training for *_, training in sleeping.seen}
+        assert {shape[0] for shape in shapes} == {1}
+        assert modes == {False}
+
+    def test_views_are_in_it(self, sleeping):
+        (latency,) = measure_latency([sleeping(0.001, views="flip")])
+        assert {shape[0] for _, shape, _ in sleeping.seen} == {2}
+        assert (latency["faces"], latency["views"]) == (1, "flip")
+
+    def test_several_models_take_turns_and_are_told_apart(self, sleeping):
+        slow, quick = measure_latency([sleeping(0.03), sleeping(0.003)])
+        assert slow["milliseconds"] > quick["milliseconds"] >= 3
+        assert slow["time"] == quick["time"]
+        who = [seconds for seconds, *_ in sleeping.seen]
+        turns = [seconds for row, seconds in enumerate(who) if row == 0 or seconds != who[row - 1]]
+        assert turns == [0.03, 0.003] * 6  # to warm up, then five rounds
+
+    def test_it_comes_to_an_end_soon(self, sleeping):
+        measure_latency([sleeping(0.001)])
+        assert len(sleeping.seen) <= 20 + 5 * 41
+        (slow,) = measure_latency([sleeping(0.3)])
+        assert slow["passes"] == 5
+
+    def test_a_result_that_has_it_keeps_it_unless_the_views_are_others(self, sleeping):
+        result: dict[str, Any] = {"cost": {"macs": 1}}
+        note_latency(result, sleeping(0.001))
+        first = result["cost"]["latency"]
+        note_latency(result, sleeping(0.01))
+        assert result == {"cost": {"macs": 1, "latency": first}}
+        note_latency(result, sleeping(0.01, views="flip"))
+        assert result["cost"]["latency"]["views"] == "flip"
+        assert result["cost"]["latency"]["milliseconds"] > first["milliseconds"]
+        older: dict[str, Any] = {"splits": {}}
+        note_latency(older, sleeping(0.001))
+        assert older == {"splits": {}}
+
+    def test_training_notes_it_and_publishing_carries_it(self, finished: ResultsFolder, tmp_path: Path):
+        latency = read_json(finished.result)["cost"]["latency"]
+        assert 0 < latency["quartiles"][0] <= latency["milliseconds"] <= latency["quartiles"][1]
+        published = ResultsFolder(publish(finished, tmp_path / "published"))
+        assert read_json(published.result)["cost"]["latency"] == latency
+
+    def test_scoring_a_run_of_before_adds_it(self, finished: ResultsFolder, config: RunConfig):
+        result = read_json(finished.result)
+        del result["cost"]["latency"]
+        write_json(finished.result, result)
+        data = load_data(config)
+        evaluate_run(finished, data.scored, "validation", data.leaked["validation"])
+        again = read_json(finished.result)
+        assert again["cost"].pop("latency")["milliseconds"] > 0
+        assert again == result
+
+    def test_measured_anew_only_it_changes(self, finished: ResultsFolder):
+        before = read_json(finished.result)
+        (latency,) = measure_runs([finished], CPU)
+        after = read_json(finished.result)
+        assert after["cost"].pop("latency") == latency
+        assert latency["time"] >= before["cost"].pop("latency")["time"]
+        assert after == before
+
+    def test_runs_that_cannot_be_measured_are_named_before_any_is(self, finished: ResultsFolder, tmp_path: Path):
+        before = finished.result.read_bytes()
+        published = ResultsFolder(publish(finished, tmp_path / "published"))
+        with pytest.raises(ResultsError, match=rf"{published.path} has no weights"):
+            measure_runs([finished, published], CPU)
+        with pytest.raises(ResultsError, match=r"nowhere has no result\.json"):
+            measure_runs([finished, ResultsFolder(tmp_path / "nowhere")], CPU)
+        assert finished.result.read_bytes() == before
+        write_json(
+            finished.result, {name: value for name, value in read_json(finished.result).items() if name != "cost"}
+        )
+        with pytest.raises(ResultsError, match="notes no cost"):
+            measure_runs([finished], CPU)

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from resemotenet.checkpoint import load_model
 from resemotenet.datasets import Collection, dataset_info
+from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError, DatasetFormatError, ResultsError, TrainingError
 from resemotenet.metrics import summary
-from resemotenet.results import Predictions, ResultsFolder, read_json
+from resemotenet.publishing.facts import gather
+from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
 from tests.fake_trees import (
     TREES,
     cut_short,
@@ -24,7 +27,7 @@ from tests.fake_trees import (
 from training.cli import main
 from training.config import Dataset, Optimization, RunConfig
 from training.description import describe
-from training.elsewhere import evaluate_elsewhere
+from training.elsewhere import drop_stale, evaluate_elsewhere
 from training.loading import load_data
 from training.loop import train
 
@@ -51,7 +54,7 @@ def test_every_layout_trains_an_epoch_and_is_evaluated(
     assert folder.is_finished
     assert main(["evaluate", str(folder.path)]) == 0
     assert f"{name} test: accuracy" in capsys.readouterr().out
-    whole = dataset_info(name).read(tmp_path / "data", False)
+    whole = dataset_info(name).read(tmp_path / "data")
     for split in ("validation", "test"):
         stored = Predictions.load(folder.predictions(name, split))
         assert stored.ids.tolist() == whole.split(split).ids.tolist()
@@ -125,13 +128,10 @@ class TestElsewhere:
 
     def test_the_pictures_are_those_that_the_predictor_would_see(self, finished: ResultsFolder, tmp_path: Path):
         """Up to the rounding of pixels to whole levels."""
-        from resemotenet.checkpoint import load_model
-        from resemotenet.emotions import EMOTIONS
-
         data = write_raf_official(tmp_path / "data")
         evaluate_elsewhere(finished, data, "test")
         stored = Predictions.load(finished.predictions("raf-db", "test"))
-        whole = dataset_info("raf-db").read(data, False)
+        whole = dataset_info("raf-db").read(data)
         assert isinstance(whole, Collection)
         faces, model = whole.split("test"), load_model(finished.model)
         exact = model.probabilities(model.preprocess([faces.crop(row) for row in range(len(faces))])).numpy()
@@ -170,6 +170,29 @@ class TestElsewhere:
         assert "elsewhere" not in read_json(finished.result)
         entry = evaluate_elsewhere(finished, data, "test", skip_broken=True)["raf-db"]
         assert (entry["n"], entry["broken"]) == (13, 1)
+
+    def test_figures_of_the_model_as_it_was_do_not_outlive_a_release(
+        self, finished: ResultsFolder, tmp_path: Path, capsys: pytest.CaptureFixture
+    ):
+        data = write_raf_official(tmp_path / "data")
+        before = evaluate_elsewhere(finished, data, "test")["raf-db"]
+        assert before["operating_point"] == {"temperature": 1.0, "logit_bias": None}
+        assert drop_stale(finished, load_model(finished.model)) == ()
+        assert read_json(finished.result)["elsewhere"]["raf-db"]["test"] == before
+        assert main(["release", str(finished.path), str(tmp_path / "out")]) == 0
+        assert "raf-db test: these figures were of the model as it was before" in capsys.readouterr().err
+        assert read_json(finished.result)["elsewhere"] == {"raf-db": {"test": {"touched": 1}}}
+        assert not finished.predictions("raf-db", "test").exists()
+        assert gather(finished.path).elsewhere == ()
+        again = evaluate_elsewhere(finished, data, "test")["raf-db"]
+        assert again["touched"] == 2
+        assert gather(finished.path).elsewhere[0].figures["accuracy"] == again["accuracy"]
+
+    def test_another_temperature_of_the_same_weights_is_another_model(self, finished: ResultsFolder, tmp_path: Path):
+        evaluate_elsewhere(finished, write_ck_folders(tmp_path / "data"), "test")
+        info = read_json(finished.model / "config.json")
+        write_json(finished.model / "config.json", {**info, "temperature": 1.5})
+        assert drop_stale(finished, load_model(finished.model)) == ("ckplus-peak test", "ckplus-last3 test")
 
     def test_a_split_that_it_does_not_have(self, finished: ResultsFolder, tmp_path: Path):
         with pytest.raises(DatasetFormatError, match="has no validation split; it has test"):

@@ -106,6 +106,30 @@ class TestPrepared:
         for rows in ([4, 5, 6, 2, 20, 0, 1], [7], [], [3, 3, 4]):
             np.testing.assert_array_equal(ready.pixels(np.array(rows, int)), everything(faces)[rows])
 
+    def test_what_the_system_gives_in_parts_is_put_together(
+        self, faces: FaceFiles, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        """As Linux does beyond 2 GiB, which a set that fits into memory may have."""
+        ready, _ = prepare(faces, SIZE, cache)
+        given: list[int] = []
+
+        def some(file: int, into: list[memoryview], offset: int) -> int:
+            given.append(whole(file, [into[0][:5000]], offset))
+            return given[-1]
+
+        whole = os.preadv
+        monkeypatch.setattr(os, "preadv", some)
+        np.testing.assert_array_equal(ready.into_memory().images, everything(faces))
+        assert given == [5000] * 6 + [21 * SIZE * SIZE - 30_000]
+
+    def test_is_read_where_the_system_cannot_read_at_a_place(
+        self, faces: FaceFiles, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        ready, _ = prepare(faces, SIZE, cache)
+        monkeypatch.delattr(os, "preadv")
+        rows = np.array([4, 5, 6, 2, 20])
+        np.testing.assert_array_equal(ready.pixels(rows), everything(faces)[rows])
+
     def test_a_file_cut_short_while_it_is_read_is_an_error(self, faces: FaceFiles, cache: Path):
         ready, _ = prepare(faces, SIZE, cache)
         os.truncate(ready.pixel_file.path, 20 * SIZE * SIZE + 7)

@@ -171,7 +171,7 @@ def test_many_faces_that_fit_come_from_the_file_into_memory(
 def test_the_share_of_memory_decides(config: RunConfig, data: Path, monkeypatch: pytest.MonkeyPatch):
     taken = 42 * 40 * 40
     for memory, kind in ((taken * 10, FaceSet), (taken * 10 - 1, PreparedFaces)):
-        monkeypatch.setattr(picture_sets, "_memory", lambda memory=memory: memory)
+        monkeypatch.setattr(picture_sets, "usable_memory", lambda memory=memory: memory)
         assert isinstance(load_data(raf(config, data, 0.1)).train, kind)
     with pytest.raises(TrainingError, match=r"dataset\.memory_share is 1\.5, expected 0 to 1"):
         raf(config, data, 1.5)

@@ -9,7 +9,7 @@ from resemotenet.datasets import read_affectnet
 from resemotenet.datasets.affectnet import CODES, EXPECTED
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetFormatError, DatasetNotFoundError
-from tests.fake_trees import write_affectnet_annotations, write_affectnet_lists
+from tests.fake_trees import change, emotions_of, write_affectnet_annotations, write_affectnet_lists
 
 LIST = "Manually_Annotated_file_lists/training.csv"
 
@@ -24,11 +24,6 @@ def lists(tmp_path: Path) -> Path:
     return write_affectnet_lists(tmp_path)
 
 
-def change_list(root: Path, old: str, new: str) -> None:
-    assert old in (root / LIST).read_text()
-    (root / LIST).write_text((root / LIST).read_text().replace(old, new, 1))
-
-
 def test_the_codes_are_those_of_the_data_set():
     assert [CODES[code] for code in range(7)] == ["neutral", "happy", "sad", "surprise", "fear", "disgust", "angry"]
     assert {CODES[code] for code in (7, 8, 9, 10)} == {None}
@@ -38,15 +33,10 @@ def test_expected_counts_add_up_to_the_published_sizes():
     assert {split: sum(each.values()) for split, each in EXPECTED.items()} == {"train": 283_901, "test": 3_500}
 
 
-def emotions(whole, split: str) -> dict[str, str]:
-    faces = whole.split(split)
-    return {id: EMOTIONS[target] for id, target in zip(faces.ids.tolist(), faces.targets, strict=True)}
-
-
 @pytest.mark.parametrize("as_text", [True, False])
 def test_annotations_hold_text_or_numbers(tmp_path: Path, as_text: bool):
     whole = read_affectnet(write_affectnet_annotations(tmp_path, as_text=as_text))
-    assert emotions(whole, "test") == {
+    assert emotions_of(whole.split("test")) == {
         f"val_set/{number}": EMOTIONS[(number - 1) % len(EMOTIONS)] for number in range(1, 15)
     }
     assert whole.left_out == {"contempt": 2}
@@ -65,7 +55,7 @@ def test_the_authors_validation_set_is_test_and_validation_comes_from_train(anno
 def test_lists_with_and_without_a_header(tmp_path: Path, headers: bool):
     whole = read_affectnet(write_affectnet_lists(tmp_path, headers=headers))
     assert len(whole.split("train")) + len(whole.split("validation")) == 28
-    assert emotions(whole, "test") == {
+    assert emotions_of(whole.split("test")) == {
         f"{number % 3}/test{number:04x}": EMOTIONS[(number - 1) % len(EMOTIONS)] for number in range(1, 15)
     }
     assert whole.left_out == {"contempt": 1, "no face": 1}
@@ -129,6 +119,19 @@ def test_a_label_out_of_range(annotations: Path):
         read_affectnet(annotations)
 
 
+def test_two_pictures_of_one_face(annotations: Path):
+    shutil.copy(annotations / "val_set/images/3.jpg", annotations / "val_set/images/3.png")
+    with pytest.raises(DatasetFormatError, match=r"val_set/images has 3\.jpg and 3\.png, both of face 3; keep one"):
+        read_affectnet(annotations)
+
+
+def test_permuted_columns_without_a_header(tmp_path: Path):
+    write_affectnet_lists(tmp_path, headers=False)
+    change(tmp_path / LIST, "1/train0001.jpg,30", "30,1/train0001.jpg")
+    with pytest.raises(DatasetFormatError, match=r"line 1: 9 cells, the first '30'; expected file, x, y"):
+        read_affectnet(tmp_path)
+
+
 def test_a_damaged_label(annotations: Path):
     (annotations / "train_set/annotations/3_exp.npy").write_bytes(b"\x93NUMPY\x01\x00")
     with pytest.raises(DatasetFormatError, match=r"3_exp\.npy holds no label"):
@@ -145,19 +148,19 @@ def test_a_label_that_would_run_code_is_not_unpickled(annotations: Path):
 
 
 def test_a_row_with_too_few_cells(lists: Path):
-    change_list(lists, "80,80,1.5;2.5;3.5,", "80,80,")
+    change(lists / LIST, "80,80,1.5;2.5;3.5,", "80,80,")
     with pytest.raises(DatasetFormatError, match=r"(line 2: .*expected file, x, y|the label is '-0.1')"):
         read_affectnet(lists)
 
 
 def test_a_box_that_is_no_number(lists: Path):
-    change_list(lists, ",30,20,80,80,", ",30,top,80,80,")
+    change(lists / LIST, ",30,20,80,80,", ",30,top,80,80,")
     with pytest.raises(DatasetFormatError, match="line 2: the face's box is not four numbers"):
         read_affectnet(lists)
 
 
 def test_a_header_that_lacks_a_column(lists: Path):
-    change_list(lists, "expression", "feeling")
+    change(lists / LIST, "expression", "feeling")
     with pytest.raises(DatasetFormatError, match=r"in which expression cannot be told; expected one column each"):
         read_affectnet(lists)
 
@@ -171,6 +174,6 @@ def test_a_row_there_twice(lists: Path):
 
 @pytest.mark.parametrize("name", ["../../secret.jpg", "/etc/x.jpg", "C:/x.jpg", "..\\..\\x.jpg"])
 def test_a_path_that_leaves_the_folder(lists: Path, name: str):
-    change_list(lists, "1/train0001.jpg", name)
+    change(lists / LIST, "1/train0001.jpg", name)
     with pytest.raises(DatasetFormatError, match=r"line 2: the file name .* does not stay inside"):
         read_affectnet(lists)

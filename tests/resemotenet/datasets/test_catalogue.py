@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ from resemotenet.datasets import (
     splits_of,
 )
 from resemotenet.emotions import EMOTIONS
-from resemotenet.errors import DatasetError, DatasetNotFoundError
+from resemotenet.errors import DatasetError, DatasetFormatError, DatasetNotFoundError
 from tests.fake_fer2013 import draw, write_csv, write_folders, write_parquet, write_train_csv
-from tests.fake_trees import TREES
+from tests.fake_trees import TREES, cut_short
 
 
 @pytest.mark.parametrize("tree", TREES)
@@ -25,12 +26,28 @@ def test_every_layout_is_recognised_and_read(tmp_path: Path, tree: str):
     name, write = TREES[tree]
     info, _, root = recognise(write(tmp_path))
     assert info.name == name
-    whole = info.read(root, False)
+    whole = info.read(root)
     assert isinstance(whole, Collection)
     splits = splits_of(whole)
     assert list(splits) == (["test"] if name == "ckplus" else ["train", "validation", "test"])
     ids = [id for faces in splits.values() for id in faces.ids.tolist()]
     assert len(ids) == len(set(ids)) > 20
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_a_truncated_picture_is_named_in_every_layout_and_can_be_left_out(tmp_path: Path, tree: str):
+    name, write = TREES[tree]
+    whole = dataset_info(name).read(write(tmp_path))
+    assert isinstance(whole, Collection)
+    faces = whole.split("test")
+    cut_short(faces.root / faces.files[3])
+    cut = faces.files == faces.files[3]  # a photograph may hold two faces
+    file, id = re.escape(str(faces.files[3])), re.escape(str(faces.ids[cut][0]))
+    with pytest.raises(DatasetFormatError, match=rf"^{cut.sum()} of .*{file} \(id {id}\): .*cut short.*--skip-broken"):
+        faces.into_memory(24)
+    held, broken = faces.into_memory(24, skip_broken=True)
+    assert held.ids.tolist() == faces.ids[~cut].tolist()
+    assert len(broken) == cut.sum()
 
 
 @pytest.mark.parametrize(
@@ -45,7 +62,7 @@ def test_every_layout_is_recognised_and_read(tmp_path: Path, tree: str):
 def test_fer2013_is_recognised(tmp_path: Path, write):
     info, _, root = recognise(write(tmp_path))
     assert info.name == "fer2013"
-    whole = info.read(root, False)
+    whole = info.read(root)
     assert isinstance(whole, FER2013)
     assert {split: len(faces) for split, faces in splits_of(whole).items()} == {
         "train": 84, "validation": 35, "test": 35,
@@ -54,7 +71,7 @@ def test_fer2013_is_recognised(tmp_path: Path, write):
 
 def test_only_the_splits_that_are_there(tmp_path: Path):
     info, _, root = recognise(write_train_csv(draw(), tmp_path / "train.csv"))
-    assert list(splits_of(info.read(root, False))) == ["train"]
+    assert list(splits_of(info.read(root))) == ["train"]
 
 
 # What a copy that broke off may leave: one folder of a layout.
@@ -76,7 +93,7 @@ def test_a_half_copied_folder_is_recognised_and_reading_it_says_what_is_missing(
     info, _, root = recognise(tmp_path)
     assert info.name == name
     with pytest.raises(DatasetError, match=r"is missing; expected .* It comes with"):
-        info.read(root, False)
+        info.read(root)
 
 
 def test_an_unknown_folder_names_everything_that_would_be_known(tmp_path: Path):

@@ -8,7 +8,7 @@ from resemotenet.datasets import read_expw
 from resemotenet.datasets.expw import CARVED, CODES, EXPECTED, PAPER
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetFormatError, DatasetNotFoundError
-from tests.fake_trees import write_expw
+from tests.fake_trees import change, emotions_of, write_expw
 
 SPLITS = ("train", "validation", "test")
 
@@ -16,12 +16,6 @@ SPLITS = ("train", "validation", "test")
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     return write_expw(tmp_path)
-
-
-def change_list(root: Path, old: str, new: str) -> None:
-    path = root / "label/label.lst"
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new, 1))
 
 
 def test_the_codes_are_those_of_the_data_set():
@@ -40,10 +34,10 @@ def test_the_papers_counts_are_seventy_and_ten_percent_of_the_data():
 def test_labels_and_ids_are_those_of_the_list(tree: Path):
     whole = read_expw(tree)
     for faces in whole.splits.values():
-        for id, target in zip(faces.ids.tolist(), faces.targets, strict=True):
+        for id, emotion in emotions_of(faces).items():
             name, face = id.split("#")
             number = int(name.removesuffix(".jpg").rpartition("_")[2])
-            assert EMOTIONS[target] == EMOTIONS[(number + int(face)) % len(EMOTIONS)]
+            assert emotion == EMOTIONS[(number + int(face)) % len(EMOTIONS)]
 
 
 def test_faces_of_one_photograph_are_never_in_two_splits(tree: Path):
@@ -82,14 +76,14 @@ def test_the_order_of_the_box_is_top_left_right_bottom(tree: Path):
 
 
 def test_a_box_that_reaches_over_the_edge_is_clipped(tree: Path):
-    change_list(tree, " 0 12 5 65 72 ", " 0 -9 -5 65 72 ")
+    change(tree / "label/label.lst", " 0 12 5 65 72 ", " 0 -9 -5 65 72 ")
     whole = read_expw(tree)
     faces = next(faces for faces in whole.splits.values() if "angry_man_0.jpg#0" in faces.ids)
     assert faces.crop(faces.ids.tolist().index("angry_man_0.jpg#0")).size == (65, 72)
 
 
 def test_a_box_outside_the_photograph_is_named_when_it_is_read(tree: Path):
-    change_list(tree, " 0 12 5 65 72 ", " 0 212 5 65 272 ")
+    change(tree / "label/label.lst", " 0 12 5 65 72 ", " 0 212 5 65 272 ")
     whole = read_expw(tree)
     faces = next(faces for faces in whole.splits.values() if "angry_man_0.jpg#0" in faces.ids)
     with pytest.raises(DatasetFormatError, match=r"angry_man_0\.jpg#0.*holds no pixel of the picture, which is 150x90"):
@@ -99,7 +93,9 @@ def test_a_box_outside_the_photograph_is_named_when_it_is_read(tree: Path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        (" 0 12 5 65 72 23.5 0", " 0 12 5 65 72 0", "line 1: 7 words, expected 8: name face_id top left right bottom"),
+        (" 0 12 5 65 72 23.5 0", " 0 12 5 65 72 0", "line 1: 'angry.*', expected 8 words: name face_id top left"),
+        ("angry_man_0.jpg 0 12 5", "0 angry_man_0.jpg 12 5", "line 1: '0 angry_man.*', expected 8 words: name face_id"),
+        ("angry_man_0.jpg 0 ", "name face_id label\nangry_man_0.jpg 0 ", "line 1: 'name .*', expected 8 words"),
         (" 0 12 5 65 72 ", " 0 12 five 65 72 ", "line 1: the box '12 five 65 72' is not four whole numbers"),
         (" 0 12 5 65 72 ", " 0 72 5 65 12 ", "line 1: the box has top 72, .* so it is empty"),
         (" 0 12 5 65 72 23.5 0", " 0 12 5 65 72 23.5 7", "line 1: the label is '7', expected one of 0 angry"),
@@ -109,7 +105,7 @@ def test_a_box_outside_the_photograph_is_named_when_it_is_read(tree: Path):
     ],
 )
 def test_a_line_that_is_wrong(tree: Path, old: str, new: str, said: str):
-    change_list(tree, old, new)
+    change(tree / "label/label.lst", old, new)
     with pytest.raises(DatasetFormatError, match=said):
         read_expw(tree)
 

@@ -39,6 +39,21 @@ def test_files_and_memory_give_the_same_batches(faces: FaceFiles):
         assert held.ids[rows].tolist() == faces.ids[rows].tolist()
 
 
+def test_faces_read_together_are_those_read_one_by_one(tmp_path: Path):
+    """Bit for bit, whatever their number, shape and neighbours; more than are opened at once."""
+    from_boxes = read_expw(write_expw(tmp_path)).split("train")
+    boxes = from_boxes.boxes
+    assert boxes is not None
+    boxes += np.random.default_rng(0).integers(-3, 4, boxes.shape)
+    rows = np.arange(len(from_boxes))
+    assert len(rows) > 40
+    for size in (24, 60, 77):
+        look = Preprocess(size=size).look
+        expected = np.stack([np.asarray(look(from_boxes.crop(row))) for row in rows.tolist()])
+        np.testing.assert_array_equal(from_boxes.read(rows, size)[:, 0], expected)
+        np.testing.assert_array_equal(from_boxes.read(rows[::-1], size)[:, 0], expected[::-1])
+
+
 def test_memory_resizes_as_the_transform_does(faces: FaceFiles):
     held, _ = faces.into_memory(100)
     rows = np.arange(14)
@@ -81,6 +96,13 @@ class TestBroken:
             damaged.read(np.array([0, 2]), 32)
         with pytest.raises(DatasetFormatError, match=r"id test_00010\): the file is empty"):
             damaged.read(np.array([9]), 32)
+
+    def test_the_others_are_read_all_the_same(self, damaged: FaceFiles):
+        rows = np.array([9, 0, 2, 5])
+        images, broken = damaged.read_whole(rows, 32)
+        assert list(broken) == [0, 2]
+        assert not images[[0, 2]].any()
+        np.testing.assert_array_equal(images[[1, 3]], damaged.read(np.array([0, 5]), 32))
 
     def test_into_memory_counts_all_and_stops(self, damaged: FaceFiles):
         with pytest.raises(

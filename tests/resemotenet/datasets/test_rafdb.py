@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 from resemotenet.datasets import read_rafdb
-from resemotenet.datasets.rafdb import CODES, EXPECTED
-from resemotenet.emotions import EMOTIONS
+from resemotenet.datasets.rafdb import CODES, EXPECTED, LIST
 from resemotenet.errors import DatasetFormatError, DatasetNotFoundError
-from tests.fake_trees import RAF_CODES, write_raf_folders, write_raf_official
+from tests.fake_trees import RAF_CODES, change, emotions_of, write_raf_folders, write_raf_official
 
 
 @pytest.fixture
@@ -22,15 +21,9 @@ def folders(tmp_path: Path) -> Path:
 
 
 def labels_of(root: Path) -> dict[str, str]:
-    lines = (line.split() for line in (root / "EmoLabel/list_patition_label.txt").read_text().splitlines())
+    lines = (line.split() for line in (root / LIST).read_text().splitlines())
     meaning = {str(code): emotion for emotion, code in RAF_CODES.items()}
     return {name.removesuffix(".jpg"): meaning[code] for name, code in lines}
-
-
-def change_list(root: Path, old: str, new: str) -> None:
-    path = root / "EmoLabel/list_patition_label.txt"
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new))
 
 
 def test_the_codes_are_those_of_the_data_set():
@@ -45,11 +38,7 @@ def test_expected_counts_add_up_to_the_published_sizes():
 
 def test_every_face_has_the_label_of_the_list(official: Path):
     whole = read_rafdb(official)
-    found = {
-        id: EMOTIONS[target]
-        for faces in whole.splits.values()
-        for id, target in zip(faces.ids.tolist(), faces.targets, strict=True)
-    }
+    found = {id: emotion for faces in whole.splits.values() for id, emotion in emotions_of(faces).items()}
     assert found == labels_of(official)
 
 
@@ -105,14 +94,14 @@ def test_without_the_pictures_it_says_what_was_expected_and_which_download_has_i
 
 
 def test_without_the_list_it_says_so(official: Path):
-    (official / "EmoLabel/list_patition_label.txt").unlink()
+    (official / LIST).unlink()
     with pytest.raises(DatasetNotFoundError, match=r"list_patition_label\.txt is missing; expected a line"):
         read_rafdb(official)
 
 
 @pytest.mark.parametrize(("left", "missing", "n"), [("train", "test", 28), ("test", "train", 14)])
 def test_without_a_split(official: Path, left: str, missing: str, n: int):
-    path = official / "EmoLabel/list_patition_label.txt"
+    path = official / LIST
     path.write_text("".join(line for line in path.read_text().splitlines(True) if line.startswith(left)))
     with pytest.raises(DatasetFormatError, match=rf"has no {missing} faces of raf-db \(found: {n} {left}\)"):
         read_rafdb(official)
@@ -126,28 +115,28 @@ def test_without_the_folder_of_a_split(folders: Path):
 
 @pytest.mark.parametrize("label", ["0", "8", "happy", "1.5", "nan"])
 def test_a_label_out_of_range(official: Path, label: str):
-    change_list(official, "train_00003.jpg 2", f"train_00003.jpg {label}")
+    change(official / LIST, "train_00003.jpg 2", f"train_00003.jpg {label}")
     with pytest.raises(
         DatasetFormatError, match=rf"line 3: the label is '{label}', expected one of 1 surprise, 2 fear"
     ):
         read_rafdb(official)
 
 
-@pytest.mark.parametrize("line", ["train_00003.jpg", "train_00003.jpg 2 3", "train_00003 2"])
+@pytest.mark.parametrize("line", ["train_00003.jpg", "train_00003.jpg 2 3", "train_00003 2", "2 train_00003.jpg"])
 def test_a_line_that_is_no_name_and_label(official: Path, line: str):
-    change_list(official, "train_00003.jpg 2", line)
+    change(official / LIST, "train_00003.jpg 2", line)
     with pytest.raises(DatasetFormatError, match=r"line 3: .* expected a file name and a label"):
         read_rafdb(official)
 
 
 def test_a_name_of_no_split(official: Path):
-    change_list(official, "train_00003.jpg 2", "val_00003.jpg 2")
+    change(official / LIST, "train_00003.jpg 2", "val_00003.jpg 2")
     with pytest.raises(DatasetFormatError, match=r"'val_00003' is of no split; expected train_... or test_..."):
         read_rafdb(official)
 
 
 def test_a_face_listed_twice(official: Path):
-    change_list(official, "train_00003.jpg 2", "train_00002.jpg 2")
+    change(official / LIST, "train_00003.jpg 2", "train_00002.jpg 2")
     with pytest.raises(DatasetFormatError, match="line 3: the face train_00002 is there a second time"):
         read_rafdb(official)
 
@@ -177,6 +166,13 @@ def test_list_and_folder_that_contradict_each_other(folders: Path):
         read_rafdb(folders)
 
 
+def test_permuted_columns_of_the_csv(folders: Path):
+    path = folders / "train_labels.csv"
+    path.write_text("\n".join(",".join(line.split(",")[::-1]) for line in path.read_text().splitlines()))
+    with pytest.raises(DatasetFormatError, match=r"train_labels\.csv, line 2: .*, expected image,label"):
+        read_rafdb(folders)
+
+
 def test_a_picture_listed_and_absent_is_named(official: Path):
     (official / "Image/aligned/test_00002_aligned.jpg").unlink()
     with pytest.raises(
@@ -202,12 +198,12 @@ def test_a_picture_of_the_csv_that_is_absent(folders: Path):
 
 @pytest.mark.parametrize("name", ["train_/../../../secret.jpg", "/etc/train_1.jpg", "train_\\..\\..\\x.jpg"])
 def test_a_name_that_leaves_the_folder(official: Path, name: str):
-    change_list(official, "train_00003.jpg", name)
+    change(official / LIST, "train_00003.jpg", name)
     with pytest.raises(DatasetFormatError, match=r"line 3: the file name .* does not stay inside"):
         read_rafdb(official)
 
 
 def test_a_list_that_is_no_text(official: Path):
-    (official / "EmoLabel/list_patition_label.txt").write_bytes(b"\xff\xfe\x00\x81")
+    (official / LIST).write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(DatasetFormatError, match="cannot be read as a list"):
         read_rafdb(official)

@@ -4,25 +4,17 @@ import pytest
 
 from resemotenet.datasets import read_upstream
 from resemotenet.datasets.upstream import CODES
-from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetFormatError, DatasetNotFoundError
-from tests.fake_trees import write_upstream
+from tests.fake_trees import change, emotions_of, write_upstream
 
 
 def emotions(root: Path, split: str) -> dict[str, str]:
-    faces = read_upstream(root).split(split)
-    return {id: EMOTIONS[target] for id, target in zip(faces.ids.tolist(), faces.targets, strict=True)}
+    return emotions_of(read_upstream(root).split(split))
 
 
 def named(id: str) -> str:
     """The emotion that upstream's file names end with."""
     return id.removesuffix(".jpg").rpartition("_")[2].replace("anger", "angry")
-
-
-def change_list(root: Path, old: str, new: str, name: str = "train_labels.csv") -> None:
-    path = root / name
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new, 1))
 
 
 def test_the_codes_are_upstreams_order():
@@ -107,7 +99,7 @@ def test_two_lists_for_one_split(tmp_path: Path):
 )
 def test_a_row_that_is_wrong(tmp_path: Path, old: str, new: str, said: str):
     write_upstream(tmp_path)
-    change_list(tmp_path, old, new)
+    change(tmp_path / "train_labels.csv", old, new)
     with pytest.raises(DatasetFormatError, match=said):
         read_upstream(tmp_path)
 

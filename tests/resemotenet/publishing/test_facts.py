@@ -75,6 +75,19 @@ def test_other_data_sets_are_checked_too(run: Path) -> None:
         gather(run)
 
 
+def test_another_data_set_that_was_scored_at_another_operating_point(run: Path) -> None:
+    add_elsewhere(run)
+    result = read_json(run / "result.json")
+    entry = result["elsewhere"]["ckplus-peak"]["test"]
+    entry["operating_point"] = {"temperature": 1.0, "logit_bias": None}
+    (run / "result.json").write_text(json.dumps(result))
+    assert len(gather(run).elsewhere) == 1
+    entry["operating_point"]["temperature"] = 1.4
+    (run / "result.json").write_text(json.dumps(result))
+    with pytest.raises(PublicationError, match=r"\(ckplus-peak, test\) with operating point .*1\.4.*evaluate it again"):
+        gather(run)
+
+
 @pytest.mark.parametrize("figure", ["n", "accuracy", "interval", "macro_recall", "macro_f1", "nll", "ece"])
 def test_a_figure_that_was_changed(run: Path, figure: str) -> None:
     result = read_json(run / "result.json")
@@ -109,7 +122,7 @@ def test_predictions_that_are_missing(run: Path) -> None:
 
 def test_a_model_that_looks_twice_since_it_was_measured(run: Path) -> None:
     change(run / "model" / "config.json", views="flip")
-    with pytest.raises(PublicationError, match="measured with views 'none', but the model now has 'flip'"):
+    with pytest.raises(PublicationError, match=r"measured \(.*\) with views 'none', but the model now has 'flip'"):
         gather(run)
 
 
