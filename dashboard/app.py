@@ -19,6 +19,7 @@ from dashboard.data import PUBLISHED, Run, are_kept, prediction_problems, scan, 
 from dashboard.data.pictures import Pictures
 from dashboard.options import Options, OptionsError, read_options
 from dashboard.widgets import state
+from dashboard.widgets.steps import one_step_an_act
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -49,6 +50,7 @@ def main() -> None:
     """One run of the script: look at the folders, draw the chosen page."""
     st.set_page_config(page_title="ResEmoteNet results", page_icon=_icon(), layout="wide")
     st.html(_STYLE)
+    one_step_an_act()
     try:
         options = read_options(sys.argv[1:])
     except OptionsError as error:

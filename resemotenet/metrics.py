@@ -43,8 +43,8 @@ def summary(probabilities: ArrayLike, targets: ArrayLike) -> dict[str, Any]:
         "n": len(truth),
         "accuracy": correct / len(truth),
         "interval": list(wilson_interval(correct, len(truth))),
-        "macro_recall": _mean_defined(_recalls(table)),
-        "macro_f1": _mean_defined(_f1s(table)),
+        "macro_recall": mean_defined(recalls(table)),
+        "macro_f1": mean_defined(f1s(table)),
         "nll": nll(checked, truth),
         "ece": ece(checked, truth),
     }
@@ -72,12 +72,12 @@ def confusion(predictions: ArrayLike, targets: ArrayLike, *, num_classes: int = 
 
 def macro_recall(predictions: ArrayLike, targets: ArrayLike, *, num_classes: int = len(EMOTIONS)) -> float:
     """Mean recall of the classes that occur in ``targets``; also called balanced accuracy."""
-    return _mean_defined(_recalls(confusion(predictions, targets, num_classes=num_classes)))
+    return mean_defined(recalls(confusion(predictions, targets, num_classes=num_classes)))
 
 
 def macro_f1(predictions: ArrayLike, targets: ArrayLike, *, num_classes: int = len(EMOTIONS)) -> float:
     """Mean F1 of the classes that occur in ``targets`` or ``predictions``."""
-    return _mean_defined(_f1s(confusion(predictions, targets, num_classes=num_classes)))
+    return mean_defined(f1s(confusion(predictions, targets, num_classes=num_classes)))
 
 
 def per_class(
@@ -85,11 +85,31 @@ def per_class(
 ) -> dict[str, dict[str, float | int | None]]:
     """Precision, recall, F1 and support (how often it is the target) of every class, in the order of ``labels``."""
     table = confusion(predictions, targets, num_classes=len(labels))
-    rows = zip(labels, _precisions(table), _recalls(table), _f1s(table), table.sum(axis=1), strict=True)
+    rows = zip(labels, precisions(table), recalls(table), f1s(table), table.sum(axis=1), strict=True)
     return {
         label: {"precision": precision, "recall": recall, "f1": f1, "support": int(support)}
         for label, precision, recall, f1, support in rows
     }
+
+
+def precisions(table: Integers) -> list[float | None]:
+    """Of every class of a ``confusion`` matrix (K, K), rows the truth; so are the next two."""
+    return _ratios(table.diagonal(), table.sum(axis=0))
+
+
+def recalls(table: Integers) -> list[float | None]:
+    return _ratios(table.diagonal(), table.sum(axis=1))
+
+
+def f1s(table: Integers) -> list[float | None]:
+    # 2 TP / (2 TP + FP + FN) is the harmonic mean, and defined as soon as the class occurs on either side.
+    return _ratios(2 * table.diagonal(), table.sum(axis=0) + table.sum(axis=1))
+
+
+def mean_defined(values: Sequence[float | None]) -> float:
+    """The average over classes: of the values that are defined, of which there must be one."""
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined)
 
 
 def nll(probabilities: ArrayLike, targets: ArrayLike) -> float:
@@ -254,23 +274,5 @@ def _check_lengths(outputs: NDArray[Any], truth: Integers) -> None:
         raise ValueError(f"there are {len(outputs)} predictions for {len(truth)} targets; each needs one")
 
 
-def _precisions(table: Integers) -> list[float | None]:
-    return _ratios(table.diagonal(), table.sum(axis=0))
-
-
-def _recalls(table: Integers) -> list[float | None]:
-    return _ratios(table.diagonal(), table.sum(axis=1))
-
-
-def _f1s(table: Integers) -> list[float | None]:
-    # 2 TP / (2 TP + FP + FN) is the harmonic mean, and defined as soon as the class occurs on either side.
-    return _ratios(2 * table.diagonal(), table.sum(axis=0) + table.sum(axis=1))
-
-
 def _ratios(numerators: Integers, denominators: Integers) -> list[float | None]:
     return [int(a) / int(b) if b else None for a, b in zip(numerators, denominators, strict=True)]
-
-
-def _mean_defined(values: list[float | None]) -> float:
-    defined = [value for value in values if value is not None]
-    return sum(defined) / len(defined)

@@ -1,12 +1,43 @@
 """Two runs on the same faces, matched by sample id: far sharper than two accuracies side by side."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import ResultsError
 from .metrics import mcnemar, paired_difference_interval
 from .results import Predictions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The faces that two files of predictions have in common, by sample id.
+
+    Attributes:
+        first, second: their rows in each file, in one order.
+        left_out: how many faces only one of the files has.
+        conflicts: how many of those in common have another label in one than in the other.
+    """
+
+    first: "NDArray[np.int64]"
+    second: "NDArray[np.int64]"
+    left_out: int
+    conflicts: int
+
+    @property
+    def n(self) -> int:
+        return len(self.first)
+
+
+def match(a: Predictions, b: Predictions) -> Shared:
+    """Find the same faces in two files, whatever their order."""
+    _, rows, others = np.intersect1d(a.ids, b.ids, return_indices=True)
+    left_out = len(a.ids) + len(b.ids) - 2 * len(rows)
+    return Shared(rows, others, left_out, conflicts=int((a.targets[rows] != b.targets[others]).sum()))
 
 
 @dataclass(frozen=True)
@@ -64,20 +95,20 @@ def pair_up(a: Predictions, b: Predictions, *, split: str, labels: str, names: t
     Raises:
         ResultsError: they share no face, or were scored by different labels.
     """
-    ids, rows, others = np.intersect1d(a.ids, b.ids, assume_unique=True, return_indices=True)
-    if not ids.size:
+    shared = match(a, b)
+    if not shared.n:
         raise ResultsError(
             f"{names[0]} and {names[1]} share no face of {split}: one has ids like {a.ids[:1].tolist()}, the other "
             f"like {b.ids[:1].tolist()}; they were scored on different data"
         )
-    truth = a.targets[rows]
-    if differing := int((truth != b.targets[others]).sum()):
+    if shared.conflicts:
         raise ResultsError(
-            f"{names[0]} and {names[1]} disagree on what is right: {differing} of {ids.size} faces have another "
+            f"{names[0]} and {names[1]} disagree on what is right: {shared.conflicts} of {shared.n} faces have another "
             f"{labels} label in one than in the other; score both on the same data"
         )
-    right_a = a.probabilities[rows].argmax(axis=1) == truth
-    right_b = b.probabilities[others].argmax(axis=1) == truth
+    truth = a.targets[shared.first]
+    right_a = a.probabilities[shared.first].argmax(axis=1) == truth
+    right_b = b.probabilities[shared.second].argmax(axis=1) == truth
     return Paired(
         split=split,
         labels=labels,
@@ -85,5 +116,5 @@ def pair_up(a: Predictions, b: Predictions, *, split: str, labels: str, names: t
         only_a=int((right_a & ~right_b).sum()),
         only_b=int((~right_a & right_b).sum()),
         neither=int((~right_a & ~right_b).sum()),
-        left_out=len(a.ids) + len(b.ids) - 2 * ids.size,
+        left_out=shared.left_out,
     )

@@ -78,6 +78,11 @@ class Predictions:
         with replacing(path) as fresh, fresh.open("wb") as file:
             np.savez_compressed(file, labels=np.array(EMOTIONS), **arrays)
 
+    def take(self, rows: "NDArray[np.int64]") -> "Predictions":
+        """Of these faces only, in this order."""
+        leaked = None if self.leaked is None else self.leaked[rows]
+        return Predictions(self.probabilities[rows], self.targets[rows], self.ids[rows], leaked)
+
     @classmethod
     def load(cls, path: str | Path) -> "Predictions":
         """Read what ``save`` wrote.
@@ -188,6 +193,17 @@ def write_json(path: Path, value: Any) -> None:
     """Write indented JSON, atomically; numbers that are not finite are refused."""
     with replacing(path) as fresh:
         fresh.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def flatten(values: Mapping[str, Any], separator: str = ".") -> dict[str, Any]:
+    """Nested objects as one, under joined names: "optimization.epochs"."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}{separator}{inner}": each for inner, each in flatten(value, separator).items()}
+        else:
+            flat[name] = value
+    return flat
 
 
 def read_json(path: str | Path) -> Any:

@@ -1,4 +1,4 @@
-"""python -m training {train,resume,campaign,evaluate,release,publish,compare,audit,datasets,recipes}."""
+"""python -m training {train,resume,campaign,evaluate,latency,release,publish,compare,audit,datasets,recipes}."""
 
 import dataclasses
 import inspect
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "resume": _resume,
         "campaign": _campaign,
         "evaluate": _evaluate,
+        "latency": _latency,
         "release": _release,
         "publish": _publish,
         "compare": _compare,
@@ -186,6 +187,34 @@ def _check_facts(folder: Path, data: Path | None, cache: Path | None) -> int:
     if not facts:
         print("config.json states no measured facts")
     return 0 if all(fact["agrees"] for fact in facts) else 1
+
+
+def _latency(
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")],
+    /,
+    device: Literal["auto", "cpu"] = "auto",
+) -> int:
+    """Measure anew how long finished runs' models take for one face, and enter it into each one's result.json.
+
+    Several runs are measured in turns, and only such times should be compared; let nothing else run meanwhile.
+
+    Args:
+        runs: results folders with their weights.
+        device: as for train.
+    """
+    from .cost import measure_runs
+    from .processes import join_processes
+
+    if not runs:
+        raise ResEmoteNetError("name the runs to measure: python -m training latency RUN...")
+    found = measure_runs([ResultsFolder(run) for run in runs], join_processes(cpu=device == "cpu").device)
+    print(f"one face alone, float32, {found[0]['device']}, {found[0]['threads']} threads")
+    print(f"{'median ms':>10}  {'quartiles':>19}  {'passes':>6}  {'views':5}  run")
+    for run, each in zip(runs, found, strict=True):
+        low, high = each["quartiles"]
+        quartiles = f"{low:.3f} to {high:.3f}"
+        print(f"{each['milliseconds']:10.3f}  {quartiles:>19}  {each['passes']:6}  {each['views']:5}  {run.name}")
+    return 0
 
 
 def _release(

@@ -233,14 +233,3 @@ _RANGES: dict[str, tuple[float, float]] = {
     "optimization.clip_norm": (0, inf),
     "optimization.ema_decay": (0, 1),
 }
-
-
-def flatten(values: dict[str, Any], separator: str = ".") -> dict[str, Any]:
-    """Nested dicts as one, under joined names: "optimization.epochs"."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= {f"{name}{separator}{inner}": each for inner, each in flatten(value, separator).items()}
-        else:
-            flat[name] = value
-    return flat

@@ -3,11 +3,22 @@
 import platform
 import statistics
 import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from resemotenet.checkpoint import WEIGHTS_FILE, LoadedModel, load_model
+from resemotenet.errors import ResultsError
+from resemotenet.results import ResultsFolder, read_json, write_json
+
+# Seconds, and how many passes at most, so that a network that takes no time is done at once.
+_WARM_UP, _WARM_UP_PASSES = 0.3, 20
+_ROUNDS, _ROUND, _ROUND_PASSES = 5, 0.25, 40
 
 
 def count_macs(module: nn.Module, shape: tuple[int, ...]) -> int:
@@ -67,3 +78,100 @@ def run_cost(lines: list[dict[str, Any]], last_saving: float | None, device: tor
         "device": device_name(device),
         "peak_memory_bytes": max([*peaks, peak_memory(device)]),
     }
+
+
+def measure_latency(models: Sequence[LoadedModel]) -> list[dict[str, Any]]:
+    """How long each model takes for one face alone in its batch, the way the predictor has it read.
+
+    From the preprocessed face in the computer's memory to its probabilities there, with the views of the model;
+    finding, cutting out and preprocessing the face are not in it. After a warm-up the models take turns, several faces
+    each, so that a machine that becomes slower becomes so for all; the first face of a turn is not counted, because it
+    has to fetch the weights that another model displaced. At most two seconds a model, but for one that takes more than
+    a twentieth of a second for a face. Weights are float32; of a GPU's rounding to TF32 the predictor's rules hold.
+
+    Returns:
+        For each: the median in milliseconds, the quartiles, and what they hold for. What was measured in one call has
+        the same time (UTC), and is what should be compared.
+    """
+    faces = [_face(model) for model in models]
+    for model, face in zip(models, faces, strict=True):
+        _pass_times(model, face, _WARM_UP, _WARM_UP_PASSES)
+    found: list[list[float]] = [[] for _ in models]
+    for _ in range(_ROUNDS):
+        for model, face, times in zip(models, faces, found, strict=True):
+            model.probabilities(face)
+            times += _pass_times(model, face, _ROUND, _ROUND_PASSES)
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return [_latency(model, times, stamp) for model, times in zip(models, found, strict=True)]
+
+
+def _face(model: LoadedModel) -> torch.Tensor:
+    """Noise that spreads like a normalised face."""
+    shape = (1, model.preprocess.channels, model.preprocess.size, model.preprocess.size)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def _pass_times(model: LoadedModel, face: torch.Tensor, seconds: float, most: int) -> list[float]:
+    """Seconds of each pass, at least one, until this time or this many are over."""
+    times: list[float] = []
+    while not times or (sum(times) < seconds and len(times) < most):
+        started = time.perf_counter()
+        model.probabilities(face)  # ends with the answer in the computer's memory, so a GPU has been waited for
+        times.append(time.perf_counter() - started)
+    return times
+
+
+def _latency(model: LoadedModel, times: list[float], stamp: str) -> dict[str, Any]:
+    low, median, high = statistics.quantiles((1000 * seconds for seconds in times), n=4, method="inclusive")
+    on_gpu = model.device.type == "cuda"
+    return {
+        "milliseconds": round(median, 4),
+        "quartiles": [round(low, 4), round(high, 4)],
+        "faces": 1,
+        "passes": len(times),
+        "views": model.info.views,
+        "device": device_name(model.device) if on_gpu else f"{model.device.type} ({_processor()})",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "time": stamp,
+    }
+
+
+def _processor() -> str:
+    """The processor's own name where it tells it: times of two that are merely of one kind cannot be compared."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return (names or [platform.processor()])[0] or platform.machine()
+
+
+def note_latency(result: dict[str, Any], model: LoadedModel) -> None:
+    """Measure the latency and enter it into a result that lacks it, or has it of other views than the model now has.
+
+    A result of a version that noted no cost at all is left as it is.
+    """
+    cost = result.get("cost")
+    if cost is not None and cost.get("latency", {}).get("views") != model.info.views:
+        (cost["latency"],) = measure_latency([model])
+
+
+def measure_runs(folders: Sequence[ResultsFolder], device: torch.device) -> list[dict[str, Any]]:
+    """Measure the latency of several finished runs anew, in turns, and enter it into each one's result.json.
+
+    Raises:
+        ResultsError: a run is not finished, has no weights (published ones have none) or is of a version that noted no
+            cost; then nothing is measured.
+    """
+    for folder in folders:
+        folder.check_finished()
+        if not (folder.model / WEIGHTS_FILE).is_file():
+            raise ResultsError(f"{folder.path} has no weights to measure; name the run where it was trained")
+        if "cost" not in read_json(folder.result):
+            raise ResultsError(f"{folder.result} notes no cost: an older version wrote it; train the run again")
+    found = measure_latency([load_model(folder.model, device=device) for folder in folders])
+    for folder, latency in zip(folders, found, strict=True):
+        result = read_json(folder.result)
+        write_json(folder.result, {**result, "cost": {**result["cost"], "latency": latency}})
+    return found

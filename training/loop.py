@@ -22,7 +22,7 @@ from resemotenet.checkpoint import LoadedModel, ModelInfo, save_model
 from resemotenet.results import SCHEMA, Predictions, ResultsFolder, write_json
 
 from .config import RunConfig
-from .cost import count_macs, device_name, forget_peak_memory, peak_memory, run_cost
+from .cost import count_macs, device_name, forget_peak_memory, note_latency, peak_memory, run_cost
 from .description import check_network, describe
 from .evaluation import figures, load_chosen, made_with, predict_all, record, save_predictions
 from .loading import Batches, Data, load_data, load_data_of
@@ -259,6 +259,7 @@ def finish(recorder: Recorder, data: Data, progress: Progress, accelerator: Acce
         },
     }
     record(result, "validation", predictions, made_with(model), data.leaked["validation"])
+    note_latency(result, model)
     write_json(folder.result, result)
 
 

@@ -11,8 +11,9 @@ from accelerate import Accelerator
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
 from resemotenet.errors import TrainingError
+from resemotenet.results import flatten
 
-from .config import RunConfig, flatten
+from .config import RunConfig
 
 _PROJECT = "resemotenet"
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from resemotenet.errors import ResultsError
+from resemotenet.results import flatten
 
 from ..data import Paired, Run, has_predictions, label_set, paired, scores
 from .groups import setting, usable
-from .settings import flatten
 
 CONFIGURATIONS: dict[str, str] = {
     "C1": "resemotenet",

@@ -5,12 +5,11 @@ So where another run's file holds the labels, a run can be scored by them withou
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from resemotenet.errors import ResultsError
 from resemotenet.metrics import summary
+from resemotenet.paired import match
 from resemotenet.results import Predictions
 
 from ..data import Run, has_predictions, predictions, scores
@@ -42,9 +41,7 @@ class Crossing:
 
 def crossings(runs: Sequence[Run], lenders: Sequence[Run], split: str) -> list[Crossing]:
     """Every run under every definition that any of ``lenders`` was scored by, where the faces are the same."""
-    definitions = {
-        score.labels: None for run in [*runs, *lenders[:50]] for score in scores(run) if score.split == split
-    }
+    definitions = dict.fromkeys(labels for run in [*runs, *lenders[:50]] for labels in _definitions(run, split))
     found = [_crossing(run, labels, split, lenders) for run in runs for labels in definitions]
     return [each for each in found if each is not None]
 
@@ -73,17 +70,16 @@ def _crossing(run: Run, labels: str, split: str, lenders: Sequence[Run]) -> Cros
 
 def _joined(run: Run, lender: Run, labels: str, split: str) -> Predictions | None:
     """What ``run`` said of the faces that ``lender`` was scored on, with their labels; None if they are others."""
-    shared = [
-        score.labels for score in scores(run) if score.split == split and has_predictions(lender, score.labels, split)
-    ]
-    if not shared:
+    definitions = _definitions(run, split)
+    common = [labels for labels in definitions if has_predictions(lender, labels, split)]
+    if not common:
         return None  # nothing shows that an id means the same face in both
-    own = max((predictions(run, each, split) for each in _definitions(run, split)), key=lambda said: len(said.ids))
+    own = max((predictions(run, each, split) for each in definitions), key=lambda said: len(said.ids))
     target = predictions(lender, labels, split)
-    _, rows, others = np.intersect1d(own.ids, target.ids, return_indices=True)
-    if len(others) < len(target.ids) or not all(_same_labels(run, lender, each, split) for each in shared):
+    shared = match(own, target)
+    if shared.n < len(target.ids) or not all(_same_labels(run, lender, each, split) for each in common):
         return None
-    return Predictions(own.probabilities[rows], target.targets[others], own.ids[rows])
+    return replace(own.take(shared.first), targets=target.targets[shared.second], leaked=None)
 
 
 def _definitions(run: Run, split: str) -> list[str]:
@@ -92,6 +88,5 @@ def _definitions(run: Run, split: str) -> list[str]:
 
 def _same_labels(a: Run, b: Run, labels: str, split: str) -> bool:
     """Whether two runs were scored on the same faces by the same labels."""
-    first, second = predictions(a, labels, split), predictions(b, labels, split)
-    ids, rows, others = np.intersect1d(first.ids, second.ids, return_indices=True)
-    return bool(ids.size == len(first.ids) == len(second.ids) and (first.targets[rows] == second.targets[others]).all())
+    shared = match(predictions(a, labels, split), predictions(b, labels, split))
+    return shared.left_out == shared.conflicts == 0

@@ -91,9 +91,18 @@ class Group:
         return fmean(told) / 60 if told else None
 
     @cached_property
+    def latencies(self) -> dict[str, Latency]:
+        """By place; of each that of one run, the newest: the seeds' networks are alike, the machines may not be."""
+        found: dict[str, Latency] = {}
+        for score in self.scores:
+            if (each := score.run.latency) is not None:
+                found.setdefault(each.place, each)
+        return found
+
+    @property
     def latency(self) -> Latency | None:
-        """That of one run, the newest that says it: the seeds' networks are alike, the machines may not be."""
-        return next((score.run.latency for score in self.scores if score.run.latency is not None), None)
+        """That of the newest run that says it."""
+        return next(iter(self.latencies.values()), None)
 
     @staticmethod
     def _noted(values: list[int | None]) -> int | None:

@@ -8,7 +8,8 @@ import numpy as np
 
 from resemotenet.emotions import EMOTIONS
 from resemotenet.intervals import bootstrap, bootstrap_difference
-from resemotenet.metrics import wilson_interval
+from resemotenet.metrics import f1s, mean_defined, precisions, recalls, wilson_interval
+from resemotenet.paired import match
 from resemotenet.results import Predictions
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ClassFigures:
 
 def class_figures(table: "NDArray[np.int64]") -> list[ClassFigures]:
     """All emotions, from a confusion matrix (7, 7) of counts, rows the truth."""
-    f1_intervals = bootstrap(table).f1
+    precision, recall, f1, f1_intervals = precisions(table), recalls(table), f1s(table), bootstrap(table).f1
     rows = []
     for number, emotion in enumerate(EMOTIONS):
         hits, support, called = int(table[number, number]), int(table[number].sum()), int(table[:, number].sum())
@@ -45,11 +46,11 @@ def class_figures(table: "NDArray[np.int64]") -> list[ClassFigures]:
             ClassFigures(
                 emotion,
                 support,
-                precision=hits / called if called else None,
+                precision=precision[number],
                 precision_interval=wilson_interval(hits, called) if called else None,
-                recall=hits / support if support else None,
+                recall=recall[number],
                 recall_interval=wilson_interval(hits, support) if support else None,
-                f1=2 * hits / (support + called) if support + called else None,
+                f1=f1[number],
                 f1_interval=f1_intervals[number],
             )
         )
@@ -66,12 +67,10 @@ class Average:
 
 def averages(table: "NDArray[np.int64]") -> tuple[Average, Average]:
     """Macro recall and macro F1 of a confusion matrix; emotions for which they are not defined have no say."""
-    hits, support, called = np.diag(table), table.sum(axis=1), table.sum(axis=0)
     intervals = bootstrap(table)
-    occurs, named = support > 0, support + called > 0
     return (
-        Average(float((hits[occurs] / support[occurs]).mean()), intervals.macro_recall),
-        Average(float((2 * hits[named] / (support + called)[named]).mean()), intervals.macro_f1),
+        Average(mean_defined(recalls(table)), intervals.macro_recall),
+        Average(mean_defined(f1s(table)), intervals.macro_f1),
     )
 
 
@@ -93,14 +92,14 @@ class Together:
 
 def together(first: Predictions, second: Predictions) -> Together:
     """Both on the faces they share, if they agree on what is right there."""
-    ids, rows, others = np.intersect1d(first.ids, second.ids, return_indices=True)
-    if not ids.size:
+    shared = match(first, second)
+    if not shared.n:
         return Together(first, second, problem="The two runs share no face, so only shares can be compared.")
-    if (first.targets[rows] != second.targets[others]).any():
+    if shared.conflicts:
         return Together(
             first, second, problem="The two runs were scored against different labels for the same ids: other data."
         )
-    return Together(_rows(first, rows), _rows(second, others), len(first.ids) + len(second.ids) - 2 * ids.size)
+    return Together(first.take(shared.first), second.take(shared.second), shared.left_out)
 
 
 def difference_intervals(both: Together) -> Mapping[str, Sequence[Interval | None]]:
@@ -121,8 +120,3 @@ def most_confused(tables: "Sequence[NDArray[np.int64]]") -> tuple[int, int]:
     np.fill_diagonal(mistakes, 0)
     row, column = np.unravel_index((mistakes if mistakes.any() else table).argmax(), table.shape)
     return int(row), int(column)
-
-
-def _rows(predictions: Predictions, rows: "NDArray[np.int64]") -> Predictions:
-    leaked = None if predictions.leaked is None else predictions.leaked[rows]
-    return Predictions(predictions.probabilities[rows], predictions.targets[rows], predictions.ids[rows], leaked)

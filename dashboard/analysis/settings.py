@@ -3,23 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from resemotenet.results import flatten
+
 from ..data import Run
 
 # Where files lie and what watched the run does not change what was trained.
 _NO_SETTINGS = ("data", "results", "track")
 # A recipe is a name for the other settings, which are compared one by one.
 _NO_TEACHING = ("dataset.labels", "seed", "device", "recipe")
-
-
-def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"network": {"width": 1}} -> {"network.width": 1}."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
 
 
 def settings(run: Run) -> dict[str, Any]:
@@ -35,7 +26,7 @@ def side_by_side(runs: Sequence[Run], *, only_differing: bool) -> dict[str, list
     """Setting -> its value in each run; a setting that a run does not know is "not set"."""
     each = [settings(run) for run in runs]
     names = dict.fromkeys(name for values in each for name in values)
-    rows = {name: [_word(values.get(name, "not set")) for values in each] for name in names}
+    rows = {name: [in_words(values.get(name, "not set")) for values in each] for name in names}
     return {name: row for name, row in rows.items() if not only_differing or len(set(row)) > 1}
 
 
@@ -45,9 +36,17 @@ def differing(a: Run, b: Run) -> list[str]:
     return [name for name in told if name not in _NO_TEACHING and not name.startswith("(")]
 
 
-def _word(value: Any) -> str:
+def flat(values: dict[str, Any]) -> dict[str, str]:
+    """Nested settings for people: "network.width" -> "0.5"."""
+    return {name: in_words(value) for name, value in flatten(values).items()}
+
+
+def in_words(value: Any) -> str:
+    """A setting for people; 1 and 1.0 are the same one."""
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, list | tuple):
+        return " ".join(map(in_words, value))
+    return f"{value:.12g}" if isinstance(value, float) else str(value)

@@ -7,8 +7,7 @@ from typing import Any
 from resemotenet.metrics import reliability, wilson_interval
 
 from .. import data
-from ..data import Calibrated, Run
-from .settings import flatten
+from ..data import Calibrated, Latency, Run
 
 
 def why_chosen(run: Run) -> str:
@@ -80,17 +79,6 @@ def _afterwards(run: Run) -> list[str]:
     return ["python -m training evaluate RUN --split test"] if run.touched else []
 
 
-def flat(values: dict[str, Any]) -> dict[str, str]:
-    """Nested settings as "network.width" -> "0.5"; None is "none"."""
-    return {name: _word(value) for name, value in flatten(values).items()}
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return " ".join(map(str, value))
-    return "none" if value is None else str(value)
-
-
 def _validation(line: Mapping[str, Any], labels: str) -> float | None:
     measured = line.get("validation")
     entry = measured.get(labels) if isinstance(measured, dict) else None
@@ -114,6 +102,11 @@ def duration(seconds: float | None) -> str:
     if minutes < 1:
         return f"{seconds:.0f} s"
     return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+
+
+def milliseconds(latency: Latency) -> str:
+    """ "32.9 ms (32.8 to 33.5)": median and quartiles."""
+    return f"{latency.median:.3g} ms ({latency.low:.3g} to {latency.high:.3g})"
 
 
 def times(number: int) -> str:

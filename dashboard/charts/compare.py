@@ -18,14 +18,15 @@ _HOLLOW = {"symbol": "diamond-open", "size": 12, "color": CLAIM, "line": {"width
 
 @dataclass(frozen=True)
 class Mark:
-    """One accuracy in a figure.
+    """One accuracy in a figure, or how far it is above another one.
 
     Attributes:
         row: the name of its row.
         model: decides colour and marker.
-        value, low, high: fractions; the interval is None where there is none.
+        value, low, high: fractions, or their difference; the interval is None where there is none.
         note: what the pointer shows.
         x: its place on the other axis, where a figure has one.
+        x_low, x_high: how far it may lie off there; None where that is not known, or nothing.
     """
 
     row: str
@@ -35,6 +36,8 @@ class Mark:
     high: float | None = None
     note: str = ""
     x: float | None = None
+    x_low: float | None = None
+    x_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,18 +56,6 @@ class Line:
 
     value: float
     text: str
-
-
-@dataclass(frozen=True)
-class Delta:
-    """A model's accuracy minus another's, in points of percent / 100."""
-
-    row: str
-    model: str
-    value: float
-    low: float | None
-    high: float | None
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,7 +150,7 @@ def against(marks: Sequence[Mark], x_title: str, lines: Sequence[Line] = (), *, 
     return figure
 
 
-def deltas(measured: Sequence[Delta], claimed: Sequence[Delta], left_title: str, right_title: str) -> go.Figure:
+def deltas(measured: Sequence[Mark], claimed: Sequence[Mark], left_title: str, right_title: str) -> go.Figure:
     """Differences to C1: measured with paired intervals on the left, the paper's claims on the right.
 
     Where nothing is measured, there are the claims alone.
@@ -181,7 +172,7 @@ def deltas(measured: Sequence[Delta], claimed: Sequence[Delta], left_title: str,
     return figure
 
 
-def _deltas(name: str, values: Sequence[Delta], **more: Any) -> go.Scatter:
+def _deltas(name: str, values: Sequence[Mark], **more: Any) -> go.Scatter:
     return go.Scatter(
         name=name,
         mode="markers",
@@ -240,10 +231,11 @@ def _marks(marks: Sequence[Mark], *, rows: bool) -> dict[str, Any]:
     """Arguments of a trace of measured accuracies, along x with named rows, else along y."""
     values, names = [100 * mark.value for mark in marks], [mark.row for mark in marks]
     error = _error([(mark.value, mark.low, mark.high) for mark in marks], GREY)
-    places = {"x": values, "y": names, "error_x": error} if rows else {"x": [mark.x for mark in marks], "y": values}
+    across = _error([(mark.x or 0.0, mark.x_low, mark.x_high) for mark in marks], GREY, unit=1)
+    along_x = {"x": values, "y": names, "error_x": error}
+    along_y = {"x": [mark.x for mark in marks], "y": values, "error_x": across, "error_y": error}
     return {
-        **places,
-        **({} if rows else {"error_y": error}),
+        **(along_x if rows else along_y),
         "mode": "markers",
         "marker": _marker([mark.model for mark in marks]),
         "customdata": [mark.note for mark in marks],
@@ -260,12 +252,15 @@ def _marker(models: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _error(values: Sequence[tuple[float, float | None, float | None]], color: str) -> dict[str, Any]:
+def _error(
+    values: Sequence[tuple[float, float | None, float | None]], color: str, *, unit: float = 100
+) -> dict[str, Any]:
+    """Bars from the second to the third of each; ``unit`` turns fractions into percent."""
     return {
         "type": "data",
         "symmetric": False,
-        "array": [100 * (high - value) if high is not None else 0 for value, _, high in values],
-        "arrayminus": [100 * (value - low) if low is not None else 0 for value, low, _ in values],
+        "array": [unit * (high - value) if high is not None else 0 for value, _, high in values],
+        "arrayminus": [unit * (value - low) if low is not None else 0 for value, low, _ in values],
         "color": color,
         "thickness": 1.5,
         "width": 4,

@@ -5,6 +5,7 @@ for, and the figure is kept until their file changes. Safe to call from several 
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,7 +16,8 @@ from time import time
 from resemotenet.label_sets import LABELS, Agreement, LabelSet, label_set
 from resemotenet.paired import Paired
 
-from .runs import FILES, Run, State, looks_like_a_run, read_run
+from .latency import Latency
+from .runs import FILES, Run, State, read_run
 from .scores import (
     Calibrated,
     Clean,
@@ -37,6 +39,7 @@ __all__ = [
     "Calibrated",
     "Clean",
     "LabelSet",
+    "Latency",
     "Paired",
     "Run",
     "Score",
@@ -57,6 +60,7 @@ __all__ = [
 
 PUBLISHED = Path(__file__).parents[1] / "published"
 
+_RUN_NAME = re.compile(r"-s\d+-\d{8}T\d{6}Z$")
 # Runs may lie in folders of folders: results/ablation/RUN.
 _DEPTH = 3
 
@@ -127,15 +131,22 @@ def _find(folder: str, depth: int) -> Iterator[tuple[str, _Stamp]]:
             inside = {entry.name: entry for entry in entries}
     except OSError:
         # A run that must not be read is one all the same; its name tells.
-        if looks_like_a_run(os.path.basename(folder), frozenset()) and os.path.isdir(folder):
+        if _is_run(os.path.basename(folder), frozenset()) and os.path.isdir(folder):
             yield folder, ()
         return
-    if looks_like_a_run(os.path.basename(folder), inside.keys()):
+    if _is_run(os.path.basename(folder), inside.keys()):
         yield folder, (*(_stamp(inside.get(name)) for name in FILES), *_prediction_stamps(inside.get("predictions")))
     elif depth > 0:
         for name, entry in sorted(inside.items()):
             if not name.startswith(".") and entry.is_dir():
                 yield from _find(entry.path, depth - 1)
+
+
+def _is_run(folder: str, names: Set[str]) -> bool:
+    """Whether a folder of this name that holds files of these names is, or was to be, a results folder."""
+    if "model.safetensors" in names:  # a model folder has a config.json too
+        return False
+    return not names.isdisjoint(FILES) or _RUN_NAME.search(folder) is not None
 
 
 def _stamp(entry: "os.DirEntry[str] | None") -> tuple[int, int, int] | None:

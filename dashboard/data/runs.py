@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -23,7 +22,6 @@ _QUIET_EPOCHS = 3.0
 
 FILES = ("config.json", "environment.json", "audit.json", "epochs.jsonl", "result.json", "predictions")
 _STAMP = re.compile(r"-(\d{8}T\d{6}Z)$")
-_RUN_NAME = re.compile(r"-s\d+-\d{8}T\d{6}Z$")
 # The definition by which an epoch is chosen, where no epoch says it yet.
 _JUDGED_BY = {"ferplus": "ferplus-strict"}
 # Where files lie, what they ran on and which seed they had is no part of the recipe.
@@ -216,13 +214,6 @@ class Run:
         seed = "" if self.seed is None else f", seed {self.seed}"
         when = "" if self.started is None else f", {self.started.day} {self.started:%b %H:%M}"
         return f"{network}, {self.recipe} on {self.taught}{seed}{when}"
-
-
-def looks_like_a_run(folder: str, names: Set[str]) -> bool:
-    """Whether a folder of this name that holds files of these names is, or was to be, a results folder."""
-    if "model.safetensors" in names:  # a model folder has a config.json too
-        return False
-    return not names.isdisjoint(FILES) or _RUN_NAME.search(folder) is not None
 
 
 def read_run(path: Path, *, published: bool = False) -> tuple[Run, float]:

@@ -50,12 +50,29 @@ def _configurations(runs: Sequence[Run]) -> None:
     st.caption(
         "Claimed: the paper's Table IV, on RAF-DB; those are other faces, so orders can be compared, figures cannot. "
         "Points: accuracy minus that of C1 on the same faces. p: how often chance alone would make so large a "
-        "difference (exact McNemar test). Multiply-adds: one face, once."
+        "difference (exact McNemar test). Multiply-adds: one face, once. " + _about_latency(found)
     )
     copied = [_row(name, found.get(name), series, labels, split, digits=2) for name in CONFIGURATIONS]
     copy_buttons(_filled(copied), name="ablations", caption=f"Ablations, {label_set(labels).name}, {split}.")
     _claims(found, "Measured here")
     _missing(series, found)
+
+
+def _about_latency(found: dict[str, Against]) -> str:
+    """What the times of the table hold for, and that times of several devices are not to be compared."""
+    times = [each.run.latency for each in found.values() if each.run.latency is not None]
+    if not times:
+        return (
+            "How long a face takes was not measured: `python -m training latency RUN...` does, where the runs' weights "
+            "are."
+        )
+    places = {each.place for each in times}
+    text = f"ms a face: one face alone in its batch, float32, median, on {'; '.join(sorted(places))}."
+    if len(places) > 1:
+        return f"{text} **Times of different devices cannot be compared**: see Timed on."
+    if len({each.time for each in times}) > 1:
+        return f"{text} Not all measured together: `python -m training latency RUN...` measures in turns."
+    return text
 
 
 def _choose(every: Sequence[Series]) -> tuple[Series | None, int | None, str, str]:
@@ -106,7 +123,8 @@ def _conditions(series: Series, seed: int | None, labels: str, split: str, found
 
 def _filled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Without the columns that say nothing of any row."""
-    absent = {name for name in ("Over seeds", "Commit", "Device") if not any(row[name] for row in rows)}
+    may_be = ("Over seeds", "ms a face", "Timed on", "Commit", "Device")
+    absent = {name for name in may_be if not any(row[name] for row in rows)}
     return [{name: value for name, value in row.items() if name not in absent} for row in rows]
 
 
@@ -126,6 +144,7 @@ def _row(
         "Claimed points": None if name == "C1" else 100 * (claim.accuracy - first.accuracy),
         "Claimed loss, %": claim.loss,
         **_work(None if against is None else against.run),
+        "Timed on": "" if against is None or against.run.latency is None else against.run.latency.place,
         "Commit": commits_of(members),
         "Device": devices_of(members),
     }
@@ -147,8 +166,9 @@ def _accuracy(against: Against | None, score: Score | None, digits: int) -> dict
 
 
 def _work(run: Run | None) -> dict[str, float | None]:
-    names = {"Parameters, M": 1e6, "Multiply-adds, M": 1e6, "Minutes": 60, "Memory, GB": 1e9}
-    values = (None,) * 4 if run is None else (run.parameters, run.macs, run.seconds, run.peak_memory)
+    names = {"Parameters, M": 1e6, "Multiply-adds, M": 1e6, "ms a face": 1, "Minutes": 60, "Memory, GB": 1e9}
+    latency = None if run is None or run.latency is None else run.latency.median
+    values = (None,) * 5 if run is None else (run.parameters, run.macs, latency, run.seconds, run.peak_memory)
     return {
         name: None if value is None else value / unit for (name, unit), value in zip(names.items(), values, strict=True)
     }
@@ -175,6 +195,7 @@ def _columns() -> dict[str, Any]:
         "Over seeds": st.column_config.TextColumn(help="Mean ± standard deviation (number of seeds)"),
         "Parameters, M": column(format="%.2f"),
         "Multiply-adds, M": column(format="%.1f"),
+        "ms a face": column(format="%.1f", help="One face alone, median"),
         "Minutes": column(format="%.0f", help="Training and validation, all epochs"),
         "Memory, GB": column(format="%.2f", help="The most the process held; on a CPU data and libraries included"),
         "Claimed, %": column(format="%.2f", help="Paper, Table IV, RAF-DB"),
@@ -185,7 +206,7 @@ def _columns() -> dict[str, Any]:
 
 def _claims(found: dict[str, Against], title: str) -> None:
     measured = [
-        compare.Delta(
+        compare.Mark(
             _named(name),
             CONFIGURATIONS[name],
             each.pair.difference,
@@ -197,7 +218,7 @@ def _claims(found: dict[str, Against], title: str) -> None:
     ]
     first = _DEFINED["C1"].accuracy
     claimed = [
-        compare.Delta(
+        compare.Mark(
             _named(name),
             CONFIGURATIONS[name],
             _DEFINED[name].accuracy - first,

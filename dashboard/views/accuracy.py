@@ -2,22 +2,30 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from resemotenet.claims import DATASETS
 
 from ..analysis.groups import Group, in_percent, labels_name, setting
+from ..analysis.telling import milliseconds
 from ..analysis.verdicts import claim_for, span, user_reports
 from ..charts import compare
-from ..data import LABELS, Run
+from ..data import LABELS, Latency, Run
 from ..widgets import state
 
-# No run notes how long one face takes, so its work stands in for it.
-_COSTS: dict[str, tuple[str, Callable[[Group], float | None]]] = {
-    "macs": ("Multiply-adds for one face", lambda group: group.macs),
-    "parameters": ("Parameters", lambda group: group.parameters),
-    "minutes": ("Minutes of training, on its device", lambda group: group.minutes),
+_COSTS = {
+    "macs": "Multiply-adds for one face",
+    "latency": "Milliseconds for one face",
+    "parameters": "Parameters",
+    "minutes": "Minutes of training, on its device",
+}
+# Of the latency see below: it has a device.
+_COST_OF: dict[str, Callable[[Group], float | None]] = {
+    "macs": lambda group: group.macs,
+    "parameters": lambda group: group.parameters,
+    "minutes": lambda group: group.minutes,
 }
 _SMALL = '<span style="font-size:11px">'
 # More rows than this make a figure unreadable; the table has all.
@@ -32,12 +40,15 @@ def show_accuracy(groups: Sequence[Group]) -> None:
         present = list(dict.fromkeys(group.labels for group in groups))
         labels = state.one("Scored on", present, key="drawn", text=labels_name, what="label definition")
     with right:
-        cost = state.one("Against", list(_COSTS), key="cost", text=lambda name: _COSTS[name][0], fixed=True)
+        cost = state.one("Against", list(_COSTS), key="cost", text=_COSTS.__getitem__, fixed=True)
     chosen = [group for group in groups if group.labels == labels]
     with left:
         _ranking(chosen)
     with right:
-        _cost(chosen, cost or "macs")
+        if cost == "latency":
+            _latency(chosen)
+        else:
+            _cost(chosen, cost or "macs")
 
 
 def _ranking(groups: Sequence[Group]) -> None:
@@ -82,7 +93,7 @@ def _scale(run: Run) -> str:
     return f"{width}{run.epochs_planned or '?'} epochs"
 
 
-def _mark(group: Group, name: str, x: float | None = None) -> compare.Mark:
+def _mark(group: Group, name: str) -> compare.Mark:
     low, high = group.interval
     spread = "" if group.std is None else f" ± {100 * group.std:.1f} points over {len(group.scores)} seeds"
     note = (
@@ -90,7 +101,7 @@ def _mark(group: Group, name: str, x: float | None = None) -> compare.Mark:
         f"{group.run.model}, {setting(group.run)}<br>{group.run.recipe}, taught {group.run.taught}, scored on "
         f"{labels_name(group.labels)}, {group.split}<br>{group.devices}, commit {group.commits}"
     )
-    return compare.Mark(name, group.run.model, group.accuracy, low, high, note, x)
+    return compare.Mark(name, group.run.model, group.accuracy, low, high, note)
 
 
 def _crowd(groups: Sequence[Group]) -> list[compare.Line]:
@@ -103,9 +114,47 @@ def _crowd(groups: Sequence[Group]) -> list[compare.Line]:
 
 
 def _cost(groups: Sequence[Group], cost: str) -> None:
-    name, of = _COSTS[cost]
-    marks = [_mark(group, "", value) for group in groups if (value := of(group)) is not None]
+    name, of = _COSTS[cost], _COST_OF[cost]
+    marks = [replace(_mark(group, ""), x=value) for group in groups if (value := of(group)) is not None]
     if not marks:
         st.info(f"None of these runs says its {name.lower()}.", icon=":material/straighten:")
         return
     st.plotly_chart(compare.against(marks, name, _crowd(groups)), key=f"cost-{cost}", config={"displaylogo": False})
+
+
+def _latency(groups: Sequence[Group]) -> None:
+    """One device at a time: what others took says nothing of the models."""
+    found = Counter(place for group in groups for place in group.latencies)
+    if not found:
+        st.info(
+            "None of these runs says how long it takes for one face. Where their weights are, "
+            "`python -m training latency RUN...` measures it, several runs in turns.",
+            icon=":material/timer:",
+        )
+        return
+    places = [place for place, _ in found.most_common()]
+    place = places[0]
+    if len(places) > 1:
+        place = state.one("Measured on", places, key="timed", what="device") or place
+    drawn = [(group, group.latencies[place]) for group in groups if place in group.latencies]
+    marks = [_timed(*each) for each in drawn]
+    figure = compare.against(marks, _COSTS["latency"], _crowd(groups))
+    st.plotly_chart(figure, key="cost-latency", config={"displaylogo": False})
+    text = (
+        f"One face alone in its batch, float32, in each row's views, on **{place}**: median, and quartiles as bars. "
+        "Finding the face is not in it."
+    )
+    if len({latency.time for _, latency in drawn}) > 1:
+        text += (
+            " These were not all measured together, so the machine may have been busier at one time than at another: "
+            "`python -m training latency RUN...` measures in turns."
+        )
+    if others := len(groups) - len(drawn):
+        text += f" Not drawn: {others} of {len(groups)} rows, which were not measured, or elsewhere."
+    st.caption(text)
+
+
+def _timed(group: Group, found: Latency) -> compare.Mark:
+    mark = _mark(group, "")
+    note = f"{mark.note}<br>one face: {milliseconds(found)}, views: {found.views}"
+    return replace(mark, x=found.median, x_low=found.low, x_high=found.high, note=note)

@@ -72,6 +72,7 @@ def _choose(finished: Sequence[Run]) -> tuple[str, list[Run]]:
             text=lambda name: by_id[name].caption if name in by_id else name,
             what="run",
             most=_MOST_ROWS,
+            of=split,
             help="Unless chosen: of each kind of label taught, the run with the highest validation accuracy on it.",
         )
     return split, [by_id[name] for name in names]

@@ -7,6 +7,7 @@ import streamlit as st
 from ..analysis.ablations import series_of
 from ..analysis.groups import in_percent, usable
 from ..analysis.settings import side_by_side
+from ..analysis.telling import milliseconds
 from ..data import Run, label_set, scores
 from ..widgets import state
 from ..widgets.tables import copy_buttons, show_table
@@ -71,6 +72,9 @@ def _results(runs: Sequence[Run]) -> dict[str, list[str]]:
         ]
     rows["state"] = [run.state for run in runs]
     rows["parameters"] = ["" if run.parameters is None else f"{run.parameters:,}" for run in runs]
+    rows["one face"] = [
+        "not measured" if run.latency is None else f"{milliseconds(run.latency)}, {run.latency.place}" for run in runs
+    ]
     rows["training, minutes"] = ["" if run.seconds is None else f"{run.seconds / 60:.0f}" for run in runs]
     return rows
 

@@ -188,6 +188,8 @@ def _row(group: Group) -> dict[str, Any]:
         "Views": run.views,
         "Parameters, M": None if group.parameters is None else group.parameters / 1e6,
         "Multiply-adds, M": None if group.macs is None else group.macs / 1e6,
+        "ms a face": None if group.latency is None else group.latency.median,
+        "Timed on": "" if group.latency is None else group.latency.place,
         "Device": group.devices,
         "Commit": group.commits,
         "Run": ", ".join(score.run.id for score in group.scores),
@@ -217,6 +219,7 @@ def _columns() -> dict[str, Any]:
         "Seeds": st.column_config.TextColumn(help="How many, and their numbers"),
         "n": column(format="localized", help="Faces scored"),
         "Multiply-adds, M": column(format="%.1f"),
+        "ms a face": column(format="%.1f", help="One face alone, median; compare those timed on the same device only"),
         "Without copies, %": column(format="%.1f", help="Without the faces that have an identical copy in training"),
         "Users report, %": st.column_config.TextColumn(
             help="What users of the released code and weights report", width=165

@@ -12,7 +12,7 @@ from resemotenet.errors import ResultsError
 
 from .. import data
 from ..analysis.per_class import averages
-from ..analysis.telling import best_epoch, duration, reliability_bins, thousands, why_chosen
+from ..analysis.telling import best_epoch, duration, milliseconds, reliability_bins, thousands, why_chosen
 from ..analysis.verdicts import METHODS
 from ..charts.run import curves_figure, reliability_figure
 from ..data import Calibrated, Run, Score
@@ -42,6 +42,7 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     if run.state == "newer":
         return
     _head(run)
+    _one_face(run)
     _claimed_cost(run)
     _figures(run)
     part = state.tab(_PARTS, key="part")
@@ -64,7 +65,8 @@ def _head(run: Run) -> None:
         "Epochs": f"{len(run.epochs)}" + ("" if run.epochs_planned is None else f" of {run.epochs_planned}"),
         "Parameters": None if run.parameters is None else thousands(run.parameters),
         "Multiply-adds a face": None if run.macs is None else thousands(run.macs),
-        "Time": None if run.seconds is None else duration(run.seconds),
+        "Time a face": None if run.latency is None else f"{run.latency.median:.3g} ms",
+        "Training": None if run.seconds is None else duration(run.seconds),
         "Peak memory": None if run.peak_memory is None else f"{run.peak_memory / 2**30:.2f} GiB",
         "Device": None if run.device == "unknown" else run.device,
     }
@@ -78,6 +80,19 @@ def _head(run: Run) -> None:
 
 def _learned_from(run: Run) -> str:
     return run.dataset if run.taught == run.dataset else f"{run.dataset}, {_TAUGHT.get(run.taught, run.taught)}"
+
+
+def _one_face(run: Run) -> None:
+    """How long the network takes for one face, and on what; or how to find out."""
+    if (found := run.latency) is not None:
+        st.caption(
+            f"One face takes {milliseconds(found)}, median and quartiles: alone in its batch, float32, views: "
+            f"{found.views}, on {found.place}. Finding the face is not in it."
+        )
+    elif run.state == "finished":
+        st.caption(
+            "How long one face takes was not measured: `python -m training latency RUN` does, where its weights are."
+        )
 
 
 def _claimed_cost(run: Run) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ..analysis.telling import command_of, flat, times, was_released
+from ..analysis.settings import flat
+from ..analysis.telling import command_of, times, was_released
 from ..data import Run
 
 

@@ -20,6 +20,7 @@ _KEPT = "_kept"  # in the session: key -> _Kept
 _LATER = "_later"  # in the session, while a page is drawn: key -> what its address is to hold
 
 _LISTS = "_lists"  # in the session: key of a page number -> the list that it is a page of
+_USUAL = "_usual"  # in the session: key -> what its default hangs on, and the default
 
 Kind = Literal["list", "buttons", "pills"]
 
@@ -107,9 +108,15 @@ def several(
     most: int | None = None,
     help: str | None = None,
     fixed: bool = False,
+    of: str = "",
 ) -> list[str]:
-    """Choose any number of ``options``, at most ``most``; in the order in which they were chosen. See ``one``."""
+    """Choose any number of ``options``, at most ``most``; in the order in which they were chosen. See ``one``.
+
+    Args:
+        of: names what the default hangs on. When that changes, what nobody chose makes way for the new default.
+    """
     usual = tuple(option for option in default if option in options)[:most]
+    _follow_default(key, of, usual)
     value = _begin(key, options, usual)
     st.session_state[key] = list(value[:most])
     chosen = st.multiselect(
@@ -169,6 +176,21 @@ def page(count: int, *, of: str, key: str = "page") -> int:
     chosen = st.pagination(count, key=key)
     _end(key, (str(chosen),), ("1",), "page of the list")
     return chosen
+
+
+def _follow_default(key: str, of: str, usual: tuple[str, ...]) -> None:
+    """Bring a widget that stands at its default to the new one, if what the default hangs on has changed."""
+    kept: dict[str, _Kept] = st.session_state.setdefault(_KEPT, {})
+    defaults: dict[str, tuple[str, tuple[str, ...]]] = st.session_state.setdefault(_USUAL, {})
+    known, (before, old) = kept.get(key), defaults.get(key, (of, usual))
+    defaults[key] = (of, usual)
+    if known is None or before == of:
+        return
+    if key not in st.session_state:  # it changed while another page was open
+        if known.wish == old:
+            del kept[key]
+    elif _widget_value(key) == old and _address(key) == known.address:
+        st.session_state[key] = list(usual)
 
 
 def _begin(

@@ -23,11 +23,17 @@ class Dashboards:
     folder: Callable[[], Path]
     stack: ExitStack
     addresses: dict[tuple[str, ...], str] = field(default_factory=dict)
+    folders: dict[tuple[str, ...], Path] = field(default_factory=dict)
+
+    def log(self, arguments: Sequence[str]) -> str:
+        """What the dashboard of these arguments has printed so far."""
+        return (self.folders[tuple(map(str, arguments))] / "log.txt").read_text(encoding="utf-8")
 
     def address(self, arguments: Sequence[str]) -> str:
         key = tuple(map(str, arguments))
         if key not in self.addresses:
-            self.addresses[key] = self.stack.enter_context(running(self.folder(), key))
+            self.folders[key] = self.folder()
+            self.addresses[key] = self.stack.enter_context(running(self.folders[key], key))
         return self.addresses[key]
 
 

@@ -75,6 +75,30 @@ def test_going_back_in_the_browser_takes_the_choice_back(visit_dashboard: Visito
     expect(page.get_by_role("radio", name="Test")).to_be_checked()
 
 
+def test_going_back_from_a_page_just_opened_leaves_it(visit_dashboard: Visitor, many_runs: list[str]):
+    page = visit_dashboard(many_runs)
+    page.wait_for_url(re.compile("[?&]split=test(&|$)"))
+    page.wait_for_function("window.stepsAreActs")
+    before = page.evaluate("history.length")
+    page.get_by_role("link", name="Ablations").click()
+    page.wait_for_url(re.compile("/ablation.*[?&]series="))
+    drawn(page)
+    assert page.evaluate("history.length") == before + 1
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("Overview")
+    drawn(page)
+
+
+def test_pages_of_a_list_are_drawn_without_a_warning_in_the_log(visit_dashboard: Visitor, tmp_path: Path):
+    fake_runs.write_run(tmp_path, n=600)
+    arguments = ["--results", str(tmp_path)]
+    page = visit_dashboard(arguments, "confusion?labels=fer2013&split=test&truth=happy&predicted=happy&page=2")
+    page.get_by_role("button", name="Page 3").click()
+    page.wait_for_url(re.compile("[?&]page=3(&|$)"))
+    drawn(page)
+    assert "default value" not in visit_dashboard.dashboards.log(arguments)
+
+
 def test_a_link_to_what_is_gone_says_so(visit_dashboard: Visitor, many_runs: list[str]):
     page = visit_dashboard(many_runs, "cross_dataset?runs=no-such-run&split=test")
     expect(page.get_by_text("This link names a run that is not here: “no-such-run”.")).to_be_visible()

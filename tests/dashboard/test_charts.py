@@ -101,8 +101,8 @@ def test_against_leaves_out_what_has_no_place_and_names_each_model_once():
 
 def test_deltas_draw_measurements_left_and_claims_right():
     figure = compare.deltas(
-        [compare.Delta("C2", "resemotenet_c2", -0.012, -0.03, 0.005)],
-        [compare.Delta("C2", "resemotenet_c2", -0.0058, None, None)],
+        [compare.Mark("C2", "resemotenet_c2", -0.012, -0.03, 0.005)],
+        [compare.Mark("C2", "resemotenet_c2", -0.0058, None, None)],
         "here",
         "there",
     )

@@ -9,7 +9,7 @@ from dashboard import data
 from dashboard.analysis.crossing import crossings
 from resemotenet.results import Predictions, read_json, write_json
 from tests.dashboard import comparing, fake_runs
-from tests.dashboard.comparing import opened, rows, words
+from tests.dashboard.comparing import again, opened, rows, words
 from tests.dashboard.pages import figures
 
 
@@ -121,6 +121,19 @@ def test_unless_chosen_validation_decides_which_run_speaks(results: Path):
     fake_runs.write_run(results, skill=0.5, seed=2, stamp="20260102T120000Z")
     (row,) = rows(opened("cross_dataset", results))
     assert "-s1-" in row["Run"]
+
+
+def test_another_split_brings_the_runs_that_speak_for_it_unless_others_were_chosen(results: Path):
+    tested = fake_runs.write_run(results, skill=0.5, seed=1, stamp="20260101T120000Z")
+    better = fake_runs.write_run(results, skill=2.5, seed=2, stamp="20260102T120000Z", test=False)
+    page = opened("cross_dataset", results)
+    assert [row["Run"] for row in rows(page)] == [tested.name]
+    page.segmented_control(key="split").set_value("validation")
+    assert [row["Run"] for row in rows(again(page))] == [better.name]
+    page.multiselect(key="runs").set_value([tested.name])
+    assert [row["Run"] for row in rows(again(page))] == [tested.name]
+    page.segmented_control(key="split").set_value("test")
+    assert [row["Run"] for row in rows(again(page))] == [tested.name]
 
 
 def test_a_link_chooses_runs_and_says_which_are_gone(results: Path):

@@ -15,22 +15,14 @@ from resemotenet.datasets import read_fer2013
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError
 from resemotenet.results import read_json, write_json
-from tests.dashboard.fake_runs import (
-    AUDIT,
-    FAULTS,
-    write_newer,
-    write_older,
-    write_run,
-    write_running,
-    write_unfinished,
-)
+from tests.dashboard.fake_runs import AUDIT, write_every_state, write_run
 from tests.dashboard.matching import write_matching
 from tests.dashboard.pages import figures, html, numbers, open_page, sound, texts
+from tests.dashboard.published import PUBLISHED, name_of, stored
 from tests.fake_fer2013 import write_csv
 from training.config import Dataset, Optimization, RunConfig
 from training.loading import load_data
 
-PUBLISHED = data.scan([data.PUBLISHED])
 # Scored by FER2013's labels and by the crowd's.
 BY_THE_CROWD = [run for run in PUBLISHED if data.has_predictions(run, "ferplus-strict", "test")]
 VOTES = "Labels against votes"
@@ -41,7 +33,7 @@ def matching(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return write_matching(tmp_path_factory.mktemp("matching"))
 
 
-@pytest.mark.parametrize("run", BY_THE_CROWD, ids=lambda run: run.id)
+@pytest.mark.parametrize("run", BY_THE_CROWD, ids=name_of)
 @pytest.mark.parametrize("definition", crowd.DEFINITIONS)
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_published_labels_against_the_crowd(run: data.Run, definition: str, split: str):
@@ -168,13 +160,12 @@ def test_another_data_set_is_not_counted_in_this_one(matching: tuple[Path, Path]
         learned_counts(run, Pictures(parquet))
 
 
-@pytest.mark.parametrize("run", PUBLISHED, ids=lambda run: run.id)
+@pytest.mark.parametrize("run", PUBLISHED, ids=name_of)
 def test_published_class_counts_are_those_of_the_predictions(run: data.Run):
     page = sound(open_page("datasets", [data.PUBLISHED], run=run.id))
     shown = page.dataframe[0].value
     for each in scored_counts(run):
-        with np.load(run.path / "predictions" / f"{each.labels}-{each.split}.npz") as file:
-            expected = np.bincount(file["targets"], minlength=7)
+        expected = np.bincount(stored(run, each.labels, each.split)[1], minlength=7)
         assert list(shown[each.split.capitalize()]) == [*expected, expected.sum()]
     assert "start with `--data PATH`" in texts(page)
     assert "Train" not in shown
@@ -278,13 +269,7 @@ def test_without_runs_the_page_says_what_to_do(tmp_path: Path):
 
 
 def test_runs_in_every_state_are_opened_in_every_part(tmp_path: Path):
-    write_run(tmp_path)
-    write_running(tmp_path)
-    write_unfinished(tmp_path)
-    write_older(tmp_path)
-    write_newer(tmp_path)
-    for number, (spoil, _) in enumerate(FAULTS.values()):
-        spoil(write_run(tmp_path, seed=number, stamp="20260106T120000Z"))
+    write_every_state(tmp_path)
     strange = write_run(tmp_path, seed=99)
     write_json(strange / "config.json", {**read_json(strange / "config.json"), "dataset": [1]})
     write_json(strange / "audit.json", {"images": {"train": "many"}, "leaks": 3, "near_copies": []})

@@ -10,30 +10,20 @@ from scipy.stats import binomtest
 from sklearn.metrics import f1_score, log_loss, recall_score
 
 from dashboard import data
-from dashboard.analysis.telling import best_epoch, command_of, duration, flat, thousands, why_chosen
+from dashboard.analysis.settings import flat
+from dashboard.analysis.telling import best_epoch, command_of, duration, thousands, why_chosen
 from dashboard.charts.run import curves_figure
 from resemotenet.emotions import EMOTIONS
 from resemotenet.results import read_json, write_json
 from tests.dashboard.fake_runs import (
     COMMIT,
-    FAULTS,
-    write_newer,
-    write_older,
+    write_every_state,
     write_run,
     write_running,
-    write_unfinished,
 )
 from tests.dashboard.matching import write_matching
 from tests.dashboard.pages import figures, html, numbers, open_page, sound, texts
-
-PUBLISHED = data.scan([data.PUBLISHED])
-SCORED = [(run, each.labels, each.split) for run in PUBLISHED for each in data.scores(run)]
-
-
-def stored(run: data.Run, labels: str, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities and targets, read without this project's code."""
-    with np.load(run.path / "predictions" / f"{labels}-{split}.npz") as file:
-        return file["probabilities"].astype(np.float64), file["targets"]
+from tests.dashboard.published import PUBLISHED, SCORED, name_of, stored
 
 
 def calibration_error(probabilities: np.ndarray, targets: np.ndarray, bins: int = 15) -> float:
@@ -51,7 +41,7 @@ def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("run", PUBLISHED, ids=lambda run: run.id)
+@pytest.mark.parametrize("run", PUBLISHED, ids=name_of)
 def test_published_figures_are_those_of_the_predictions(run: data.Run):
     page = sound(open_page("run", [data.PUBLISHED], run=run.id))
     shown = page.dataframe[0].value
@@ -80,7 +70,7 @@ def test_published_figures_are_those_of_the_predictions(run: data.Run):
         assert row["ECE, %"] == pytest.approx(100 * calibration_error(probabilities, targets), abs=1e-6)
 
 
-@pytest.mark.parametrize(("run", "labels", "split"), SCORED, ids=lambda each: getattr(each, "id", each))
+@pytest.mark.parametrize(("run", "labels", "split"), SCORED, ids=name_of)
 def test_published_calibration_is_that_of_the_predictions(run: data.Run, labels: str, split: str):
     page = sound(open_page("run", [data.PUBLISHED], run=run.id, part="Calibration", labels=labels, split=split))
     before, targets = stored(run, labels, split)
@@ -115,7 +105,7 @@ def test_published_calibration_is_that_of_the_predictions(run: data.Run, labels:
         assert (100 * right[inside].mean(), 100 * sure[inside].mean()) == pytest.approx((y, x))
 
 
-@pytest.mark.parametrize("run", PUBLISHED, ids=lambda run: run.id)
+@pytest.mark.parametrize("run", PUBLISHED, ids=name_of)
 def test_published_curves_are_those_of_the_epochs(run: data.Run):
     page = sound(open_page("run", [data.PUBLISHED], run=run.id))
     lines = [json.loads(line) for line in (run.path / "epochs.jsonl").read_text().splitlines()]
@@ -134,7 +124,7 @@ def test_published_curves_are_those_of_the_epochs(run: data.Run):
     assert f"{100 * chosen['value']:.1f} %" in texts(page)
 
 
-@pytest.mark.parametrize("run", PUBLISHED, ids=lambda run: run.id)
+@pytest.mark.parametrize("run", PUBLISHED, ids=name_of)
 def test_published_mistakes_are_those_of_the_predictions(run: data.Run):
     page = sound(open_page("run", [data.PUBLISHED], run=run.id, part="Mistakes", split="test"))
     probabilities, targets = stored(run, run.labels, "test")
@@ -208,14 +198,8 @@ def test_without_runs_the_page_says_what_to_do(tmp_path: Path):
 
 
 def test_runs_in_every_state_are_opened_in_every_part(tmp_path: Path):
-    write_run(tmp_path)
-    write_running(tmp_path)
+    write_every_state(tmp_path)
     write_running(tmp_path, epochs=0, seed=7)
-    write_unfinished(tmp_path)
-    write_older(tmp_path)
-    write_newer(tmp_path)
-    for number, (spoil, _) in enumerate(FAULTS.values()):
-        spoil(write_run(tmp_path, seed=number, stamp="20260106T120000Z"))
     page = sound(open_page("run", [tmp_path]))
     for run in data.scan([tmp_path]):
         page.selectbox(key="run").set_value(run.id)

@@ -1,5 +1,7 @@
 """What the address says is what the widgets show, and the other way round."""
 
+from typing import Any
+
 from streamlit.testing.v1 import AppTest
 
 
@@ -33,7 +35,7 @@ def run(test: AppTest) -> AppTest:
     return test
 
 
-def shown(test: AppTest) -> dict:
+def shown(test: AppTest) -> Any:
     import json
 
     return json.loads(test.json[0].value)
@@ -139,6 +141,45 @@ def test_what_is_missing_is_called_by_its_article():
 
 def test_more_than_may_be_chosen_is_cut():
     assert shown(opened(several=["a", "b", "c"]))["several"] == ["a", "b"]
+
+
+def by_split():
+    import streamlit as st
+
+    from dashboard.widgets import state
+
+    split = state.one("Split", ["test", "validation"], key="split")
+    default = {"test": ["a"], "validation": ["b", "c"]}[split or "test"]
+    if not st.session_state.get("elsewhere"):
+        st.json(state.several("Runs", ["a", "b", "c"], key="runs", default=default, of=split or ""))
+
+
+def test_what_nobody_chose_follows_its_default_when_that_hangs_on_another_choice():
+    test = run(AppTest.from_function(by_split, default_timeout=60))
+    assert shown(test) == ["a"]
+    test.selectbox(key="split").select("validation")
+    assert shown(run(test)) == ["b", "c"]
+    assert test.query_params == {"split": "validation", "runs": ["b", "c"]}
+    test.query_params.update(split="test", runs="a")  # as going back does
+    assert shown(run(test)) == ["a"]
+    test.session_state["elsewhere"] = True
+    test.query_params.clear()
+    run(test)
+    test.selectbox(key="split").select("validation")
+    run(test)
+    test.session_state["elsewhere"] = False
+    assert shown(run(test)) == ["b", "c"]
+
+
+def test_what_was_chosen_stays_when_the_default_changes():
+    test = run(AppTest.from_function(by_split, default_timeout=60))
+    test.multiselect(key="runs").set_value(["c", "a"])
+    run(test)
+    test.selectbox(key="split").select("validation")
+    assert shown(run(test)) == ["c", "a"]
+    linked = AppTest.from_function(by_split, default_timeout=60)
+    linked.query_params.update(split="validation", runs="a")
+    assert shown(run(linked)) == ["a"]
 
 
 def two_pages():

@@ -13,7 +13,7 @@ import pytest
 
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError
-from resemotenet.results import Predictions, ResultsFolder, read_json, replacing, schema_of, write_json
+from resemotenet.results import Predictions, ResultsFolder, flatten, read_json, replacing, schema_of, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -95,6 +95,13 @@ class TestJson:
     def test_missing(self, tmp_path: Path):
         with pytest.raises(ResultsError, match=r"gone\.json cannot be read: .*No such file"):
             read_json(tmp_path / "gone.json")
+
+
+def test_flattened_names_are_joined():
+    nested = {"seed": 0, "network": {"width": 0.5, "more": {"deep": [1, {"in": "a list"}]}}, "empty": {}}
+    flat = {"seed": 0, "network.width": 0.5, "network.more.deep": [1, {"in": "a list"}]}
+    assert flatten(nested) == flat
+    assert flatten(nested, "/") == {name.replace(".", "/"): value for name, value in flat.items()}
 
 
 class TestEpochs:

@@ -1,0 +1,175 @@
+"""Figures of every emotion, and the matrices that show them: computed and drawn, without a page."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, recall_score
+
+from dashboard.analysis.per_class import averages, class_figures, most_confused, together
+from dashboard.charts.matrix import confusion_figure, difference_figure
+from resemotenet.emotions import EMOTIONS
+from resemotenet.metrics import confusion
+from resemotenet.results import Predictions
+from tests.dashboard.fake_runs import draw_predictions
+from tests.dashboard.pages import numbers
+
+NUMBERS = np.arange(len(EMOTIONS))
+
+
+def table_of(found: Predictions) -> np.ndarray:
+    return confusion(found.probabilities.argmax(axis=1), found.targets)
+
+
+def cells(figure: dict) -> dict[tuple[int, int], str]:
+    """Text of every cell of a matrix, by row and column."""
+    letters = [trace for trace in figure["data"] if trace.get("mode") == "text"]
+    return {(y, x): text for trace in letters for x, y, text in zip(trace["x"], trace["y"], trace["text"], strict=True)}
+
+
+def test_per_class_figures_are_those_of_scikit_learn():
+    found = draw_predictions(n=300)
+    guesses = found.probabilities.argmax(axis=1)
+    expected = precision_recall_fscore_support(found.targets, guesses, labels=NUMBERS, zero_division=np.nan)
+    for number, each in enumerate(class_figures(table_of(found))):
+        got = (each.precision, each.recall, each.f1, each.support)
+        assert [np.nan if value is None else value for value in got] == pytest.approx(
+            [column[number] for column in expected], nan_ok=True
+        )
+        hits = int(((guesses == number) & (found.targets == number)).sum())
+        for interval, n in ((each.recall_interval, each.support), (each.precision_interval, (guesses == number).sum())):
+            wilson = binomtest(hits, int(n)).proportion_ci(method="wilson") if n else None
+            assert interval == (pytest.approx((wilson.low, wilson.high)) if wilson else None)
+
+
+def test_what_is_not_defined_is_none_and_not_zero():
+    table = np.zeros((7, 7), np.int64)
+    table[3, 3], table[3, 4] = 8, 2
+    by_name = {each.emotion: each for each in class_figures(table)}
+    assert by_name["happy"].recall == 0.8
+    assert by_name["neutral"].recall is None
+    assert by_name["neutral"].precision == 0
+    assert by_name["neutral"].f1 == 0
+    assert by_name["sad"].f1 is None
+    assert by_name["sad"].f1_interval is None
+
+
+def test_the_interval_of_f1_is_that_of_faces_drawn_again():
+    found = draw_predictions(n=500)
+    guesses = found.probabilities.argmax(axis=1)
+    rng = np.random.default_rng(1)
+    drawn = np.array(
+        [
+            f1_score(found.targets[rows], guesses[rows], labels=NUMBERS, average=None, zero_division=np.nan)
+            for rows in rng.integers(0, 500, (400, 500))
+        ]
+    )
+    for number, each in enumerate(class_figures(table_of(found))):
+        assert each.f1 is not None
+        assert each.f1_interval is not None
+        if each.support > 20:  # of a handful of faces the ends jump
+            assert list(each.f1_interval) == pytest.approx(np.percentile(drawn[:, number], (2.5, 97.5)), abs=0.04)
+        assert each.f1_interval[0] <= each.f1 <= each.f1_interval[1]
+
+
+def test_a_class_without_a_hit_or_without_a_mistake_has_no_interval_of_f1():
+    table = np.diag([50, 0, 30, 40, 20, 20, 20])
+    table[1, 3], table[2, 4] = 12, 5
+    by_name = {each.emotion: each for each in class_figures(table)}
+    assert (by_name["disgust"].f1, by_name["disgust"].f1_interval) == (0, None)
+    assert by_name["disgust"].recall_interval is not None  # Wilson's knows better
+    assert (by_name["angry"].f1, by_name["angry"].f1_interval) == (1, None)
+    assert by_name["fear"].f1_interval is not None
+
+
+def test_averages_over_emotions_are_those_of_scikit_learn():
+    found = draw_predictions(n=300)
+    guesses = found.probabilities.argmax(axis=1)
+    recall, f1 = averages(table_of(found))
+    assert recall.value == pytest.approx(recall_score(found.targets, guesses, average="macro"))
+    assert f1.value == pytest.approx(f1_score(found.targets, guesses, average="macro"))
+    for each in (recall, f1):
+        assert each.interval is not None
+        assert each.interval[0] < each.value < each.interval[1]
+    table = np.zeros((7, 7), np.int64)
+    table[3, 3], table[3, 4] = 8, 2
+    recall, f1 = averages(table)
+    assert recall.value == 0.8  # of the one emotion that occurs
+    assert f1.value == pytest.approx((16 / 18 + 0) / 2)  # neutral is called, so it has a say here
+
+
+def test_more_faces_narrow_the_interval_of_f1():
+    table = table_of(draw_predictions(n=200))
+    few, many = class_figures(table)[3].f1_interval, class_figures(100 * table)[3].f1_interval
+    assert few is not None
+    assert many is not None
+    assert few[1] - few[0] == pytest.approx(10 * (many[1] - many[0]), rel=0.2)
+
+
+@pytest.mark.parametrize(("by", "normalize"), [("truth", "true"), ("prediction", "pred"), ("counts", None)])
+def test_a_matrix_shows_what_scikit_learn_counts(by: str, normalize: str | None):
+    found = draw_predictions(n=400)
+    guesses = found.probabilities.argmax(axis=1)
+    expected = confusion_matrix(found.targets, guesses, labels=NUMBERS, normalize=normalize)
+    figure = confusion_figure(table_of(found), by).to_plotly_json()
+    assert numbers(figure["data"][0]["z"]) == pytest.approx(expected)
+    for (row, column), text in cells(figure).items():
+        value = expected[row, column] * (1 if normalize is None else 100)
+        assert text == ("·" if value == 0 else "<1" if value < 0.5 else f"{value:.0f}")
+
+
+def test_a_row_without_faces_is_empty_and_not_zero():
+    table = np.zeros((7, 7), np.int64)
+    table[0, 0] = 3
+    texts_of = cells(confusion_figure(table, "truth").to_plotly_json())
+    assert texts_of[0, 0] == "100"
+    assert texts_of[0, 1] == "·"
+    assert texts_of[1, 1] == ""
+
+
+def test_every_cell_can_be_clicked_and_says_which_it_is():
+    figure = confusion_figure(table_of(draw_predictions(n=50)), "truth", (2, 6)).to_plotly_json()
+    (markers,) = [trace for trace in figure["data"] if trace.get("mode") == "markers"]
+    places = list(zip(markers["y"], markers["x"], strict=True))
+    assert [tuple(each) for each in markers["customdata"]] == places
+    assert len(set(places)) == 49
+    words = dict(zip(places, markers["hovertext"], strict=True))[2, 6]
+    assert "truth Fear, predicted Surprise" in words
+    (frame,) = figure["layout"]["shapes"]
+    assert (frame["x0"] + frame["x1"], frame["y0"] + frame["y1"]) == (12, 4)
+
+
+def test_the_difference_is_b_minus_a_and_white_where_nothing_changed():
+    a, b = table_of(draw_predictions(n=300, seed=1)), table_of(draw_predictions(n=300, seed=2, skill=2))
+    counts = difference_figure(a, b, "counts").to_plotly_json()
+    z = numbers(counts["data"][0]["z"])
+    assert (z == b - a).all()
+    assert counts["data"][0]["zmin"] == -counts["data"][0]["zmax"]
+    assert {text for place, text in cells(counts).items() if (b - a)[place] == 0} == {"·"}
+    shares = difference_figure(a, b, "truth").to_plotly_json()
+    rows = [table / table.sum(axis=1, keepdims=True) for table in (a, b)]
+    assert numbers(shares["data"][0]["z"]) == pytest.approx(rows[1] - rows[0])
+    same = difference_figure(a, a, "truth").to_plotly_json()
+    assert set(cells(same).values()) == {"·"}
+
+
+def test_two_runs_are_brought_to_the_faces_they_share():
+    whole = draw_predictions(n=100)
+    order = np.random.default_rng(0).permutation(100)[:60]
+    part = Predictions(whole.probabilities[order], whole.targets[order], whole.ids[order])
+    both = together(whole, part)
+    assert both.problem is None
+    assert both.left_out == 40
+    assert list(both.first.ids) == list(both.second.ids)
+    assert (both.first.probabilities == both.second.probabilities).all()
+    strangers = Predictions(whole.probabilities, whole.targets, np.char.add("x", whole.ids))
+    assert "share no face" in str(together(whole, strangers).problem)
+    others = Predictions(whole.probabilities, (whole.targets + 1) % 7, whole.ids)
+    assert "other data" in str(together(whole, others).problem)
+
+
+def test_the_page_begins_with_the_commonest_mistake():
+    table = np.diag([50] * 7)
+    table[4, 5] = 9
+    table[5, 4] = 8
+    assert most_confused([table]) == (4, 5)
+    assert most_confused([np.diag([5, 4, 3, 9, 1, 1, 1])]) == (3, 3)
