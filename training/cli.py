@@ -224,6 +224,7 @@ def _release(
     views: Literal["none", "flip"] = "flip",
     half: bool = True,
     accuracy_margin: float = 0.0,
+    start_share: float = 0.0,
 ) -> int:
     """Fix a finished run's model for use: choose its operating point on validation, measure it, write it to OUT.
 
@@ -233,13 +234,16 @@ def _release(
         views: flip averages each face with its mirror image.
         half: store the weights as float16.
         accuracy_margin: validation accuracy (a fraction) that a better macro recall may cost.
+        start_share: mix in this share of the weights that the run started from (--network.start).
     """
     from .loading import load_data_of
     from .release import release
 
     results = ResultsFolder(run)
     data = load_data_of(results, read_config(results))
-    result = release(results, out, data, views=views, half=half, accuracy_margin=accuracy_margin)
+    result = release(
+        results, out, data, views=views, half=half, accuracy_margin=accuracy_margin, start_share=start_share
+    )
     for split in ("validation", "test"):
         _print_figures(result, split)
     return 0

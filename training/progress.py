@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from resemotenet.backbone import load_backbone
-from resemotenet.checkpoint import ModelInfo, load_model
+from resemotenet.checkpoint import LoadedModel, ModelInfo, load_model
 from resemotenet.errors import ResEmoteNetError, TrainingError
 from resemotenet.models import create_model
 from resemotenet.results import ResultsFolder
@@ -105,8 +105,7 @@ def take_weights(module: nn.Module, info: ModelInfo, start: Path) -> None:
         TrainingError: it is another network, or reads other input or answers in another order; all differences are
             named.
     """
-    inside = ResultsFolder(start).model
-    given = load_model(inside if inside.is_dir() else start)
+    given = load_start(start)
     pairs = {
         "architecture": (given.info.architecture, info.architecture),
         "labels": (given.labels, info.labels),
@@ -123,3 +122,13 @@ def take_weights(module: nn.Module, info: ModelInfo, start: Path) -> None:
             f"network.start {start} is another network: its {'; its '.join(differences)}; set --network to match it"
         )
     module.load_state_dict(given.module.state_dict(), strict=True)
+
+
+def load_start(start: Path) -> LoadedModel:
+    """The model that training goes on from.
+
+    Args:
+        start: a model folder or a results folder.
+    """
+    inside = ResultsFolder(start).model
+    return load_model(inside if inside.is_dir() else start)

@@ -14,12 +14,14 @@ from resemotenet.checkpoint import LoadedModel, ModelInfo, load_model, save_mode
 from resemotenet.datasets import ReadyFaces
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import TrainingError
+from resemotenet.publishing.checks import sha256_of
 from resemotenet.publishing.facts import protocol_of, remarks_on
 from resemotenet.results import ResultsFolder, read_json, write_json
 
 from .elsewhere import drop_stale
 from .evaluation import evaluate_run, predict
 from .loading import Data
+from .progress import load_start
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +37,7 @@ def release(
     views: Literal["none", "flip"] = "flip",
     half: bool = True,
     accuracy_margin: float = 0.0,
+    start_share: float = 0.0,
 ) -> dict[str, Any]:
     """Fix the model of a finished run as it will be used, measure it, write it to ``out`` with its facts.
 
@@ -50,13 +53,15 @@ def release(
         views: see ``ModelInfo.views``.
         half: store kernels and matrices as float16.
         accuracy_margin: how much validation accuracy the operating point may cost, see ``choose_prior_bias``.
+        start_share: in [0, 1), how much of the released weights are those that the run started from (see ``mix``).
 
     Returns:
         What the run's result.json now holds.
 
     Raises:
         ResultsError: the run is not finished.
-        TrainingError: an emotion never occurs in training.
+        TrainingError: an emotion never occurs in training; or there is no start to mix in, or it was mixed in before.
+        CheckpointError: the start is not where the run found it.
     """
     folder.check_finished()
     prior = _shares(data.train)
@@ -65,6 +70,8 @@ def release(
     model = load_model(folder.model)
     earlier = {name: value for name, value in model.info.training.items() if name != "remarks"}
     provenance = {**earlier, "commit": environment["commit"], "dirty": environment["dirty"]}
+    if start_share:
+        provenance["mixed"] = _mix_in_start(folder, model, start_share)
     if remarks := list(remarks_on(read_json(folder.config), environment)):
         provenance["remarks"] = remarks  # the model folder goes its own way, without the run that says so
     info = replace(model.info, views=views, temperature=1.0, logit_bias=None, measured=(), training=provenance)
@@ -84,6 +91,33 @@ def release(
     result = evaluate_run(folder, data.scored, "test", data.leaked["test"])
     _write(load_model(folder.model), out, result, read_json(folder.config)["dataset"]["name"], dtype)
     return result
+
+
+def _mix_in_start(folder: ResultsFolder, model: LoadedModel, share: float) -> dict[str, Any]:
+    """Change a run's weights in place; what to say of it where they go."""
+    start = read_json(folder.config)["network"].get("start")
+    if start is None or not 0 < share < 1:
+        raise TrainingError(
+            f"start_share is {share}, the run started from {start or 'random weights'}; a share above 0 and below 1 of "
+            "a start that was a model can be mixed in"
+        )
+    if "mixed" in model.info.training:
+        raise TrainingError(f"{model.info.training['mixed']} is in these weights already; release the run without it")
+    given = load_start(Path(start))
+    mix(model.module, given.module, share)
+    return {"start_share": share, "start_sha256": sha256_of(given)}
+
+
+def mix(module: nn.Module, start: nn.Module, share: float) -> None:
+    """Weights on the line between a start and what was fine-tuned from it, in place: share * start + (1 - share) * own.
+
+    What fine-tuning gains where its faces differ is mostly kept, what it loses elsewhere mostly won back, as Wortsman
+    et al. 2022 found (Robust fine-tuning of zero-shot models, WiSE-FT). Running means and variances are mixed as well.
+    """
+    theirs = start.state_dict()
+    for name, own in module.state_dict().items():
+        if own.is_floating_point():
+            own.mul_(1 - share).add_(theirs[name], alpha=share)
 
 
 def _note(folder: ResultsFolder, info: ModelInfo, labels: str) -> None:

@@ -10,11 +10,14 @@ import torch
 
 from resemotenet import load_model
 from resemotenet.errors import TrainingError
+from resemotenet.publishing.checks import sha256_of
 from resemotenet.results import ResultsFolder
 from tests.training.conftest import assert_same_run
 from training.config import RunConfig
+from training.loading import load_data
 from training.loop import resume, train
 from training.recorder import Recorder
+from training.release import release
 
 
 @pytest.mark.parametrize("inside", ["", "model"])
@@ -63,3 +66,36 @@ def test_what_is_different_about_another_network_is_told(config: RunConfig, fini
 def test_one_start_only(config: RunConfig):
     with pytest.raises(TrainingError, match="from a backbone or from a model"):
         replace(config, network=replace(config.network, start=Path("a"), backbone=Path("b.pth")))
+
+
+class TestMixingTheStartIn:
+    @pytest.fixture
+    def tuned(self, config: RunConfig, finished: ResultsFolder) -> ResultsFolder:
+        optimization = replace(config.optimization, epochs=1)
+        return train(replace(config, network=replace(config.network, start=finished.path), optimization=optimization))
+
+    def test_the_weights_lie_on_the_line_and_say_so(
+        self, config: RunConfig, finished: ResultsFolder, tuned: ResultsFolder, tmp_path: Path
+    ):
+        start, end = (load_model(folder.model).module.state_dict() for folder in (finished, tuned))
+        release(tuned, tmp_path / "out", load_data(config), half=False, start_share=0.25)
+        model = load_model(tmp_path / "out")
+        for name, value in model.module.state_dict().items():
+            if value.is_floating_point():
+                torch.testing.assert_close(value, 0.25 * start[name] + 0.75 * end[name], msg=name)
+        told = model.info.training["mixed"]
+        assert told == {"start_share": 0.25, "start_sha256": sha256_of(load_model(finished.model))}
+
+        with pytest.raises(TrainingError, match="is in these weights already"):
+            release(tuned, tmp_path / "out", load_data(config), start_share=0.25)
+        release(tuned, tmp_path / "out", load_data(config), half=False)  # chosen anew, the weights stay
+        assert load_model(tmp_path / "out").info.training["mixed"] == told
+
+    def test_without_a_start_or_with_an_odd_share(
+        self, config: RunConfig, finished: ResultsFolder, tuned: ResultsFolder, tmp_path: Path
+    ):
+        with pytest.raises(TrainingError, match="started from random weights"):
+            release(finished, tmp_path / "out", load_data(config), start_share=0.5)
+        with pytest.raises(TrainingError, match=r"start_share is 1\.5"):
+            release(tuned, tmp_path / "out", load_data(config), start_share=1.5)
+        assert not (tmp_path / "out").exists()
