@@ -124,7 +124,8 @@ def _note(folder: ResultsFolder, info: ModelInfo, labels: str) -> None:
     """Enter in result.json what the predictions beside it will be made with: a reader cannot see it in them."""
     chosen = {"temperature": info.temperature, "logit_bias": list(info.logit_bias or ()), "views": info.views}
     fitted = {"by": f"validation, {labels}"}
-    write_json(folder.result, {**read_json(folder.result), "released": {**chosen, **fitted}})
+    mixed = {name: value for name, value in info.training.items() if name == "mixed"}
+    write_json(folder.result, {**read_json(folder.result), "released": {**chosen, **fitted, **mixed}})
 
 
 def _temperature(model: LoadedModel, faces: ReadyFaces) -> float:

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 1024, 768
 SIDE = 160
-MOST = 6
 BACKGROUNDS = 24
 # What a grey face is multiplied with, in the proportions of skin in sRGB photographs. The face's own tone stays in it,
 # so the last makes dark faces darker than any: this varies colour and light together, not people.
@@ -57,6 +56,12 @@ class Condition:
     cut: float = 0.0
     tint: int | None = None
     picture: Callable[[Image.Image, np.random.Generator], Image.Image] = field(default=lambda image, draw: image)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Columns and rows of faces with half a side between them, at most six in all."""
+        rows = max(1, min(2, int(HEIGHT / (1.5 * self.side))))
+        return 1 if self.cut else max(1, min(3, int(WIDTH / (1.5 * self.side)))), rows
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ def scene(
 ) -> tuple[Image.Image, list[tuple[float, float]]]:
     """Faces (N, 48, 48) in clutter under one condition, and the (x, y) of their centres."""
     image, side = clutter(int(draw.integers(BACKGROUNDS))).copy(), condition.side
-    columns, rows = _grid(side)
+    columns, rows = condition.grid
     cell_width, cell_height = WIDTH / columns, HEIGHT / rows
     centres = []
     for number, pixels in enumerate(faces):
@@ -169,12 +174,6 @@ def scene(
         _paste(image, pixels, (x, y), condition, draw)
         centres.append((x, y))
     return condition.picture(image, draw), centres
-
-
-def _grid(side: int) -> tuple[int, int]:
-    """Columns and rows of faces with half a side between them, at most ``MOST`` in all."""
-    columns, rows = max(1, min(3, int(WIDTH / (1.5 * side)))), max(1, min(2, int(HEIGHT / (1.5 * side))))
-    return columns, rows
 
 
 def _paste(
@@ -248,8 +247,7 @@ def measure(
 ) -> Score:
     """Paste all faces under one condition and count."""
     draw = np.random.default_rng(seed)
-    columns, rows = (1, 2) if condition.cut else _grid(condition.side)
-    each = columns * rows
+    each = condition.grid[0] * condition.grid[1]
     found_all = false = 0
     right = dict.fromkeys(predictors, 0)
     for start in range(0, len(faces), each):

@@ -11,7 +11,7 @@ import torch
 from resemotenet import load_model
 from resemotenet.errors import TrainingError
 from resemotenet.publishing.checks import sha256_of
-from resemotenet.results import ResultsFolder
+from resemotenet.results import ResultsFolder, read_json
 from tests.training.conftest import assert_same_run
 from training.config import RunConfig
 from training.loading import load_data
@@ -85,6 +85,8 @@ class TestMixingTheStartIn:
                 torch.testing.assert_close(value, 0.25 * start[name] + 0.75 * end[name], msg=name)
         told = model.info.training["mixed"]
         assert told == {"start_share": 0.25, "start_sha256": sha256_of(load_model(finished.model))}
+
+        assert read_json(tuned.result)["released"]["mixed"] == told
 
         with pytest.raises(TrainingError, match="is in these weights already"):
             release(tuned, tmp_path / "out", load_data(config), start_share=0.25)
