@@ -1,10 +1,12 @@
 """How the weights came to be: the part of a model card about data, settings, cost and origin."""
 
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Any
 
 from ..datasets import CATALOGUE
 from ..datasets.ferplus import MIN_SOFT_VOTES
+from ..results import flatten
 from .escaping import code, repository_name, text
 from .facts import ModelFacts
 from .texts import DRAWN, TAUGHT
@@ -16,7 +18,7 @@ def taught(facts: ModelFacts) -> str:
     if facts.config:
         rows, rest = list(_settings(facts)), "All settings are in `training.json`."
     else:
-        stated = facts.model.info.training.items()
+        stated = flatten(facts.model.info.training).items()
         rows = [[text(key, 40), _plain(value)] for key, value in stated if key not in ("converted_from", "remarks")]
         rest = ""
     settings = table(["setting", "value"], rows, words=2) if rows else ""
@@ -63,6 +65,10 @@ def _settings(facts: ModelFacts) -> Iterator[list[str]]:
     rate = config["optimization"]
     yield ["run", code(facts.run)]
     yield ["recipe, seed", f"{code(config['recipe'])}, {config['seed']}"]
+    if start := config["network"].get("start"):
+        mixed = facts.model.info.training.get("mixed", {})
+        kept = f"; {share(mixed['start_share'], 0)} % of it are in what is here" if mixed else ""
+        yield ["started from", code(PurePath(start).name) + kept]
     yield ["epochs", f"{facts.epochs_done} of at most {rate['epochs']}"]
     if chosen := facts.result.get("chosen"):
         value = f"{share(chosen['value'])} % as trained"
@@ -73,7 +79,9 @@ def _settings(facts: ModelFacts) -> Iterator[list[str]]:
         f"{text(rate['schedule'])}",
     ]
     augmented = (
-        text(name if value is True else f"{name} {value:g}") for name, value in config["augmentation"].items() if value
+        text(name if value is True else f"{name} {value:g}")
+        for name, value in config["augmentation"].items()
+        if value and (name, value) != ("dimming", 1)
     )
     yield ["augmentation, training only", ", ".join(augmented) or "none"]
     if cost:
