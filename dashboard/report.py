@@ -10,14 +10,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from resemotenet.claims import ABLATIONS
-
-from .analysis.ablations import CONFIGURATIONS, Against, Series, against_c1, scored, series_of
+from .analysis.ablations import CONFIGURATIONS, DEFINED, Against, Series, against_c1, scored, series_of
 from .analysis.groups import Group, grouped, interval_in_percent, labels_name, setting
 from .analysis.verdicts import claim_for
 from .data import LABELS, PUBLISHED, Run, scan
 
-_CLAIMED = {each.name: each for each in ABLATIONS}
 # By its votes a network is taught, but never scored.
 _TAUGHT = {"ferplus": "FER+ votes"}
 
@@ -58,7 +55,7 @@ def ablation_table(runs: Iterable[Run], *, relative_to: Path) -> str:
 
 def _ablation_row(name: str, against: Against, series: Series, relative_to: Path) -> dict[str, str]:
     run, pair = against.run, against.pair
-    claim, first = _CLAIMED[name], _CLAIMED["C1"]
+    claim, first = DEFINED[name], DEFINED["C1"]
     members = [member for (configuration, _), member in series.runs.items() if configuration == name]
     (group,) = (group for group in grouped(members) if (group.labels, group.split) == ("fer2013", "test"))
     (score,) = (score for score in group.scores if score.run is run)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from resemotenet import claims
 from resemotenet.errors import ResEmoteNetError, TrainingError
 from resemotenet.models import model_entry
 from resemotenet.results import ResultsFolder, read_json
@@ -18,7 +19,7 @@ from resemotenet.results import ResultsFolder, read_json
 from .config import RunConfig
 from .recipes import paper, strong, upstream
 
-ABLATIONS = ("resemotenet", *(f"resemotenet_c{number}" for number in range(2, 7)))
+ABLATIONS = tuple(each.model for each in claims.ABLATIONS)
 # What a rehearsal takes of every run: enough to go through all of its code.
 _REHEARSED_WIDTH, _REHEARSED_FACES = 0.0625, 256
 

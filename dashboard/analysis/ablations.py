@@ -6,20 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from resemotenet.claims import ABLATIONS
 from resemotenet.errors import ResultsError
 from resemotenet.results import flatten
 
 from ..data import Paired, Run, has_predictions, label_set, paired, scores
 from .groups import setting, usable
 
-CONFIGURATIONS: dict[str, str] = {
-    "C1": "resemotenet",
-    "C2": "resemotenet_c2",
-    "C3": "resemotenet_c3",
-    "C4": "resemotenet_c4",
-    "C5": "resemotenet_c5",
-    "C6": "resemotenet_c6",
-}
+# C1 to C6 as the paper defines them; and what each is called here.
+DEFINED = {each.name: each for each in ABLATIONS}
+CONFIGURATIONS = {name: each.model for name, each in DEFINED.items()}
 # The compact layout computes the same function; C3 to C6 have none.
 _NO_DIFFERENCE = ("seed", "data", "results", "device", "track", "network.name", "network.compact")
 

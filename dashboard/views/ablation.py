@@ -7,9 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from resemotenet.claims import ABLATIONS
-
-from ..analysis.ablations import CONFIGURATIONS, Against, Series, against_c1, scored, series_of
+from ..analysis.ablations import CONFIGURATIONS, DEFINED, Against, Series, against_c1, scored, series_of
 from ..analysis.groups import commits_of, devices_of, interval_in_percent, p_in_words, setting
 from ..charts import compare
 from ..data import Run, Score, label_set, scores
@@ -19,7 +17,6 @@ from ..widgets.tables import copy_buttons, show_table
 from .differences import show_differences
 
 _PARTS = ("C1 to C6", "What differs")
-_DEFINED = {each.name: each for each in ABLATIONS}
 
 
 def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
@@ -131,7 +128,7 @@ def _filled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _row(
     name: str, against: Against | None, series: Series, labels: str, split: str, *, digits: int = 1
 ) -> dict[str, Any]:
-    claim, first = _DEFINED[name], _DEFINED["C1"]
+    claim, first = DEFINED[name], DEFINED["C1"]
     score = None if against is None else _score(against.run, labels, split)
     # All of its seeds: they are merged beside "Over seeds".
     members = [run for (configuration, _), run in series.runs.items() if configuration == name]
@@ -216,15 +213,15 @@ def _claims(found: dict[str, Against], title: str) -> None:
         for name, each in found.items()
         if each.pair is not None
     ]
-    first = _DEFINED["C1"].accuracy
+    first = DEFINED["C1"].accuracy
     claimed = [
         compare.Mark(
             _named(name),
             CONFIGURATIONS[name],
-            _DEFINED[name].accuracy - first,
+            DEFINED[name].accuracy - first,
             None,
             None,
-            f"{name}: the paper claims {100 * _DEFINED[name].accuracy:.2f} % on RAF-DB",
+            f"{name}: the paper claims {100 * DEFINED[name].accuracy:.2f} % on RAF-DB",
         )
         for name in CONFIGURATIONS
         if name != "C1"
@@ -239,14 +236,14 @@ def _claims(found: dict[str, Against], title: str) -> None:
                 "Claimed on RAF-DB, %": f"{100 * each.accuracy:.2f}",
                 "Claimed loss, %": f"{each.loss:.2f}",
             }
-            for name, each in _DEFINED.items()
+            for name, each in DEFINED.items()
         ]
         st.caption("The paper's Table IV: claims, on RAF-DB. It gives no code for C2 to C6.")
         st.table(rows, hide_index=True, border="horizontal")
 
 
 def _named(name: str) -> str:
-    removed = _DEFINED[name].removed
+    removed = DEFINED[name].removed
     return f"{name}: without {removed}" if removed else name
 
 
