@@ -30,6 +30,18 @@ def augment(images: Tensor, config: Augmentation, size: int) -> Tensor:
     return _erase(faces, config.erase)
 
 
+def mixup(faces: Tensor, distribution: Tensor, parameter: float) -> tuple[Tensor, Tensor]:
+    """Blend every face (N, 1, S, S), and what is aimed at (N, K), with another one of the batch, all in one share.
+
+    With one share the batch as a whole aims at what it aimed at before, so class weights weigh what they weighed.
+    """
+    if not parameter:
+        return faces, distribution
+    share = float(torch.distributions.Beta(parameter, parameter).sample())
+    others = torch.randperm(len(faces), device=faces.device)
+    return torch.lerp(faces[others], faces, share), torch.lerp(distribution[others], distribution, share)
+
+
 def _symmetric(n: int, extent: float, device: torch.device) -> Tensor:
     return (torch.rand(n, device=device) * 2 - 1) * extent
 

@@ -85,6 +85,20 @@ class Augmentation:
     """Standard deviation of a Gaussian blur, up to this fraction of the side."""
     noise: float = 0.0
     """Standard deviation of normal noise, up to this fraction of full scale."""
+    mixup: float = 0.0
+    """Every face of a batch is blended with another one, and so is what is aimed at; one share a batch (or part of
+    one), from the Beta distribution that has this for both parameters. 0 for none. Zhang et al. 2018."""
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Learning also from what trained models say of the training faces (Hinton et al. 2015)."""
+
+    teachers: tuple[Path, ...] = ()
+    """Model or results folders, of any architecture and input size; their answers are averaged. Their faces should have
+    been split as these are, or validation and test are none."""
+    share: float = 0.5
+    """Of what is aimed at; the labels have the rest. Only with teachers."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,7 @@ class RunConfig:
     dataset: Dataset = field(default_factory=Dataset)
     augmentation: Augmentation = field(default_factory=Augmentation)
     optimization: Optimization = field(default_factory=Optimization)
+    distillation: Distillation = field(default_factory=Distillation)
     precision: Literal["no", "bf16", "fp16"] = "no"
     """Of training. no: float32, whose convolutions cuDNN may round to TF32. Evaluation is in full float32 always."""
     device: Literal["auto", "cpu"] = "auto"
@@ -195,6 +210,9 @@ class RunConfig:
             starts = {name: values["network"].get(name) for name in ("backbone", "start")}
             given = {name: Path(path) for name, path in starts.items() if path is not None}
             nested["network"] = replace(nested["network"], **given)
+            distillation = Distillation(**values.get("distillation", {}))
+            teachers = tuple(Path(path) for path in distillation.teachers)
+            nested["distillation"] = replace(distillation, teachers=teachers)
             data = None if values["data"] is None else Path(values["data"])
             cache = None if values.get("cache") is None else Path(values["cache"])
             places = {"data": data, "results": Path(values["results"]), "cache": cache}
@@ -217,6 +235,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "augmentation.shade": (0, 1),
     "augmentation.blur": (0, 0.25),
     "augmentation.noise": (0, 1),
+    "augmentation.mixup": (0, inf),
+    "distillation.share": (0, 1),
     "optimization.epochs": (1, inf),
     "optimization.batch_size": (1, inf),
     "optimization.accumulate": (1, inf),

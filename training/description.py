@@ -30,6 +30,8 @@ UNKNOWN_LICENSE = {
     "The MIT licence of the code does not cover them.",
 }
 
+_EARLIER = "The licence of the weights that training started or learned from holds too."
+
 # Settings that shape no weight, so that weights fit a network that has them otherwise.
 OPTIONS = ("conv_dropout", "head_dropout", "stochastic_depth")
 
@@ -46,7 +48,7 @@ def describe(config: RunConfig) -> ModelInfo:
     network = config.network
     mean, std = _STATISTICS[network.channels]
     options = {name: getattr(network, name) for name in OPTIONS}
-    starts = {"backbone": network.backbone, "start": network.start}
+    starts, teachers = {"backbone": network.backbone, "start": network.start}, config.distillation.teachers
     return ModelInfo(
         architecture=network.name,
         arguments={
@@ -66,18 +68,19 @@ def describe(config: RunConfig) -> ModelInfo:
             "epochs": config.optimization.epochs,
             "seed": config.seed,
             **{name: path.resolve().name for name, path in starts.items() if path is not None},
+            **({"teachers": [path.resolve().name for path in teachers]} if teachers else {}),
         },
         license=_license(config),
     )
 
 
 def _license(config: RunConfig) -> dict[str, str]:
-    """What the weights may be used for, which the data decides; also that of the weights they started from."""
+    """What the weights may be used for, which the data decides; also that of the weights they come from."""
     own = _license_of(config.dataset.name)
-    if config.network.start is None:
+    if config.network.start is None and not config.distillation.teachers:
         return own
     name = UNKNOWN_LICENSE["name"] if own is SYNTHETIC_LICENSE else own["name"]
-    return {**own, "name": name, "text": f"{own['text']} Of the weights that training started from, theirs holds too."}
+    return {**own, "name": name, "text": f"{own['text']} {_EARLIER}"}
 
 
 def _license_of(dataset: str) -> dict[str, str]:

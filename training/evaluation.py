@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate.utils import gather_object
+from tqdm.auto import tqdm
 
 from resemotenet.checkpoint import LoadedModel, load_model
 from resemotenet.datasets import FER2013, LABELS, SPLITS, ReadyFaces
@@ -40,11 +41,14 @@ def load_chosen(folder: ResultsFolder) -> LoadedModel:
     return load_model(folder.model, device="cpu" if cpu or device.type == "cpu" else device)
 
 
-def predict(model: LoadedModel, faces: ReadyFaces) -> Predictions:
+def predict(model: LoadedModel, faces: ReadyFaces, *, shown: str | None = None) -> Predictions:
     """Read every face of a set; with several processes each takes some batches and all get the whole.
 
     A batch holds the same faces however many processes there are, so its probabilities are the same bit for bit (on a
     CPU with the same number of threads).
+
+    Args:
+        shown: a progress bar under this name, where that takes long enough to be looked at.
 
     Raises:
         ResultsError: the model's labels are not the seven emotions.
@@ -53,10 +57,12 @@ def predict(model: LoadedModel, faces: ReadyFaces) -> Predictions:
         raise ResultsError(f"the model answers {model.labels}, the data set is labelled {EMOTIONS}")
     state = join_processes()
     batches = np.split(np.arange(len(faces)), range(_BATCH, len(faces), _BATCH))
-    with _full_precision():
+    own = batches[state.process_index :: state.num_processes]
+    hidden = shown is None or not state.is_main_process
+    with _full_precision(), tqdm(ahead(faces.pixels, own), shown, len(own), disable=hidden) as read:
         mine = [
             model.probabilities(model.preprocess.batch(torch.from_numpy(images).to(model.device))).numpy()
-            for _, images in ahead(faces.pixels, batches[state.process_index :: state.num_processes])
+            for _, images in read
         ]
     parts: list[Any] = [None] * len(batches)
     for process, share in enumerate(gather_object([mine])):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ from .ahead import ahead
 from .audit import audit, fingerprints_of
 from .config import RunConfig
 from .picture_sets import PictureFiles, Storage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # What a run learns from, and the label definitions its predictions are scored under, the first one deciding; its own
 # labels for both unless named here.
@@ -205,9 +208,17 @@ class Batches:
     parts: int = 1
 
     @classmethod
-    def of(cls, faces: ReadyFaces, device: torch.device, **arguments: Any) -> "Batches":
+    def of(
+        cls,
+        faces: ReadyFaces,
+        device: torch.device,
+        *,
+        aims: "NDArray[np.float32] | None" = None,
+        **arguments: Any,
+    ) -> "Batches":
+        """Of all faces of a set, with what is aimed at, (N, 7); the set's own distribution unless given."""
         images = torch.from_numpy(faces.images).to(device) if isinstance(faces, FaceSet) else faces
-        return cls(images, torch.from_numpy(faces.distribution).to(device), **arguments)
+        return cls(images, torch.from_numpy(faces.distribution if aims is None else aims).to(device), **arguments)
 
     def __post_init__(self) -> None:
         if self.batch_size % (self.processes * self.parts):

@@ -24,6 +24,7 @@ from resemotenet.results import SCHEMA, Predictions, ResultsFolder, write_json
 from .config import RunConfig
 from .cost import count_macs, device_name, forget_peak_memory, note_latency, peak_memory, run_cost
 from .description import check_network, describe
+from .earlier import check_teachers, digests, taught
 from .evaluation import figures, load_chosen, made_with, predict_all, record, save_predictions
 from .loading import Batches, Data, load_data, load_data_of
 from .optimization import class_weights, has_stalled, learning_rate
@@ -53,9 +54,10 @@ def train(config: RunConfig) -> ResultsFolder:
     data = load_data(config)
     batches = _batches(config, data, accelerator)
     progress = Progress.begin(config, accelerator)
+    content = {**data.audit, **({"earlier": earlier} if (earlier := digests(config)) else {})}
     folder = ""
     if accelerator.is_main_process:
-        folder = str(Recorder.start(config, device_name(accelerator.device), data.audit).folder.path)
+        folder = str(Recorder.start(config, device_name(accelerator.device), content).folder.path)
     (folder,) = broadcast_object_list([folder])
     return _run(config, Recorder(Path(folder)), data, batches, progress, accelerator)
 
@@ -65,9 +67,11 @@ def resume(config: RunConfig, folder: Path) -> ResultsFolder:
 
     Raises:
         DatasetError: also where the data is not what the run began with.
+        TrainingError: also where a teacher is not the one that the run began with.
     """
     accelerator = start_accelerator(config)
     data = load_data_of(ResultsFolder(folder), config)
+    check_teachers(ResultsFolder(folder), config)
     batches = _batches(config, data, accelerator)
     recorder = Recorder(folder)
     state = recorder.load_state()
@@ -86,6 +90,7 @@ def _batches(config: RunConfig, data: Data, accelerator: Accelerator) -> Batches
     return Batches.of(
         data.train,
         accelerator.device,
+        aims=taught(data.train, config.distillation, accelerator.device),
         batch_size=config.optimization.batch_size,
         seed=config.seed,
         process=accelerator.process_index,

@@ -1,7 +1,6 @@
 """All that changes while a run goes on; what a resumed run needs."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,13 +9,12 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from resemotenet.backbone import load_backbone
-from resemotenet.checkpoint import LoadedModel, ModelInfo, load_model
 from resemotenet.errors import ResEmoteNetError, TrainingError
 from resemotenet.models import create_model
-from resemotenet.results import ResultsFolder
 
 from .config import RunConfig
-from .description import OPTIONS, describe
+from .description import describe
+from .earlier import take_weights
 from .optimization import build_average, build_optimizer
 
 
@@ -91,44 +89,3 @@ class Progress:
         if self.scaler is not None:
             self.scaler.load_state_dict(state["scaler"])
         self.epoch, self.chosen, self.values = state["epoch"], state["chosen"], state["values"]
-
-
-def take_weights(module: nn.Module, info: ModelInfo, start: Path) -> None:
-    """Give a network, in place, the weights of a trained one of the same kind.
-
-    Args:
-        info: what ``module`` will be.
-        start: a model folder or a results folder.
-
-    Raises:
-        CheckpointError: there is no model, or it is damaged.
-        TrainingError: it is another network, or reads other input or answers in another order; all differences are
-            named.
-    """
-    given = load_start(start)
-    pairs = {
-        "architecture": (given.info.architecture, info.architecture),
-        "labels": (given.labels, info.labels),
-        "input": (given.preprocess, info.preprocess),
-        **{name: (given.info.arguments.get(name), value) for name, value in info.arguments.items()},
-    }
-    differences = [
-        f"{name} {theirs}, here {ours}"
-        for name, (theirs, ours) in pairs.items()
-        if theirs != ours and name not in OPTIONS
-    ]
-    if differences:
-        raise TrainingError(
-            f"network.start {start} is another network: its {'; its '.join(differences)}; set --network to match it"
-        )
-    module.load_state_dict(given.module.state_dict(), strict=True)
-
-
-def load_start(start: Path) -> LoadedModel:
-    """The model that training goes on from.
-
-    Args:
-        start: a model folder or a results folder.
-    """
-    inside = ResultsFolder(start).model
-    return load_model(inside if inside.is_dir() else start)

@@ -30,6 +30,8 @@ def publish(folder: ResultsFolder, into: Path) -> Path:
     config, environment = read_json(folder.config), read_json(folder.environment)
     for part, keys in ((config, ("data", "results", "cache")), (config["network"], ("backbone", "start"))):
         part |= {key: without_folders(part[key]) for key in keys if key in part}
+    if teachers := config.get("distillation", {}).get("teachers"):
+        config["distillation"]["teachers"] = [without_folders(path) for path in teachers]
     for entry in (environment, *environment.get("resumptions", [])):
         entry["command"] = [without_folders(part) for part in entry["command"]]
     write_json(fresh.config, config)

@@ -18,10 +18,10 @@ from resemotenet.publishing.checks import sha256_of
 from resemotenet.publishing.facts import protocol_of, remarks_on
 from resemotenet.results import ResultsFolder, read_json, write_json
 
+from .earlier import earlier_of, load_earlier
 from .elsewhere import drop_stale
 from .evaluation import evaluate_run, predict
 from .loading import Data
-from .progress import load_start
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +60,8 @@ def release(
 
     Raises:
         ResultsError: the run is not finished.
-        TrainingError: an emotion never occurs in training; or there is no start to mix in, or it was mixed in before.
+        TrainingError: an emotion never occurs in training; or there is no start to mix in, or it was mixed in before,
+            or has other weights now.
         CheckpointError: the start is not where the run found it.
     """
     folder.check_finished()
@@ -103,9 +104,12 @@ def _mix_in_start(folder: ResultsFolder, model: LoadedModel, share: float) -> di
         )
     if "mixed" in model.info.training:
         raise TrainingError(f"{model.info.training['mixed']} is in these weights already; release the run without it")
-    given = load_start(Path(start))
+    given = load_earlier(Path(start))
+    found = sha256_of(given)
+    if earlier_of(folder).get("start", found) != found:
+        raise TrainingError(f"{start} holds other weights than when {folder.path} started from it; put those back")
     mix(model.module, given.module, share)
-    return {"start_share": share, "start_sha256": sha256_of(given)}
+    return {"start_share": share, "start_sha256": found}
 
 
 def mix(module: nn.Module, start: nn.Module, share: float) -> None:

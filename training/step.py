@@ -14,7 +14,7 @@ from resemotenet.errors import TrainingError
 from resemotenet.models.emonext import EmoNeXtOutputs
 from resemotenet.preprocessing import Preprocess
 
-from .augmentation import augment
+from .augmentation import augment, mixup
 from .config import RunConfig
 from .loading import Batch
 from .optimization import attention_variance, loss_sum, weight_sum
@@ -67,9 +67,11 @@ class Objective:
     ) -> Tensor:
         """The part's share of the loss of the batch."""
         config = self.config.optimization
-        faces = self.preprocess.normalize(augment(images, self.config.augmentation, self.config.network.size))
+        augmentation = self.config.augmentation
+        faces = augment(images, augmentation, self.config.network.size)
+        faces, distribution = mixup(faces, distribution, augmentation.mixup)
         with accelerator.autocast():
-            outputs = model(faces.contiguous(memory_format=torch.channels_last))
+            outputs = model(self.preprocess.normalize(faces).contiguous(memory_format=torch.channels_last))
         if not isinstance(outputs, EmoNeXtOutputs):
             return loss_sum(outputs, distribution, config, self.weights) * scale
         # Of the faces of this part in this process: their mean stands for that of the batch. Added at weight 0 too,

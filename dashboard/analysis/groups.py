@@ -168,12 +168,13 @@ def _one_a_seed(scores: Sequence[Score]) -> list[Score]:
 
 
 def setting(run: Run) -> str:
-    """What sets the scale of a run: "0.5 wide, 48 px, 40 epochs", and what it started from, if not from nothing."""
+    """What sets the scale of a run: "0.5 wide, 48 px, 40 epochs", what it started from, how many models taught it."""
     parts = [
         None if run.width is None else f"{run.width:g} wide",
         None if run.size is None else f"{run.size} px",
         None if run.epochs_planned is None else f"{run.epochs_planned} epochs",
         None if run.start is None else f"from {run.start}",
+        f"{run.teachers} teacher{'s' if run.teachers > 1 else ''}" if run.teachers else None,
     ]
     return ", ".join(part for part in parts if part) or "unknown"
 

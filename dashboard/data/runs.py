@@ -106,6 +106,12 @@ class Run:
         return next((PurePath(path).name for path in paths if isinstance(path, str)), None)
 
     @property
+    def teachers(self) -> int:
+        """How many trained models the run learned from beside its labels."""
+        paths = at(self.config, "distillation", "teachers")
+        return len(paths) if isinstance(paths, list) else 0
+
+    @property
     def chosen_epoch(self) -> int | None:
         return whole(self.result, "chosen", "epoch")
 

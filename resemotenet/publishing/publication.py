@@ -30,7 +30,7 @@ from .wording import dataset_name, label_name
 CONFUSION_PICTURE = "confusion.svg"
 OF_A_RUN = ("result.json", "confusion.json", CONFUSION_PICTURE, "training.json", "audit.json")
 
-_PATHS = ("data", "results", "backbone", "start")
+_PATHS = ("data", "results", "backbone", "start", "teachers")
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,8 @@ def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
             told[name] = _without_paths(value)
         elif name in _PATHS and isinstance(value, str):
             told[name] = PurePath(value).name
+        elif name in _PATHS and isinstance(value, list):
+            told[name] = [PurePath(each).name for each in value]
         else:
             told[name] = value
     return told

@@ -69,6 +69,9 @@ def _settings(facts: ModelFacts) -> Iterator[list[str]]:
         mixed = facts.model.info.training.get("mixed", {})
         kept = f"; {share(mixed['start_share'], 0)} % of it are in what is here" if mixed else ""
         yield ["started from", code(PurePath(start).name) + kept]
+    if teachers := config.get("distillation", {}).get("teachers"):
+        names = ", ".join(code(PurePath(each).name) for each in teachers)
+        yield ["learned from", f"{names}; {share(config['distillation']['share'], 0)} % of what it aimed at"]
     yield ["epochs", f"{facts.epochs_done} of at most {rate['epochs']}"]
     if chosen := facts.result.get("chosen"):
         value = f"{share(chosen['value'])} % as trained"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.augmentation import augment
+from training.augmentation import augment, mixup
 from training.config import Augmentation
 
 NONE = Augmentation(flip=False, rotation=0, scale=0, shift=0, brightness=0, contrast=0, erase=0)
@@ -247,3 +247,31 @@ def test_a_run_from_before_these_draws_what_it_drew():
         torch.rand(draws)
     torch.rand(before.shape)
     assert torch.equal(torch.rand(1), following)
+
+
+class TestMixup:
+    images = torch.rand(64, 1, 4, 4) * 255
+    aims = torch.eye(7)[torch.arange(64) % 7]
+
+    def test_none(self):
+        faces, aims = mixup(self.images, self.aims, 0)
+        assert faces is self.images
+        assert aims is self.aims
+
+    def test_every_face_and_its_aim_are_blended_with_the_same_other_in_one_share(self):
+        # Faces that tell who they are: constant, face i of brightness i.
+        faces, aims = mixup(torch.arange(64.0)[:, None, None, None].expand(64, 1, 4, 4), torch.eye(64), 0.4)
+        torch.testing.assert_close(aims.sum(dim=1), torch.ones(64))
+        torch.testing.assert_close(faces[:, 0, 0, 0], aims @ torch.arange(64.0))
+        torch.testing.assert_close(aims.sum(dim=0), torch.ones(64))  # everyone is once the other
+        shares = aims.diagonal()[aims.diagonal() < 0.999]
+        torch.testing.assert_close(shares, shares[:1].expand_as(shares))
+
+    def test_the_share_follows_the_beta_distribution(self):
+        """One parameter of 0.2 gives shares near 0 or 1, one of 50 shares near a half."""
+
+        def share(parameter: float) -> float:
+            return float(mixup(self.images, torch.eye(64), parameter)[1].diagonal().median())
+
+        assert sum(not 0.1 < share(0.2) < 0.9 for _ in range(200)) in range(100, 170)  # 67 % by the distribution
+        assert sum(0.35 < share(50) < 0.65 for _ in range(200)) > 190

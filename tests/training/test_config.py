@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from resemotenet.errors import CompactLayoutError, ResEmoteNetError, TrainingError, UnknownModelError
-from training.config import Augmentation, Dataset, Network, Optimization, RunConfig
+from training.config import Augmentation, Dataset, Distillation, Network, Optimization, RunConfig
 from training.description import check_network, describe
 from training.optimization import has_stalled, learning_rate
 from training.recipes import RECIPES
@@ -39,6 +39,7 @@ def test_paths_survive(config: RunConfig):
     changed = replace(changed, network=replace(config.network, backbone=Path("weights") / "convnext.pth"))
     assert RunConfig.from_dict(json.loads(json.dumps(changed.to_dict()))) == changed
     changed = replace(changed, network=replace(config.network, start=Path("weights")))
+    changed = replace(changed, distillation=Distillation(teachers=(Path("a"), Path("b") / "c"), share=0.25))
     assert RunConfig.from_dict(json.loads(json.dumps(changed.to_dict()))) == changed
 
 
@@ -63,7 +64,7 @@ def test_settings_that_came_later_have_their_old_meaning(config: RunConfig):
     first = config.to_dict()
     later: dict[str, dict[str, Any]] = {
         "network": {"stochastic_depth": None, "backbone": None, "start": None},
-        "augmentation": {"dimming": 1.0, "shade": 0.0, "blur": 0.0, "noise": 0.0},
+        "augmentation": {"dimming": 1.0, "shade": 0.0, "blur": 0.0, "noise": 0.0, "mixup": 0.0},
         "optimization": {
             "accumulate": 1, "optimizer": "sgd", "decay": "kernels", "patience": None, "class_weights": "none",
             "attention_variance": 0.0, "plateau_factor": 0.1, "plateau_patience": 10, "cycle_epochs": 1.0,
@@ -73,6 +74,7 @@ def test_settings_that_came_later_have_their_old_meaning(config: RunConfig):
         for name, value in names.items():
             assert first[part].pop(name) == value
     assert (first.pop("compile"), first.pop("track")) == (False, "none")
+    assert first.pop("distillation") == {"teachers": [], "share": 0.5}
     assert RunConfig.from_dict(first) == config
 
 
@@ -92,6 +94,8 @@ def test_a_config_that_lacks_a_setting(config: RunConfig):
         ({"optimization": Optimization(ema_decay=1.5)}, r"optimization\.ema_decay is 1\.5, expected 0 to 1"),
         ({"augmentation": Augmentation(erase=2)}, r"augmentation\.erase is 2, expected 0 to 1"),
         ({"augmentation": Augmentation(scale=1)}, r"augmentation\.scale is 1"),
+        ({"augmentation": Augmentation(mixup=-1)}, r"augmentation\.mixup is -1, expected 0 to inf"),
+        ({"distillation": Distillation(share=2)}, r"distillation\.share is 2, expected 0 to 1"),
         ({"dataset": Dataset(limit=0)}, r"dataset\.limit is 0"),
         ({"seed": -1}, r"seed is -1"),
         ({"optimization": Optimization(accumulate=0)}, r"optimization\.accumulate is 0"),

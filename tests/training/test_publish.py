@@ -28,7 +28,8 @@ def test_neither_weights_nor_paths_of_the_machine_are_published(finished: Result
     write_json(finished.environment, environment | {"command": command, "resumptions": [resumed]})
     config = read_json(finished.config)
     network = config["network"] | {"start": "/home/me/weights"}
-    write_json(finished.config, config | {"cache": "/home/me/pictures", "network": network})
+    taught = {"distillation": {"teachers": ["/home/me/a", "/home/me/b"], "share": 0.5}}
+    write_json(finished.config, config | {"cache": "/home/me/pictures", "network": network} | taught)
 
     path = publish(finished, tmp_path / "published")
 
@@ -42,6 +43,7 @@ def test_neither_weights_nor_paths_of_the_machine_are_published(finished: Result
     assert read_json(path / "config.json")["data"] == "fer2013.parquet"
     assert read_json(path / "config.json")["cache"] == "pictures"
     assert read_json(path / "config.json")["network"]["start"] == "weights"
+    assert read_json(path / "config.json")["distillation"]["teachers"] == ["a", "b"]
 
 
 def test_publishing_again_replaces(finished: ResultsFolder, tmp_path: Path):

@@ -31,7 +31,9 @@ def test_it_goes_on_from_there(config: RunConfig, finished: ResultsFolder, insid
     for ours, theirs in zip(model.module.parameters(), given.module.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs)
     assert model.info.training["start"] == start.name
-    assert model.info.license["text"].endswith("Of the weights that training started from, theirs holds too.")
+    assert model.info.license["text"].endswith(
+        "The licence of the weights that training started or learned from holds too."
+    )
 
 
 def test_going_on_after_a_stop_needs_it_no_more(
@@ -100,4 +102,14 @@ class TestMixingTheStartIn:
             release(finished, tmp_path / "out", load_data(config), start_share=0.5)
         with pytest.raises(TrainingError, match=r"start_share is 1\.5"):
             release(tuned, tmp_path / "out", load_data(config), start_share=1.5)
+        assert not (tmp_path / "out").exists()
+
+    def test_a_start_that_is_no_longer_what_it_was(
+        self, config: RunConfig, finished: ResultsFolder, tuned: ResultsFolder, tmp_path: Path
+    ):
+        assert read_json(tuned.audit)["earlier"] == {"start": sha256_of(load_model(finished.model))}
+        shutil.rmtree(finished.model)
+        shutil.copytree(tuned.model, finished.model)
+        with pytest.raises(TrainingError, match=r"holds other weights than when .* started from it"):
+            release(tuned, tmp_path / "out", load_data(config), start_share=0.5)
         assert not (tmp_path / "out").exists()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from resemotenet import create_model
 from resemotenet.preprocessing import Preprocess
 from tests.training.conftest import STILL
+from training.augmentation import augment
 from training.config import Optimization, RunConfig
 from training.loading import Batch
 from training.step import Objective
@@ -135,3 +136,19 @@ def test_fp16_gradients_are_clipped_at_their_true_size(config: RunConfig, model:
     assert steps[0].norm() == pytest.approx(0.1, rel=1e-3)
     # Were they clipped first, the step would be 4,096 times too small.
     assert (steps[1] - steps[0]).norm() < 0.05 * steps[0].norm()
+
+
+def test_mixed_faces_aim_at_mixed_labels(config: RunConfig, model: nn.Module, batch: Batch):
+    """With mixup the loss is that of the blended faces, here computed by hand with the same draw."""
+    config = replace(config, augmentation=replace(STILL, mixup=0.4), optimization=Optimization())
+    torch.manual_seed(3)
+    loss = Objective(config, PREPROCESS, None).backward(model, batch, Accelerator(cpu=True))
+    torch.manual_seed(3)
+    augment(batch.images, STILL, 48)  # draws as well
+    share = float(torch.distributions.Beta(0.4, 0.4).sample())
+    others = torch.randperm(8)
+    pixels = batch.images.float()
+    logs = model(PREPROCESS.normalize(share * pixels + (1 - share) * pixels[others])).log_softmax(dim=1)
+    aims = share * batch.distribution + (1 - share) * batch.distribution[others]
+    assert 0.001 < share < 0.999
+    torch.testing.assert_close(loss, -(aims * logs).sum() / 8, rtol=1e-4, atol=1e-5)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from resemotenet.publishing.facts import gather
+from resemotenet.publishing.publication import prepare
 from resemotenet.publishing.taught import taught
 from tests.finished_run import make_run
 
@@ -30,6 +31,19 @@ def test_a_run_that_started_from_a_model_and_was_mixed_with_it(tmp_path: Path, m
     assert "| started from | `first`; 25 % of it are in what is here |" in card
     assert "blur 0.04" in card
     assert "dimming" not in card
+
+
+def test_a_run_that_learned_from_others(tmp_path: Path, model_folder: Path) -> None:
+    run = make_run(tmp_path / "run", model_folder)
+    assert "learned from" not in taught(gather(run))
+    written = json.loads((run / "config.json").read_text())
+    distillation = {"teachers": ["/home/me/first", "/home/me/second"], "share": 0.3}
+    (run / "config.json").write_text(json.dumps({**written, "distillation": distillation}))
+    assert "| learned from | `first`, `second`; 30 % of what it aimed at |" in taught(gather(run))
+    told = (
+        prepare(run, "owner/name", page="https://hub.example/owner/name", force=True).content("training.json").decode()
+    )
+    assert json.loads(told)["config"]["distillation"] == {"teachers": ["first", "second"], "share": 0.3}
 
 
 def test_a_model_folder_without_its_run(tmp_path: Path, model_folder: Path) -> None:

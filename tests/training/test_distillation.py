@@ -1,0 +1,108 @@
+"""Learning from what trained models say of the training faces."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from resemotenet import load_model
+from resemotenet.checkpoint import save_model
+from resemotenet.errors import CheckpointNotFoundError, TrainingError
+from resemotenet.publishing.checks import sha256_of
+from resemotenet.results import ResultsFolder, read_json
+from tests.training.conftest import assert_same_run, weights
+from training.config import Distillation, RunConfig
+from training.earlier import taught
+from training.evaluation import predict
+from training.loading import load_data
+from training.loop import resume, train
+from training.recorder import Recorder
+
+
+def changed_copy(model: Path, to: Path, **changes: Any) -> Path:
+    """Another model folder, its config.json differing."""
+    given = load_model(model)
+    save_model(to, given.module, replace(given.info, **changes))
+    return to
+
+
+def test_labels_and_the_mean_of_the_teachers_share_what_is_aimed_at(
+    config: RunConfig, finished: ResultsFolder, tmp_path: Path
+):
+    faces = load_data(config).train
+    cold = changed_copy(finished.model, tmp_path / "cold", temperature=0.5)
+    first, second = (predict(load_model(path), faces).probabilities for path in (finished.model, cold))
+    assert not np.allclose(first, second, atol=0.01)
+    aims = taught(faces, Distillation(teachers=(finished.path, cold), share=0.25), "cpu")
+    np.testing.assert_allclose(aims, 0.75 * faces.distribution + 0.125 * (first + second), atol=1e-6)
+    assert aims.dtype == np.float32
+    assert taught(faces, Distillation(), "cpu") is faces.distribution
+
+
+def test_the_operating_point_of_a_teacher_is_not_learned(config: RunConfig, finished: ResultsFolder, tmp_path: Path):
+    faces = load_data(config).train
+    biased = changed_copy(finished.model, tmp_path / "biased", logit_bias=(0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0))
+    said, otherwise = (predict(load_model(path), faces).probabilities for path in (finished.model, biased))
+    assert not np.allclose(said, otherwise)
+    plain, same = (taught(faces, Distillation(teachers=(path,)), "cpu") for path in (finished.model, biased))
+    np.testing.assert_array_equal(plain, same)
+
+
+@pytest.fixture
+def pupil(config: RunConfig, finished: ResultsFolder) -> RunConfig:
+    """Another network than its teacher, with another input."""
+    network = replace(config.network, width=0.25, size=64)
+    optimization = replace(config.optimization, epochs=2)
+    distillation = Distillation(teachers=(finished.path,))
+    return replace(config, network=network, optimization=optimization, distillation=distillation)
+
+
+def stop_after_one_epoch(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> Path:
+    def power_cut(self: Recorder, state: dict[str, Any]) -> None:
+        save(self, state)
+        raise InterruptedError
+
+    save = Recorder.save_state
+    monkeypatch.setattr(Recorder, "save_state", power_cut)
+    with pytest.raises(InterruptedError):
+        train(config)
+    monkeypatch.undo()
+    (path,) = config.results.iterdir()
+    return path
+
+
+def test_a_pupil_learns_something_else_and_says_from_whom(
+    pupil: RunConfig, finished: ResultsFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    alone = train(replace(pupil, distillation=Distillation(), results=tmp_path / "alone"))
+    whole = train(replace(pupil, results=tmp_path / "whole"))
+    model = load_model(whole.model)
+    assert model.info.training["teachers"] == [finished.path.name]
+    assert model.info.license["text"].endswith("or learned from holds too.")
+    assert read_json(whole.audit)["earlier"] == {"teachers": [sha256_of(load_model(finished.model))]}
+    assert "earlier" not in read_json(alone.audit)
+    ours, theirs = weights(whole), weights(alone)
+    assert any(not ours[name].equal(theirs[name]) for name in ours)
+
+    assert_same_run(resume(pupil, stop_after_one_epoch(pupil, monkeypatch)), whole)
+
+
+def test_going_on_with_another_teacher_is_refused(
+    pupil: RunConfig, finished: ResultsFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = stop_after_one_epoch(pupil, monkeypatch)
+    given = load_model(finished.model)
+    next(given.module.parameters()).data += 1
+    shutil.rmtree(finished.model)
+    save_model(finished.model, given.module, given.info)
+    with pytest.raises(TrainingError, match=f"the teachers .* are not those that {path} began with"):
+        resume(pupil, path)
+
+
+def test_a_teacher_that_is_not_there(pupil: RunConfig, tmp_path: Path):
+    with pytest.raises(CheckpointNotFoundError):
+        train(replace(pupil, distillation=Distillation(teachers=(tmp_path / "gone",))))
+    assert not pupil.results.exists()
