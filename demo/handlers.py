@@ -1,5 +1,6 @@
 """What the page and the API do with a picture. Pure functions: bytes and a predictor in, pictures and tables out."""
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from resemotenet import EmotionPredictor, FaceEmotion
+from resemotenet.crops import cut
 from resemotenet.drawing import annotate, percent
 from resemotenet.errors import ImageError
 from resemotenet.explain import Explanation, explain, overlay
@@ -153,7 +155,7 @@ def explain_face(predictor: EmotionPredictor, asked: Any) -> dict[str, Any]:
 
     Args:
         asked: {"picture": data URI, "box": None where the picture is the crop, else the (x1, y1, x2, y2) of the crop in
-            it, "label": one of the model's}. From outside, so anything may be in it.
+            it, "roll": its turn in degrees, "label": one of the model's}. From outside, so anything may be in it.
 
     Returns:
         {"picture": data URI of what the network saw with the heat over it, "text": what it says}; or {"refused": one
@@ -178,13 +180,17 @@ def _asked_crop(asked: Any) -> Image.Image:
     match asked:
         case {"picture": str(picture), "box": None, "label": _}:
             return guard.open_frame(picture)
-        case {"picture": str(picture), "box": [*box], "label": _} if all(type(value) in (int, float) for value in box):
+        case {"picture": str(picture), "box": [*box], "roll": roll, "label": _} if _are_numbers([*box, roll]):
             image = guard.open_frame(picture)
-            if len(box) == 4 and clip((box[0], box[1], box[2], box[3]), image.size) == tuple(box):
-                crop = image.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3])))
-                if crop.width and crop.height:
-                    return crop
+            if len(box) == 4 and abs(roll) <= 180:
+                square = (round(box[0]), round(box[1]), round(box[2]), round(box[3]))
+                if clip(square, image.size) == square == tuple(box):
+                    return cut(image, square, roll)
     raise ImageError("There is no face in this call.")
+
+
+def _are_numbers(values: list[Any]) -> bool:
+    return all(type(value) in (int, float) and math.isfinite(value) for value in values)
 
 
 def _reason(explanation: Explanation) -> str:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from resemotenet import FaceEmotion, LoadedModel
 from resemotenet.claims import DATASETS
+from resemotenet.crops import cut
 from resemotenet.drawing import color_of, percent
 from resemotenet.emotions import EMOTIONS
 from resemotenet.label_sets import LABELS
@@ -94,8 +95,7 @@ def faces(image: Image.Image, found: Sequence[FaceEmotion], preprocess: Preproce
 
 
 def _photo_card(image: Image.Image, face: FaceEmotion, number: int, preprocess: Preprocess) -> str:
-    left, top, right, bottom = face.crop_box
-    crop = image.crop((round(left), round(top), round(right), round(bottom)))
+    crop = cut(image, face.crop_box, face.crop_roll)
     picture = f'<img class="crop" src="{thumbnail(crop, _THUMBNAIL_SIDE)}" alt="Face {number}">'
     return _card(picture, list(face.probabilities), face, number, data_uri(preprocess.look(crop), "PNG"))
 

@@ -1,11 +1,10 @@
-"""Faces in pictures: what a detector gives, the detector used here, and the crop that a model sees.
+"""Faces in pictures: what a detector gives, and the detector used here.
 
 The detector is MTCNN (Zhang et al. 2016, https://arxiv.org/abs/1604.02878) as in facenet-pytorch
 (https://github.com/timesler/facenet-pytorch, MIT), whose weights come with its package. Its cascade is called here
 without its MTCNN class, which loads weights without saying ``weights_only`` and keeps settings in a shared object.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +19,6 @@ if TYPE_CHECKING:
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
-
-# From a detected box to the frame of a FER2013 image: a square of side CROP_SCALE * m, where m is the geometric mean
-# of the box's width and height, centred CROP_DOWN * m below the box's centre. Medians over 1,000 Training faces, of
-# which 91 % are found, by tests/benchmarks/crop_study.py. The padding around the faces moves the scale from 1.07 to
-# 1.09; sideways the median is half a percent, taken as 0 since faces have no preferred side. On PublicTest this
-# square and the given frame have a median intersection over union of 0.78: the frames vary, and width, height or
-# landmarks in place of m do no better. A model reads these crops as well as the given ones.
-CROP_SCALE = 1.08
-CROP_DOWN = -0.01
 
 # Boxes whose intersection is more than this share of their union are one face.
 MAX_OVERLAP = 0.4
@@ -205,30 +195,6 @@ def clip(box: Box, size: tuple[int, int]) -> Box | None:
     x1, y1, x2, y2 = box
     inside = (max(0.0, x1), max(0.0, y1), min(float(width), x2), min(float(height), y2))
     return inside if area(inside) > 0 else None
-
-
-def crop_box(box: Box, size: tuple[int, int]) -> Box:
-    """The square that a model trained on FER2013 should see, for a face detected at ``box``.
-
-    A square that would cross the border of the picture is shifted inside; one that is larger than the picture is
-    made as small as the shorter side. Nothing is padded: training shows faces off centre, but hardly any bars.
-
-    Args:
-        box: (x1, y1, x2, y2), as detected, not clipped: a clipped box would say that the face is smaller.
-        size: (width, height) of the picture.
-
-    Returns:
-        (x1, y1, x2, y2), whole pixels, square, at least one pixel, inside the picture.
-    """
-    width, height = size
-    x1, y1, x2, y2 = box
-    mean = math.sqrt(area(box))
-    side = min(max(1, round(CROP_SCALE * mean)), width, height)
-    left = round((x1 + x2 - side) / 2)
-    top = round((y1 + y2 - side) / 2 + CROP_DOWN * mean)
-    left = min(max(left, 0), width - side)
-    top = min(max(top, 0), height - side)
-    return float(left), float(top), float(left + side), float(top + side)
 
 
 def _box(corners: "NDArray[Any]") -> Box:

@@ -12,9 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from .checkpoint import LoadedModel, load_model
+from .crops import crop_box, crop_roll, cut
 from .emotions import EMOTIONS
 from .errors import DeviceError
-from .faces import Box, Face, FaceDetector, MTCNNDetector, clip, crop_box
+from .faces import Box, Face, FaceDetector, MTCNNDetector, clip
 from .images import ImageSource, read_image
 from .pretrained import Source, resolve
 
@@ -25,8 +26,8 @@ logger = logging.getLogger(__name__)
 
 REPORT_SCHEMA = 1
 
-# A detected face, the part of its box inside the picture, the square that the model sees.
-_Place = tuple[Face, Box, Box]
+# A detected face, the part of its box inside the picture, the square that the model sees, and its turn.
+_Place = tuple[Face, Box, Box, float]
 
 # How many crops go through the network at once: bounds the memory of a long batch() and costs no speed.
 _MODEL_BATCH = 256
@@ -39,6 +40,8 @@ class FaceEmotion:
     Attributes:
         box: the detected face, (x1, y1, x2, y2) float pixels, clipped, in the upright (EXIF-turned) picture.
         crop_box: the square that the model saw, same coordinates, whole pixels, inside the picture.
+        crop_roll: by how many degrees that square was turned about its centre, clockwise, so that a leaning face stood
+            upright in it; 0 for a face that leans less than ten degrees. ``crops.cut`` gives the same pixels again.
         detection_score: how sure the detector is that this is a face, 0 to 1.
         label: the emotion with the largest probability.
         confidence: that probability.
@@ -51,12 +54,14 @@ class FaceEmotion:
     label: str
     confidence: float
     probabilities: dict[str, float]
+    crop_roll: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON: boxes as lists rounded to 0.01 px, fractions rounded to six places."""
         return {
             "box": [round(value, 2) for value in self.box],
             "crop_box": [round(value, 2) for value in self.crop_box],
+            "crop_roll": round(self.crop_roll, 2),
             "detection_score": round(self.detection_score, 6),
             "label": self.label,
             "confidence": round(self.confidence, 6),
@@ -192,14 +197,14 @@ class EmotionPredictor:
         return {"schema": REPORT_SCHEMA, "model": model, "image": image, "faces": [face.to_dict() for face in faces]}
 
     def _crops(self, image: Image.Image, places: "Sequence[_Place]") -> Tensor:
-        return self.model.preprocess([image.crop(_whole(crop)) for _, _, crop in places])
+        return self.model.preprocess([cut(image, square, turn) for _, _, square, turn in places])
 
     def _probabilities(self, batch: Tensor) -> "NDArray[np.float32]":
         if len(batch) == 0:
             return np.empty((0, len(self.labels)), np.float32)
         return np.concatenate([self.model.probabilities(part).numpy() for part in torch.split(batch, _MODEL_BATCH)])
 
-    def _face(self, face: Face, box: Box, crop: Box, row: "NDArray[np.float32]") -> FaceEmotion:
+    def _face(self, face: Face, box: Box, crop: Box, turn: float, row: "NDArray[np.float32]") -> FaceEmotion:
         probability = dict(zip(self.labels, row.tolist(), strict=True))
         label = max(probability, key=probability.__getitem__)
         canonical = [name for name in EMOTIONS if name in probability]
@@ -207,6 +212,7 @@ class EmotionPredictor:
         return FaceEmotion(
             box=box,
             crop_box=crop,
+            crop_roll=turn,
             detection_score=face.score,
             label=label,
             confidence=probability[label],
@@ -239,9 +245,4 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
 
 def _places(faces: Iterable[Face], size: tuple[int, int]) -> list[_Place]:
     visible = [(face, box) for face in faces if (box := clip(face.box, size)) is not None]
-    return [(face, box, crop_box(face.box, size)) for face, box in visible]
-
-
-def _whole(box: Box) -> tuple[int, int, int, int]:
-    x1, y1, x2, y2 = map(int, box)
-    return x1, y1, x2, y2
+    return [(face, box, crop_box(face.box, size), crop_roll(face)) for face, box in visible]

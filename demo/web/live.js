@@ -245,9 +245,7 @@ function fill(now) {
   for (const face of shown) {
     const card = cardOf(face.number);
     card.dataset.seen = now;
-    const [x1, y1, x2, y2] = face.crop_box;
-    const crop = card.querySelector("canvas.crop");
-    crop.getContext("2d").drawImage(still, x1, y1, x2 - x1, y2 - y1, 0, 0, crop.width, crop.height);
+    drawUpright(card.querySelector("canvas.crop"), face);
     card.querySelector(".label").textContent = face.label;
     card.querySelector(".sub").textContent = `${percent(face.confidence)} · face ${face.number}`;
     for (const row of card.querySelectorAll(".bars li")) {
@@ -267,6 +265,19 @@ function fill(now) {
   people(cards.children.length);
 }
 
+// What the network saw: the face's square, turned about its centre as far as the face leans.
+
+function drawUpright(canvas, { crop_box: [x1, y1, x2, y2], crop_roll: roll }) {
+  const pen = canvas.getContext("2d");
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  pen.save();
+  pen.translate(canvas.width / 2, canvas.height / 2);
+  pen.scale(canvas.width / (x2 - x1), canvas.height / (y2 - y1));
+  pen.rotate((-roll * Math.PI) / 180);
+  pen.drawImage(still, -(x1 + x2) / 2, -(y1 + y2) / 2);
+  pen.restore();
+}
+
 function cardOf(number) {
   const known = [...cards.children].find((card) => Number(card.dataset.number) === number);
   if (known) return known;
@@ -277,7 +288,7 @@ function cardOf(number) {
   explainable(card, () => {
     const face = shown.find((each) => each.number === number);
     if (face) pause("Paused, so that the face stays the one that is explained.");
-    return face && { picture: still.toDataURL("image/jpeg", QUALITY), box: face.crop_box, label: face.label };
+    return face && { picture: still.toDataURL("image/jpeg", QUALITY), box: face.crop_box, roll: face.crop_roll, label: face.label };
   });
   const next = [...cards.children].find((other) => Number(other.dataset.number) > number);
   cards.insertBefore(card, next ?? null);

@@ -1,6 +1,6 @@
 // "Why?" on a card: which places of the face spoke for an emotion. Asked for, never shown unasked: it takes time.
 //
-// explainable(card, subject) gives a card its button. subject() says what is explained, as {picture, box, label}, or
+// explainable(card, subject) gives a card its button. subject() says what is explained, as {picture, box, roll, label}, or
 // undefined; it is asked when the button is pressed, since on the live page the face is another one each moment. The event
 // "changed" on a card says that it shows another face: what was explained goes. Before this comes ask.js.
 

@@ -1,4 +1,4 @@
-"""Where CROP_SCALE and CROP_DOWN in resemotenet/faces.py come from, and how well they restore FER2013's frame.
+"""Where CROP_SCALE and CROP_DOWN in resemotenet/crops.py come from, and how well they restore FER2013's frame.
 
     python tests/benchmarks/crop_study.py --data PATH [--n 1000] [--model FOLDER]
 
@@ -33,8 +33,9 @@ import torch
 from PIL import Image
 
 from resemotenet.checkpoint import LoadedModel, load_model
+from resemotenet.crops import crop_box
 from resemotenet.datasets import FaceSet, read_fer2013
-from resemotenet.faces import Box, Face, MTCNNDetector, crop_box, overlap
+from resemotenet.faces import Box, Face, MTCNNDetector, overlap
 from resemotenet.preprocessing import Preprocess
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def fit(detector: MTCNNDetector, faces: FaceSet) -> None:
         scale, down, right = np.median(1 / mean), np.median((0.5 - y) / mean), np.median((0.5 - x) / mean)
         sure = np.mean([face.score > 0.95 for face in found]) * len(found) / len(faces)
         spreads = "  ".join(spread(values) for values in (width, height, x, y))
-        mark = " <- faces.py" if padding == FIT_WITH else ""
+        mark = " <- crops.py" if padding == FIT_WITH else ""
         print(f"{padding:7}  {len(found) / len(faces):5.3f}      {sure:5.3f}  {spreads}  ", end="")
         print(f"{scale:6.3f}  {down:+.3f}  {right:+.3f}{mark}")
 

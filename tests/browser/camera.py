@@ -54,6 +54,11 @@ def portrait(name: str, *, width: int = 760, sway: tuple[int, int] = (52, 14)) -
     return scene
 
 
+def leaning(scene: Scene, degrees: float) -> Scene:
+    """The same with the camera held askew, so that all leans by that much, clockwise."""
+    return lambda angle: scene(angle).rotate(-degrees, Image.Resampling.BICUBIC, fillcolor=(90, 90, 90))
+
+
 def crowd() -> Scene:
     """Five heads in a room, each moving a little about its own place."""
     heads = [_head("astronaut"), _head("grace_hopper")]

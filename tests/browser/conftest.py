@@ -30,6 +30,7 @@ SCENES: dict[str, Callable[[], camera.Scene]] = {
     "astronaut": lambda: camera.portrait("astronaut"),
     "hopper": lambda: camera.portrait("grace_hopper"),
     "crowd": camera.crowd,
+    "leaning": lambda: camera.leaning(camera.portrait("astronaut"), 25),
 }
 DEVICES = {"patterns": "device-count=2", "none": "device-count=0"}
 
@@ -44,7 +45,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def launch(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
-    """Chromium with a fake camera: "astronaut", "hopper", "crowd", "patterns" (two cameras without a face), "none".
+    """Chromium with a fake camera: those of ``SCENES``, "patterns" (two cameras without a face), "none".
 
     Where there is no Chromium this skips, unless REQUIRE_BROWSER=1 says that there must be one.
     """

@@ -361,7 +361,15 @@ def test_a_server_with_another_model_asks_for_a_new_page(visit_live: Visit):
     page = visit_live()
     watch(page)
     box = [100, 100, 200, 200]
-    face = {"number": 1, "box": box, "crop_box": box, "label": "calm", "confidence": 1, "probabilities": {"calm": 1}}
+    face = {
+        "number": 1,
+        "box": box,
+        "crop_box": box,
+        "crop_roll": 0,
+        "label": "calm",
+        "confidence": 1,
+        "probabilities": {"calm": 1},
+    }
     answer: dict[str, Any] = {"faces": [face], "memory": None, "ms": {}, "wait": 0}
     page.route("**/component_server/**", lambda route: route.fulfill(json=answer))
     expect_state(page, "problem", re.compile("please reload it"))

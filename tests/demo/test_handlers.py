@@ -10,6 +10,7 @@ from PIL import Image
 
 from demo import guard, handlers, markup
 from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
+from resemotenet.crops import cut
 from resemotenet.drawing import percent
 from resemotenet.errors import ImageError
 
@@ -136,7 +137,7 @@ class TestExplainFace:
     def test_what_the_network_saw_with_the_heat_over_it(self, predictor: EmotionPredictor, astronaut: bytes):
         image = Image.open(io.BytesIO(astronaut)).convert("RGB")
         [found] = predictor(image)
-        asked = {"picture": data_uri(astronaut), "box": list(found.crop_box), "label": "sad"}
+        asked = {"picture": data_uri(astronaut), "box": list(found.crop_box), "roll": 0, "label": "sad"}
         answer = handlers.explain_face(predictor, asked)
         assert set(answer) == {"picture", "text"}
         assert answer["text"].startswith("The brighter a place, the more it spoke for sad.")
@@ -158,8 +159,26 @@ class TestExplainFace:
         given = markup.data_uri(predictor.model.preprocess.look(crop), "PNG")
         alone = handlers.explain_face(predictor, {"picture": given, "box": None, "label": "happy"})
         box = list(found.crop_box)
-        inside = handlers.explain_face(predictor, {"picture": data_uri(astronaut), "box": box, "label": "happy"})
+        inside = handlers.explain_face(
+            predictor, {"picture": data_uri(astronaut), "box": box, "roll": 0.0, "label": "happy"}
+        )
         assert alone["text"] == inside["text"]
+        pictures = [np.asarray(opened(answer["picture"]), int) for answer in (alone, inside)]
+        assert np.abs(pictures[0] - pictures[1]).mean() < 2
+
+    def test_a_leaning_face_is_explained_upright(self, predictor: EmotionPredictor, astronaut: bytes):
+        image = (
+            Image.open(io.BytesIO(astronaut)).convert("RGB").rotate(-30, Image.Resampling.BICUBIC, center=(224, 120))
+        )
+        found = predictor(image)[0]
+        box, roll = list(found.crop_box), found.crop_roll
+        picture = markup.data_uri(image, "PNG")
+        inside = handlers.explain_face(predictor, {"picture": picture, "box": box, "roll": roll, "label": "happy"})
+        upright = predictor.model.preprocess.look(cut(image, found.crop_box, roll))
+        alone = handlers.explain_face(
+            predictor, {"picture": markup.data_uri(upright, "PNG"), "box": None, "label": "happy"}
+        )
+        assert roll > 20
         pictures = [np.asarray(opened(answer["picture"]), int) for answer in (alone, inside)]
         assert np.abs(pictures[0] - pictures[1]).mean() < 2
 
@@ -174,6 +193,9 @@ class TestExplainFace:
             ({"box": [0, 0, 5000, 5000]}, "There is no face in this call."),
             ({"box": [50, 50, 20, 20]}, "There is no face in this call."),
             ({"box": [0, 0, 0.2, 0.2]}, "There is no face in this call."),
+            ({"roll": None}, "There is no face in this call."),
+            ({"roll": float("nan")}, "There is no face in this call."),
+            ({"roll": 1000}, "There is no face in this call."),
             ({"picture": "data:image/jpeg;base64,AAAA"}, "A frame must be a JPEG or a PNG."),
             ({"picture": "data:image/jpeg;base64,\u00e4\u00e4\u00e4\u00e4"}, "The picture did not arrive whole"),
         ],
@@ -181,7 +203,7 @@ class TestExplainFace:
     def test_what_cannot_be_explained_says_so(
         self, predictor: EmotionPredictor, astronaut: bytes, changes: dict[str, object], message: str
     ):
-        asked = {"picture": data_uri(astronaut), "box": [100, 50, 200, 150], "label": "happy"} | changes
+        asked = {"picture": data_uri(astronaut), "box": [100, 50, 200, 150], "roll": 0, "label": "happy"} | changes
         answer = handlers.explain_face(predictor, asked)
         assert answer["refused"].startswith(message)
 

@@ -1,5 +1,3 @@
-import io
-import math
 import sys
 
 import numpy as np
@@ -7,17 +5,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from resemotenet.faces import (
-    CROP_DOWN,
-    CROP_SCALE,
-    Face,
-    MTCNNDetector,
-    area,
-    clip,
-    crop_box,
-    overlap,
-    suppress_overlaps,
-)
+from resemotenet.faces import Face, MTCNNDetector, area, clip, overlap, suppress_overlaps
 
 # Drawn by hand: hairline to chin, cheek to cheek.
 ASTRONAUT = (180.0, 66.0, 268.0, 174.0)
@@ -151,53 +139,6 @@ class TestBoxes:
         neighbour = Face((8, 0, 20, 12), 0.92)
         large = Face((50, 50, 90, 90), 0.91)
         assert suppress_overlaps([neighbour, double, large, best]) == [large, neighbour, best]
-
-
-class TestCropBox:
-    def test_inside_the_picture_it_is_centred_and_scaled(self):
-        # 80 x 125 has the geometric mean 100.
-        x1, y1, x2, y2 = crop_box((460.0, 400.0, 540.0, 525.0), (1000, 1000))
-        assert x2 - x1 == y2 - y1 == round(100 * CROP_SCALE)
-        assert (x1 + x2) / 2 == pytest.approx(500, abs=1)
-        assert (y1 + y2) / 2 == pytest.approx(462.5 + 100 * CROP_DOWN, abs=1)
-
-    def test_at_the_border_it_is_shifted_not_shrunk(self):
-        side = round(100 * CROP_SCALE)
-        assert crop_box((-30.0, 400.0, 70.0, 500.0), (1000, 1000))[::2] == (0.0, side)
-        assert crop_box((930.0, 940.0, 1030.0, 1040.0), (1000, 1000)) == (1000 - side, 1000 - side, 1000, 1000)
-
-    def test_larger_than_the_picture_it_is_the_shorter_side(self):
-        assert crop_box((10.0, -20.0, 90.0, 90.0), (100, 60)) == (20.0, 0.0, 80.0, 60.0)
-
-    def test_any_box_gives_a_whole_square_inside(self):
-        random = np.random.default_rng(0)
-        for _ in range(2000):
-            size = (int(random.integers(1, 200)), int(random.integers(1, 200)))
-            x1, y1 = random.uniform(-50, 200, 2)
-            width, height = random.uniform(0.01, 150, 2)
-            crop = crop_box((x1, y1, x1 + width, y1 + height), size)
-            assert all(value == int(value) for value in crop)
-            assert crop[2] - crop[0] == crop[3] - crop[1] >= 1
-            assert clip(crop, size) == crop
-            wanted = max(1, round(CROP_SCALE * math.sqrt(width * height)))
-            assert crop[2] - crop[0] == min(wanted, *size)
-
-
-def test_the_crop_restores_the_frame_of_fer2013(detector, fer2013_parquet):
-    """The whole study is tests/benchmarks/crop_study.py; this holds its result on a few faces."""
-    import pandas as pd
-
-    rows = pd.read_parquet(fer2013_parquet, columns=["image"], filters=[("usage", "==", "PublicTest")])["image"]
-    frame = (64.0, 64.0, 256.0, 256.0)
-    found = []
-    for encoded in rows.iloc[:: len(rows) // 30][:30]:
-        with Image.open(io.BytesIO(encoded)) as opened:
-            picture = Image.new("RGB", (320, 320), (128, 128, 128))
-            picture.paste(opened.convert("RGB").resize((192, 192), Image.Resampling.BICUBIC), (64, 64))
-        faces = detector.detect(picture)
-        found += [overlap(crop_box(face.box, picture.size), frame) for face in faces[:1]]
-    assert len(found) >= 24
-    assert np.median(found) > 0.75
 
 
 class TestFollow:

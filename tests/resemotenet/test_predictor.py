@@ -12,9 +12,10 @@ from skimage import data
 
 from resemotenet import EMOTIONS, EmotionPredictor, load_model
 from resemotenet.checkpoint import save_model
+from resemotenet.crops import crop_box, cut
 from resemotenet.emotions import UPSTREAM_ORDER
 from resemotenet.errors import CheckpointNotFoundError, DeviceError, ImageError
-from resemotenet.faces import Face, clip, crop_box, overlap
+from resemotenet.faces import Face, clip, overlap
 from resemotenet.predictor import FaceEmotion, choose_device
 
 ASTRONAUT = (180.0, 66.0, 268.0, 174.0)  # drawn by hand
@@ -75,6 +76,17 @@ class TestFaces:
         assert [list(face.probabilities.values()) for face in faces] == [pytest.approx(list(row)) for row in rows]
         assert not np.allclose(rows[0], rows[1])
 
+    def test_a_leaning_face_is_turned_upright(self, predictor):
+        level = predictor(data.astronaut())[0]
+        leaning = Image.fromarray(data.astronaut()).rotate(-30, Image.Resampling.BICUBIC, center=(224, 120))
+        face = predictor(leaning)[0]
+        assert level.crop_roll == 0
+        assert 20 < face.crop_roll < 40
+        (row,) = predictor.classify([cut(leaning, face.crop_box, face.crop_roll)])
+        assert list(face.probabilities.values()) == pytest.approx(list(row))
+        (lying,) = predictor.classify([leaning.crop(face.crop_box)])
+        assert not np.allclose(row, lying, atol=1e-6)
+
     def test_label_and_confidence_are_those_of_the_largest_probability(self, placed):
         for face in placed(picture(320)):
             assert face.confidence == max(face.probabilities.values()) == face.probabilities[face.label]
@@ -92,11 +104,18 @@ class TestFaces:
 
     def test_frozen_and_ready_for_json(self):
         face = FaceEmotion(
-            (1.23456, 2.0, 30.0, 40.987), (0.0, 1.0, 39.0, 40.0), 0.99999999, "sad", 0.62345678, {"sad": 0.62345678}
+            (1.23456, 2.0, 30.0, 40.987),
+            (0.0, 1.0, 39.0, 40.0),
+            0.99999999,
+            "sad",
+            0.62345678,
+            {"sad": 0.62345678},
+            -12.345678,
         )
         assert json.loads(json.dumps(face.to_dict())) == {
             "box": [1.23, 2.0, 30.0, 40.99],
             "crop_box": [0.0, 1.0, 39.0, 40.0],
+            "crop_roll": -12.35,
             "detection_score": 1.0,
             "label": "sad",
             "confidence": 0.623457,
