@@ -1,13 +1,15 @@
 """How well faces are found and read in pictures that are not ready-made crops: size, turn, blur, light, noise, JPEG.
 
-    python -m tests.benchmarks.scene_study --data PATH [--model NAME=SOURCE ...] [--out study.json] [--plot study.html]
+    python -m tests.benchmarks.scene_study --data PATH [--model NAME=SOURCE ...] [--not-turned] [--out study.json]
+        [--plot study.html]
 
 FER2013's PublicTest faces (labels: FER+ strict) are pasted, tinted like skin and with soft borders, into coloured
 clutter, up to six a picture; then the whole picture is turned, blurred, darkened and so on, one thing at a time, and
 goes through detector, crop and network as a visitor's would. A face is found when a detected box has its centre inside
 the pasted frame and between a third and three times its area; it is right when the label is the crowd's. Boxes that
 belong to no face are counted as false. Several models read the very same boxes. Finding takes most of the time, and
-with --boxes FILE it is done once: another model later reads what was found then.
+with --boxes FILE it is done once: another model later reads what was found then. With --not-turned the last model also
+reads every face as it lies, without turning it upright first.
 
 What it cannot say: these faces are 48 pixels wide, so a large one is smooth where a photograph is sharp; their frames
 are cut tight, so there is no hair or neck; and they are all from one source. It ranks conditions and catches a loss.
@@ -18,17 +20,17 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from plotly.subplots import make_subplots
 from tqdm import tqdm
 
-from resemotenet import EMOTIONS, EmotionPredictor
+from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
 from resemotenet.datasets import FaceSet, read_fer2013
 from resemotenet.faces import Box, Face, FaceDetector
 from resemotenet.metrics import wilson_interval
@@ -213,6 +215,22 @@ def match(found: Sequence[Box], centres: Sequence[tuple[float, float]], side: fl
     return matches
 
 
+class Reader(Protocol):
+    """What reads faces that were found; an ``EmotionPredictor`` does."""
+
+    def read(self, image: Image.Image, faces: Sequence[Face]) -> list[FaceEmotion]: ...
+
+
+class AsTheyLie:
+    """Reads faces without turning them upright: without landmarks nobody knows how far they lean."""
+
+    def __init__(self, predictor: EmotionPredictor) -> None:
+        self.predictor = predictor
+
+    def read(self, image: Image.Image, faces: Sequence[Face]) -> list[FaceEmotion]:
+        return self.predictor.read(image, [replace(face, landmarks=()) for face in faces])
+
+
 class Boxes:
     """A detector that remembers what it found in the picture of each key, in a file if there is one.
 
@@ -242,14 +260,12 @@ class Boxes:
             self.file.write_text(json.dumps({"made_of": self.made_of, "boxes": self.known}), encoding="utf-8")
 
 
-def measure(
-    predictors: dict[str, EmotionPredictor], boxes: Boxes, faces: FaceSet, condition: Condition, seed: int
-) -> Score:
+def measure(readers: dict[str, Reader], boxes: Boxes, faces: FaceSet, condition: Condition, seed: int) -> Score:
     """Paste all faces under one condition and count."""
     draw = np.random.default_rng(seed)
     each = condition.grid[0] * condition.grid[1]
     found_all = false = 0
-    right = dict.fromkeys(predictors, 0)
+    right = dict.fromkeys(readers, 0)
     for start in range(0, len(faces), each):
         image, centres = scene(faces.images[start : start + each, 0], condition, draw)
         found = boxes.find(f"{condition.name} {condition.value:g} {start}", image)
@@ -257,8 +273,8 @@ def measure(
         hits = [(start + row, number) for row, number in enumerate(matches) if number is not None]
         found_all += len(hits)
         false += len(found) - len(hits)
-        for name, predictor in predictors.items():
-            read = predictor.read(image, [found[number] for _, number in hits])
+        for name, reader in readers.items():
+            read = reader.read(image, [found[number] for _, number in hits])
             truth = [EMOTIONS[faces.targets[row]] for row, _ in hits]
             right[name] += sum(face.label == label for face, label in zip(read, truth, strict=True))
     return Score(condition.name, condition.value, len(faces), found_all, false, right)
@@ -296,6 +312,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=300, help="faces for each condition (default 300)")
     parser.add_argument("--seed", type=int, default=0, help="which faces are drawn, and the scenes (default 0)")
     parser.add_argument("--model", action="append", default=[], help="NAME=SOURCE, once or more; else the bundled one")
+    parser.add_argument("--not-turned", action="store_true", help="the last model also reads faces as they lie")
     parser.add_argument("--only", default="", help="only conditions whose name holds this")
     parser.add_argument("--boxes", type=Path, help="keep what was found in this file, and take it from there")
     parser.add_argument("--out", type=Path, help="write all counts as JSON")
@@ -310,17 +327,21 @@ def main() -> None:
     sources = dict(each.split("=", 1) for each in arguments.model) or {"bundled": None}
     predictors = {name: EmotionPredictor.from_pretrained(source) for name, source in sources.items()}
     detector = next(iter(predictors.values())).detector
+    readers: dict[str, Reader] = dict(predictors)
+    if arguments.not_turned:
+        last = list(predictors)[-1]
+        readers[f"{last}, not turned upright"] = AsTheyLie(predictors[last])
     boxes = Boxes(detector, arguments.boxes, {"n": arguments.n, "seed": arguments.seed, "width": WIDTH})
     chosen = [condition for condition in conditions() if arguments.only in condition.name]
     scores = []
-    print(f"{'condition':22} {'value':>6}     n  found %  false   right: {', '.join(predictors)}")
+    print(f"{'condition':22} {'value':>6}     n  found %  false   right: {', '.join(readers)}")
     for condition in tqdm(chosen, file=sys.stderr, unit="condition"):
         if arguments.show:
             arguments.show.mkdir(parents=True, exist_ok=True)
             image, _ = scene(faces.images[:2, 0], condition, np.random.default_rng(arguments.seed))
             name = "".join(letter if letter.isalnum() else "-" for letter in condition.name)
             image.save(arguments.show / f"{name}-{condition.value:g}.png")
-        scores.append(measure(predictors, boxes, faces, condition, arguments.seed))
+        scores.append(measure(readers, boxes, faces, condition, arguments.seed))
         tqdm.write(scores[-1].row())
         sys.stdout.flush()
         boxes.save()
