@@ -44,7 +44,10 @@ class FaceDetector(Protocol):
     """Anything that finds faces; give yours to ``EmotionPredictor(detector=...)``."""
 
     def detect(self, image: Image.Image) -> list[Face]:
-        """Every face of an upright RGB picture, largest first; [] where there is none. Called from several threads."""
+        """Every face of an upright RGB picture, largest first; [] where there is none. Called from several threads.
+
+        With landmarks, in the order that ``Face`` says: faces are turned upright by them. Without, they are not.
+        """
         ...
 
 

@@ -41,7 +41,7 @@ class FaceEmotion:
         box: the detected face, (x1, y1, x2, y2) float pixels, clipped, in the upright (EXIF-turned) picture.
         crop_box: the square that the model saw, same coordinates, whole pixels, inside the picture.
         crop_roll: by how many degrees that square was turned about its centre, clockwise, so that a leaning face stood
-            upright in it; 0 for a face that leans less than ten degrees. ``crops.cut`` gives the same pixels again.
+            upright in it; 0 for a face that leans less than ``crops.LEVEL``. ``crops.cut`` gives the same pixels again.
         detection_score: how sure the detector is that this is a face, 0 to 1.
         label: the emotion with the largest probability.
         confidence: that probability.

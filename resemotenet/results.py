@@ -206,6 +206,40 @@ def flatten(values: Mapping[str, Any], separator: str = ".") -> dict[str, Any]:
     return flat
 
 
+# What runs did before a setting was there to be made. A config.json without it means this.
+LATER_SETTINGS: dict[str, Any] = {
+    "cache": None,
+    "compile": False,
+    "track": "none",
+    "network.stochastic_depth": None,
+    "network.backbone": None,
+    "network.start": None,
+    "dataset.skip_broken": False,
+    "dataset.memory_share": 0.25,
+    "augmentation.dimming": 1.0,
+    "augmentation.shade": 0.0,
+    "augmentation.blur": 0.0,
+    "augmentation.noise": 0.0,
+    "augmentation.mixup": 0.0,
+    "optimization.accumulate": 1,
+    "optimization.optimizer": "sgd",
+    "optimization.decay": "kernels",
+    "optimization.patience": None,
+    "optimization.class_weights": "none",
+    "optimization.attention_variance": 0.0,
+    "optimization.plateau_factor": 0.1,
+    "optimization.plateau_patience": 10,
+    "optimization.cycle_epochs": 1.0,
+    "distillation.teachers": [],
+    "distillation.share": 0.5,
+}
+
+
+def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in a run's config.json under dotted names, the same whatever version wrote it; of {}, {}."""
+    return {**LATER_SETTINGS, **flatten(config)} if config else {}
+
+
 def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 

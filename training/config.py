@@ -95,8 +95,8 @@ class Distillation:
     """Learning also from what trained models say of the training faces (Hinton et al. 2015)."""
 
     teachers: tuple[Path, ...] = ()
-    """Model or results folders, of any architecture and input size; their answers are averaged. Their faces should have
-    been split as these are, or validation and test are none."""
+    """Model or results folders, of any architecture; their answers are averaged. Their faces should have been split as
+    these are, or validation and test are none. They see a set of picture files at this run's ``network.size``."""
     share: float = 0.5
     """Of what is aimed at; the labels have the rest. Only with teachers."""
 

@@ -16,7 +16,7 @@ from resemotenet.results import ResultsFolder, read_json
 
 from .config import Distillation, RunConfig
 from .description import OPTIONS
-from .evaluation import predict
+from .evaluation import on_whole_device, predict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,41 +32,48 @@ def load_earlier(path: Path, device: torch.device | str = "cpu") -> LoadedModel:
     return load_model(inside if inside.is_dir() else path, device=device)
 
 
-def digests(config: RunConfig) -> dict[str, Any]:
-    """SHA-256 of the weights of all earlier models that a run depends on, under "start" and "teachers"; of none, empty.
+def noted(config: RunConfig) -> dict[str, Any]:
+    """What audit.json keeps of the earlier models that a run depends on; empty where it depends on none.
+
+    Returns:
+        "start": SHA-256 of its weights. "teachers": of each the SHA-256 and what else decides its answers.
 
     Raises:
         CheckpointError: one is not there, or is damaged.
     """
-    noted: dict[str, Any] = {}
-    if config.network.start is not None:
-        noted["start"] = sha256_of(load_earlier(config.network.start))
-    if config.distillation.teachers:
-        noted["teachers"] = _digests_of_teachers(config)
-    return noted
+    start, teachers = config.network.start, config.distillation.teachers
+    return {
+        **({"start": sha256_of(load_earlier(start))} if start is not None else {}),
+        **({"teachers": [_answers_of(load_earlier(path)) for path in teachers]} if teachers else {}),
+    }
 
 
-def _digests_of_teachers(config: RunConfig) -> list[str]:
-    return [sha256_of(load_earlier(path)) for path in config.distillation.teachers]
+def _answers_of(teacher: LoadedModel) -> dict[str, Any]:
+    return {"sha256": sha256_of(teacher), "temperature": teacher.info.temperature, "views": teacher.info.views}
 
 
-def check_teachers(folder: ResultsFolder, config: RunConfig) -> None:
-    """See that a run goes on with the teachers it began with.
+def check_earlier(folder: ResultsFolder, config: RunConfig, *, fresh: bool) -> None:
+    """See that a run goes on with the models it began with. Runs of a version that noted none go on without.
+
+    Args:
+        fresh: no epoch was finished, so that it starts from its start again.
 
     Raises:
         CheckpointError: one is not there, or is damaged.
-        TrainingError: one has other weights now.
+        TrainingError: one is another now.
     """
-    if earlier_of(folder).get("teachers", []) != _digests_of_teachers(config):
-        teachers = ", ".join(map(str, config.distillation.teachers))
+    if not fresh:
+        config = replace(config, network=replace(config.network, start=None))
+    before, now = earlier_of(folder), noted(config)
+    if others := [role for role in now if role in before and before[role] != now[role]]:
         raise TrainingError(
-            f"the teachers {teachers} are not those that {folder.path} began with: their weights differ; put those "
-            "back, or start a new run"
+            f"{folder.path} did not begin with what is now the {' and the '.join(others)} of its config.json: weights, "
+            "temperature or views differ; put back what was there, or start a new run"
         )
 
 
 def earlier_of(folder: ResultsFolder) -> dict[str, Any]:
-    """What ``digests`` gave when a run began; empty also for runs of a version that did not note it.
+    """What ``noted`` gave when a run began; empty also for runs of a version that did not keep it.
 
     Raises:
         ResultsError: audit.json cannot be read.
@@ -106,7 +113,7 @@ def take_weights(module: nn.Module, info: ModelInfo, start: Path) -> None:
     module.load_state_dict(given.module.state_dict(), strict=True)
 
 
-def taught(faces: ReadyFaces, distillation: Distillation, device: torch.device | str) -> "NDArray[np.float32]":
+def taught(faces: ReadyFaces, distillation: Distillation, device: torch.device) -> "NDArray[np.float32]":
     """What training aims at: (1 - share) of what the labels say, share of what the teachers say on average.
 
     The teachers see the faces as they are, with their own views and temperature, but without their operating point,
@@ -121,6 +128,7 @@ def taught(faces: ReadyFaces, distillation: Distillation, device: torch.device |
     """
     if not distillation.teachers:
         return faces.distribution
+    device = on_whole_device(device)
     answers = [
         predict(_without_operating_point(load_earlier(each, device)), faces, shown=f"{each.name} teaches").probabilities
         for each in distillation.teachers

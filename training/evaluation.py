@@ -35,10 +35,16 @@ _BATCH = 256
 def load_chosen(folder: ResultsFolder) -> LoadedModel:
     """The model of a run's chosen epoch, on the device that the run's config asks for."""
     cpu = read_json(folder.config).get("device") == "cpu"
-    device = join_processes(cpu=cpu).device
-    # Several processes on a CPU call it "cpu:0", and moving there copies the weights to other addresses: sums over
-    # aligned and unaligned memory round differently, and the predictions would differ from one process's.
-    return load_model(folder.model, device="cpu" if cpu or device.type == "cpu" else device)
+    return load_model(folder.model, device=on_whole_device(join_processes(cpu=cpu).device))
+
+
+def on_whole_device(device: torch.device) -> torch.device:
+    """The CPU by its plain name, for predictions that are one process's bit for bit; any other device as it is.
+
+    Several processes on a CPU call it "cpu:0", and moving there copies the weights to other addresses: sums over
+    aligned and unaligned memory round differently.
+    """
+    return torch.device("cpu") if device.type == "cpu" else device
 
 
 def predict(model: LoadedModel, faces: ReadyFaces, *, shown: str | None = None) -> Predictions:

@@ -24,7 +24,7 @@ from resemotenet.results import SCHEMA, Predictions, ResultsFolder, write_json
 from .config import RunConfig
 from .cost import count_macs, device_name, forget_peak_memory, note_latency, peak_memory, run_cost
 from .description import check_network, describe
-from .earlier import check_teachers, digests, taught
+from .earlier import check_earlier, noted, taught
 from .evaluation import figures, load_chosen, made_with, predict_all, record, save_predictions
 from .loading import Batches, Data, load_data, load_data_of
 from .optimization import class_weights, has_stalled, learning_rate
@@ -54,7 +54,7 @@ def train(config: RunConfig) -> ResultsFolder:
     data = load_data(config)
     batches = _batches(config, data, accelerator)
     progress = Progress.begin(config, accelerator)
-    content = {**data.audit, **({"earlier": earlier} if (earlier := digests(config)) else {})}
+    content = {**data.audit, **({"earlier": earlier} if (earlier := noted(config)) else {})}
     folder = ""
     if accelerator.is_main_process:
         folder = str(Recorder.start(config, device_name(accelerator.device), content).folder.path)
@@ -67,14 +67,14 @@ def resume(config: RunConfig, folder: Path) -> ResultsFolder:
 
     Raises:
         DatasetError: also where the data is not what the run began with.
-        TrainingError: also where a teacher is not the one that the run began with.
+        TrainingError: also where a model that the run depends on is not the one that it began with.
     """
     accelerator = start_accelerator(config)
     data = load_data_of(ResultsFolder(folder), config)
-    check_teachers(ResultsFolder(folder), config)
-    batches = _batches(config, data, accelerator)
     recorder = Recorder(folder)
     state = recorder.load_state()
+    check_earlier(recorder.folder, config, fresh=state is None)
+    batches = _batches(config, data, accelerator)
     progress = Progress.begin(config, accelerator, fresh=state is None)
     if state is not None:
         if "values" not in state:  # of a version before schedules looked at them

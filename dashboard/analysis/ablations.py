@@ -4,11 +4,10 @@ import json
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from resemotenet.claims import ABLATIONS
 from resemotenet.errors import ResultsError
-from resemotenet.results import flatten
+from resemotenet.results import settings_of
 
 from ..data import Paired, Run, has_predictions, label_set, paired, scores
 from .groups import setting, usable
@@ -102,7 +101,7 @@ def against_c1(series: Series, seed: int | None, labels: str, split: str) -> dic
 
 
 def _key(run: Run) -> str:
-    told: dict[str, Any] = {name: value for name, value in flatten(run.config).items() if name not in _NO_DIFFERENCE}
+    told = {name: value for name, value in settings_of(run.config).items() if name not in _NO_DIFFERENCE}
     told |= {"protocol": run.protocol, "views": run.views}
     return json.dumps(told, sort_keys=True, default=str)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from resemotenet.results import flatten
+from resemotenet.results import flatten, settings_of
 
 from ..data import Run
 
@@ -15,7 +15,7 @@ _NO_TEACHING = ("dataset.labels", "seed", "device", "recipe")
 
 def settings(run: Run) -> dict[str, Any]:
     """What a run was told, and the code and the machine it ran on, by dotted name."""
-    flat = {name: value for name, value in flatten(run.config).items() if name not in _NO_SETTINGS}
+    flat = {name: value for name, value in settings_of(run.config).items() if name not in _NO_SETTINGS}
     versions = run.environment.get("versions")
     torch = versions.get("torch") if isinstance(versions, dict) else None
     around = {"protocol": run.protocol, "views": run.views, "machine": run.device, "commit": run.commit, "torch": torch}

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from resemotenet.errors import ResultsError
-from resemotenet.results import SCHEMA, ResultsFolder, read_json, schema_of
+from resemotenet.results import SCHEMA, ResultsFolder, read_json, schema_of, settings_of
 
 from .fields import at, number, text, whole
 from .latency import Latency, read_latency
@@ -25,7 +25,7 @@ _STAMP = re.compile(r"-(\d{8}T\d{6}Z)$")
 # The definition by which an epoch is chosen, where no epoch says it yet.
 _JUDGED_BY = {"ferplus": "ferplus-strict"}
 # Where files lie, what they ran on and which seed they had is no part of the recipe.
-_NOT_THE_RECIPE = ("seed", "data", "results", "device", "track")
+_NOT_THE_RECIPE = ("seed", "data", "results", "cache", "device", "track")
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +208,7 @@ class Run:
     @cached_property
     def recipe_key(self) -> str:
         """Equal for runs that differ in nothing but their seed (and place and machine): the seeds of one experiment."""
-        told = {name: value for name, value in self.config.items() if name not in _NOT_THE_RECIPE}
+        told = {name: value for name, value in settings_of(self.config).items() if name not in _NOT_THE_RECIPE}
         return json.dumps(told, sort_keys=True, default=str)
 
     @property

@@ -265,7 +265,8 @@ function fill(now) {
   people(cards.children.length);
 }
 
-// What the network saw: the face's square, turned about its centre as far as the face leans.
+// What the network saw: the face's square, turned about its centre as far as the face leans. Corners that this brings in
+// from beyond the frame stay empty here.
 
 function drawUpright(canvas, { crop_box: [x1, y1, x2, y2], crop_roll: roll }) {
   const pen = canvas.getContext("2d");

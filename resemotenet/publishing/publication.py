@@ -30,7 +30,7 @@ from .wording import dataset_name, label_name
 CONFUSION_PICTURE = "confusion.svg"
 OF_A_RUN = ("result.json", "confusion.json", CONFUSION_PICTURE, "training.json", "audit.json")
 
-_PATHS = ("data", "results", "backbone", "start", "teachers")
+_PATHS = ("data", "results", "cache", "backbone", "start", "teachers")
 
 
 @dataclass(frozen=True)

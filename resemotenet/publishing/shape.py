@@ -77,6 +77,10 @@ _FILES: dict[str, _Shape] = {
             "schedule": _TEXT,
             "optimizer?": _TEXT,
         },
+        "distillation?": {
+            "teachers": ("a list of texts", lambda value: isinstance(value, list) and all(map(_TEXT[1], value))),
+            "share": _SHARE,
+        },
     },
     "environment.json": {
         **_START,

@@ -248,6 +248,16 @@ class TestRun:
         assert keys[0] == keys[1]
         assert len({keys[1], keys[2], keys[3]}) == 3
 
+    def test_a_seed_of_a_later_version_is_a_seed_of_the_same_experiment(self, results: Path):
+        """Which has settings that the earlier one did not know, and leaves them as they were."""
+        paths = [write_run(results, seed=seed) for seed in (0, 1, 2)]
+        later = read_json(paths[1] / "config.json")
+        later["augmentation"] |= {"mixup": 0.0, "dimming": 1.0}
+        write_json(paths[1] / "config.json", later | {"distillation": {"teachers": [], "share": 0.5}})
+        write_json(paths[2] / "config.json", later | {"seed": 2, "distillation": {"teachers": ["best"], "share": 0.5}})
+        keys = {run.seed: run.recipe_key for run in scan([results])}
+        assert keys[0] == keys[1] != keys[2]
+
 
 def test_reading_needs_no_torch_and_no_streamlit(results: Path):
     write_run(results)

@@ -81,7 +81,15 @@ class TestRoll:
 
     def test_faces_that_hardly_lean_are_cut_as_they_lie(self):
         assert crop_roll(leaning(LEVEL - 0.1)) == crop_roll(leaning(-LEVEL + 0.1)) == 0
-        assert crop_roll(leaning(-LEVEL - 0.1)) == pytest.approx(-LEVEL - 0.1, abs=0.01)
+
+    @pytest.mark.parametrize("degrees", [12, -12, 40, -175])
+    def test_faces_that_lean_are_turned_by_all_of_it(self, degrees):
+        assert crop_roll(leaning(degrees)) == pytest.approx(degrees, abs=0.01)
+
+    def test_in_between_no_face_jumps(self):
+        turns = [crop_roll(leaning(degrees)) for degrees in np.arange(-20, 20, 0.25)]
+        assert np.diff(turns).min() >= 0
+        assert np.diff(turns).max() < 0.6
 
     def test_without_landmarks_no_face_leans(self):
         assert roll(Face((60.0, 60.0, 140.0, 140.0), 1.0)) == 0

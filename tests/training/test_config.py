@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from resemotenet.errors import CompactLayoutError, ResEmoteNetError, TrainingError, UnknownModelError
+from resemotenet.results import LATER_SETTINGS, flatten
 from training.config import Augmentation, Dataset, Distillation, Network, Optimization, RunConfig
 from training.description import check_network, describe
 from training.optimization import has_stalled, learning_rate
@@ -62,20 +63,19 @@ def test_configs_of_published_runs_mean_what_they_meant(path: Path):
 
 def test_settings_that_came_later_have_their_old_meaning(config: RunConfig):
     first = config.to_dict()
-    later: dict[str, dict[str, Any]] = {
-        "network": {"stochastic_depth": None, "backbone": None, "start": None},
-        "augmentation": {"dimming": 1.0, "shade": 0.0, "blur": 0.0, "noise": 0.0, "mixup": 0.0},
-        "optimization": {
-            "accumulate": 1, "optimizer": "sgd", "decay": "kernels", "patience": None, "class_weights": "none",
-            "attention_variance": 0.0, "plateau_factor": 0.1, "plateau_patience": 10, "cycle_epochs": 1.0,
-        },
-    }  # fmt: skip
-    for part, names in later.items():
-        for name, value in names.items():
-            assert first[part].pop(name) == value
-    assert (first.pop("compile"), first.pop("track")) == (False, "none")
-    assert first.pop("distillation") == {"teachers": [], "share": 0.5}
+    for name, value in LATER_SETTINGS.items():
+        *parts, last = name.split(".")
+        place = first[parts[0]] if parts else first
+        assert place.pop(last) == value, name
+    del first["distillation"]
     assert RunConfig.from_dict(first) == config
+
+
+def test_a_setting_that_came_later_is_listed_as_such(config: RunConfig):
+    """The first run that was published has all settings there were; any other one came later."""
+    first = min(PUBLISHED, key=lambda path: path.parent.name[-16:])
+    known = flatten(json.loads(first.read_text()))
+    assert {name for name in flatten(config.to_dict()) if name not in known} <= set(LATER_SETTINGS)
 
 
 def test_a_config_that_lacks_a_setting(config: RunConfig):

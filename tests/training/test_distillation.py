@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from resemotenet import load_model
 from resemotenet.checkpoint import save_model
@@ -20,6 +21,8 @@ from training.evaluation import predict
 from training.loading import load_data
 from training.loop import resume, train
 from training.recorder import Recorder
+
+CPU = torch.device("cpu")
 
 
 def changed_copy(model: Path, to: Path, **changes: Any) -> Path:
@@ -36,10 +39,10 @@ def test_labels_and_the_mean_of_the_teachers_share_what_is_aimed_at(
     cold = changed_copy(finished.model, tmp_path / "cold", temperature=0.5)
     first, second = (predict(load_model(path), faces).probabilities for path in (finished.model, cold))
     assert not np.allclose(first, second, atol=0.01)
-    aims = taught(faces, Distillation(teachers=(finished.path, cold), share=0.25), "cpu")
+    aims = taught(faces, Distillation(teachers=(finished.path, cold), share=0.25), CPU)
     np.testing.assert_allclose(aims, 0.75 * faces.distribution + 0.125 * (first + second), atol=1e-6)
     assert aims.dtype == np.float32
-    assert taught(faces, Distillation(), "cpu") is faces.distribution
+    assert taught(faces, Distillation(), CPU) is faces.distribution
 
 
 def test_the_operating_point_of_a_teacher_is_not_learned(config: RunConfig, finished: ResultsFolder, tmp_path: Path):
@@ -47,7 +50,7 @@ def test_the_operating_point_of_a_teacher_is_not_learned(config: RunConfig, fini
     biased = changed_copy(finished.model, tmp_path / "biased", logit_bias=(0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0))
     said, otherwise = (predict(load_model(path), faces).probabilities for path in (finished.model, biased))
     assert not np.allclose(said, otherwise)
-    plain, same = (taught(faces, Distillation(teachers=(path,)), "cpu") for path in (finished.model, biased))
+    plain, same = (taught(faces, Distillation(teachers=(path,)), CPU) for path in (finished.model, biased))
     np.testing.assert_array_equal(plain, same)
 
 
@@ -82,7 +85,8 @@ def test_a_pupil_learns_something_else_and_says_from_whom(
     model = load_model(whole.model)
     assert model.info.training["teachers"] == [finished.path.name]
     assert model.info.license["text"].endswith("or learned from holds too.")
-    assert read_json(whole.audit)["earlier"] == {"teachers": [sha256_of(load_model(finished.model))]}
+    teacher = {"sha256": sha256_of(load_model(finished.model)), "temperature": 1.0, "views": "none"}
+    assert read_json(whole.audit)["earlier"] == {"teachers": [teacher]}
     assert "earlier" not in read_json(alone.audit)
     ours, theirs = weights(whole), weights(alone)
     assert any(not ours[name].equal(theirs[name]) for name in ours)
@@ -90,15 +94,17 @@ def test_a_pupil_learns_something_else_and_says_from_whom(
     assert_same_run(resume(pupil, stop_after_one_epoch(pupil, monkeypatch)), whole)
 
 
+@pytest.mark.parametrize("weights_too", [True, False])
 def test_going_on_with_another_teacher_is_refused(
-    pupil: RunConfig, finished: ResultsFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pupil: RunConfig, finished: ResultsFolder, monkeypatch: pytest.MonkeyPatch, weights_too: bool
 ):
     path = stop_after_one_epoch(pupil, monkeypatch)
     given = load_model(finished.model)
-    next(given.module.parameters()).data += 1
+    if weights_too:
+        next(given.module.parameters()).data += 1
     shutil.rmtree(finished.model)
-    save_model(finished.model, given.module, given.info)
-    with pytest.raises(TrainingError, match=f"the teachers .* are not those that {path} began with"):
+    save_model(finished.model, given.module, replace(given.info, temperature=1.0 if weights_too else 0.5))
+    with pytest.raises(TrainingError, match=f"{path} did not begin with what is now the teachers"):
         resume(pupil, path)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from resemotenet import load_model
+from resemotenet.checkpoint import save_model
 from resemotenet.errors import TrainingError
 from resemotenet.publishing.checks import sha256_of
 from resemotenet.results import ResultsFolder, read_json
@@ -56,6 +57,29 @@ def test_going_on_after_a_stop_needs_it_no_more(
     shutil.rmtree(start)
     (path,) = config.results.iterdir()
     assert_same_run(resume(config, path), whole)
+
+
+def test_beginning_again_from_another_start_is_refused(
+    config: RunConfig, finished: ResultsFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Stopped in its first epoch, a run starts from its start again; what it noted of that must stay true."""
+    start = Path(shutil.copytree(finished.model, tmp_path / "start"))
+    config = replace(config, network=replace(config.network, start=start))
+
+    def power_cut(self: Recorder, line: dict[str, Any]) -> None:
+        raise InterruptedError
+
+    monkeypatch.setattr(Recorder, "epoch", power_cut)
+    with pytest.raises(InterruptedError):
+        train(config)
+    monkeypatch.undo()
+    given = load_model(start)
+    next(given.module.parameters()).data += 1
+    shutil.rmtree(start)
+    save_model(start, given.module, given.info)
+    (path,) = config.results.iterdir()
+    with pytest.raises(TrainingError, match="did not begin with what is now the start"):
+        resume(config, path)
 
 
 def test_what_is_different_about_another_network_is_told(config: RunConfig, finished: ResultsFolder):
