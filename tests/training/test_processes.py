@@ -19,7 +19,7 @@ from tests.training.conftest import STILL, assert_same_run
 from tests.training.killed import IN_TEST, MOMENTS
 from tests.training.shared_gradient import gradient
 from training.cli import main
-from training.config import RunConfig
+from training.config import Distillation, RunConfig
 from training.evaluation import evaluate_run
 from training.loading import load_data
 from training.loop import resume
@@ -217,10 +217,11 @@ class TestOneBatchSharedByTwo:
     """The same batch and the same run, once by two processes and once by one."""
 
     @pytest.fixture
-    def shared(self, config: RunConfig) -> RunConfig:
-        """Everything on that could tell shares apart, nothing that is drawn at random."""
+    def shared(self, config: RunConfig, finished: ResultsFolder) -> RunConfig:
+        """Everything on that could tell shares apart, a teacher as well, nothing that is drawn at random."""
         optimization = replace(config.optimization, class_weights="balanced", label_smoothing=0.1, accumulate=2)
-        return replace(config, optimization=optimization, augmentation=STILL)
+        distillation = Distillation(teachers=(finished.path,))
+        return replace(config, optimization=optimization, augmentation=STILL, distillation=distillation)
 
     def test_gradient_and_predictions(
         self, shared: RunConfig, finished: ResultsFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
