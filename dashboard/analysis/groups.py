@@ -174,9 +174,14 @@ def setting(run: Run) -> str:
         None if run.size is None else f"{run.size} px",
         None if run.epochs_planned is None else f"{run.epochs_planned} epochs",
         None if run.start is None else f"from {run.start}",
-        f"{run.teachers} teacher{'s' if run.teachers > 1 else ''}" if run.teachers else None,
+        teachers(run),
     ]
     return ", ".join(part for part in parts if part) or "unknown"
+
+
+def teachers(run: Run) -> str | None:
+    """How many trained models taught a run, in words; None where none did."""
+    return f"{run.teachers} teacher{'s' if run.teachers > 1 else ''}" if run.teachers else None
 
 
 def in_percent(accuracy: float, interval: tuple[float, float]) -> str:

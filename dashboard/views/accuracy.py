@@ -8,7 +8,7 @@ import streamlit as st
 
 from resemotenet.claims import DATASETS
 
-from ..analysis.groups import Group, in_percent, labels_name, setting
+from ..analysis.groups import Group, in_percent, labels_name, setting, teachers
 from ..analysis.telling import milliseconds
 from ..analysis.verdicts import claim_for, span, user_reports
 from ..charts import compare
@@ -90,7 +90,8 @@ def _row_names(groups: Sequence[Group]) -> list[str]:
 
 def _scale(run: Run) -> str:
     width = "" if run.width is None else f"x{run.width:g}, "
-    return f"{width}{run.epochs_planned or '?'} epochs"
+    taught = "" if (each := teachers(run)) is None else f", {each}"
+    return f"{width}{run.epochs_planned or '?'} epochs{taught}"
 
 
 def _mark(group: Group, name: str) -> compare.Mark:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -15,6 +16,7 @@ from resemotenet.claims import CLAIMS
 from resemotenet.results import Predictions, read_json, write_json
 from tests.dashboard import comparing, fake_runs
 from tests.dashboard.comparing import again, opened, rows, words
+from tests.dashboard.pages import figures
 
 
 @pytest.mark.parametrize("state", comparing.STATES)
@@ -46,6 +48,14 @@ def test_all_claims_are_there_on_request_apart_from_measurements(results: Path):
     assert len(table) == len({claim.method for claim in CLAIMS})
     verdict = {row["Data set"]: row["Does it hold?"] for row in page.table[1].value.to_dict("records")}
     assert verdict["FERPlus"].startswith("cannot be tested")
+
+
+def test_rows_of_the_chart_are_told_apart_by_what_differs():
+    """Not by the time at which they began, where words can do it."""
+    drawn = [json.dumps(each) for each in figures(opened("overview", data.PUBLISHED))]
+    (ranking,) = [each for each in drawn if "the crowd" in each and "x0.25" in each]
+    assert "15 epochs, 1 teacher" in ranking
+    assert "seeds: " not in ranking
 
 
 def test_a_run_in_training_is_named(results: Path):

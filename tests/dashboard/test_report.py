@@ -58,12 +58,14 @@ def test_seeds_share_a_row_with_their_spread(tmp_path: Path):
     assert (row["claimed %"], crowd["accuracy %"], crowd["n"]) == ("79.79", "72.2", "2,720")
 
 
-def test_what_a_run_started_from_stands_in_its_setting(tmp_path: Path):
+@pytest.mark.parametrize(("teachers", "told"), [([], ""), (["a"], ", 1 teacher"), (["a", "b"], ", 2 teachers")])
+def test_what_a_run_started_from_and_who_taught_it_stand_in_its_setting(tmp_path: Path, teachers: list[str], told: str):
     path = write_run(tmp_path)
     config = read_json(path / "config.json")
+    config["distillation"] = {"teachers": teachers, "share": 0.5}
     write_json(path / "config.json", config | {"network": config["network"] | {"start": "somewhere/weights"}})
     row, _ = rows(results_table(scan([tmp_path]), relative_to=tmp_path))
-    assert row["setting"].endswith(", from weights")
+    assert row["setting"].endswith(f", from weights{told}")
 
 
 def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
