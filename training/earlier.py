@@ -78,8 +78,8 @@ def earlier_of(folder: ResultsFolder) -> dict[str, Any]:
     Raises:
         ResultsError: audit.json cannot be read.
     """
-    noted: dict[str, Any] = read_json(folder.audit).get("earlier", {})
-    return noted
+    earlier: dict[str, Any] = read_json(folder.audit).get("earlier", {})
+    return earlier
 
 
 def take_weights(module: nn.Module, info: ModelInfo, start: Path) -> None:
