@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -94,3 +95,20 @@ def assert_same_run(one: ResultsFolder, other: ResultsFolder) -> None:
     results = [read_json(folder.result) for folder in (one, other)]
     for name in ("chosen", "splits", "also"):
         assert results[0][name] == results[1][name]
+
+
+def stop_after_one_epoch(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The results folder of a run whose power was cut right after its first epoch was saved."""
+    from training.loop import train
+
+    def power_cut(self: Recorder, state: dict[str, Any]) -> None:
+        save(self, state)
+        raise InterruptedError
+
+    save = Recorder.save_state
+    monkeypatch.setattr(Recorder, "save_state", power_cut)
+    with pytest.raises(InterruptedError):
+        train(config)
+    monkeypatch.undo()
+    (path,) = config.results.iterdir()
+    return path

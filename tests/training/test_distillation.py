@@ -14,13 +14,12 @@ from resemotenet.checkpoint import save_model
 from resemotenet.errors import CheckpointNotFoundError, TrainingError
 from resemotenet.publishing.checks import sha256_of
 from resemotenet.results import ResultsFolder, read_json
-from tests.training.conftest import assert_same_run, weights
+from tests.training.conftest import assert_same_run, stop_after_one_epoch, weights
 from training.config import Distillation, RunConfig
 from training.earlier import taught
 from training.evaluation import predict
 from training.loading import load_data
 from training.loop import resume, train
-from training.recorder import Recorder
 
 CPU = torch.device("cpu")
 
@@ -61,20 +60,6 @@ def pupil(config: RunConfig, finished: ResultsFolder) -> RunConfig:
     optimization = replace(config.optimization, epochs=2)
     distillation = Distillation(teachers=(finished.path,))
     return replace(config, network=network, optimization=optimization, distillation=distillation)
-
-
-def stop_after_one_epoch(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> Path:
-    def power_cut(self: Recorder, state: dict[str, Any]) -> None:
-        save(self, state)
-        raise InterruptedError
-
-    save = Recorder.save_state
-    monkeypatch.setattr(Recorder, "save_state", power_cut)
-    with pytest.raises(InterruptedError):
-        train(config)
-    monkeypatch.undo()
-    (path,) = config.results.iterdir()
-    return path
 
 
 def test_a_pupil_learns_something_else_and_says_from_whom(

@@ -13,7 +13,7 @@ from resemotenet.checkpoint import save_model
 from resemotenet.errors import TrainingError
 from resemotenet.publishing.checks import sha256_of
 from resemotenet.results import ResultsFolder, read_json
-from tests.training.conftest import assert_same_run
+from tests.training.conftest import assert_same_run, stop_after_one_epoch
 from training.config import RunConfig
 from training.loading import load_data
 from training.loop import resume, train
@@ -45,17 +45,8 @@ def test_going_on_after_a_stop_needs_it_no_more(
     config = replace(config, network=replace(config.network, start=start), optimization=optimization)
     whole = train(replace(config, results=tmp_path / "whole"))
 
-    def power_cut(self: Recorder, state: dict[str, Any]) -> None:
-        save(self, state)
-        raise InterruptedError
-
-    save = Recorder.save_state
-    monkeypatch.setattr(Recorder, "save_state", power_cut)
-    with pytest.raises(InterruptedError):
-        train(config)
-    monkeypatch.undo()
+    path = stop_after_one_epoch(config, monkeypatch)
     shutil.rmtree(start)
-    (path,) = config.results.iterdir()
     assert_same_run(resume(config, path), whole)
 
 
