@@ -14,6 +14,7 @@ from resemotenet.drawing import annotate, percent
 from resemotenet.errors import ImageError
 from resemotenet.explain import Explanation, explain, overlay
 from resemotenet.faces import clip
+from resemotenet.preprocessing import is_number
 
 from . import guard, markup
 
@@ -179,17 +180,13 @@ def _asked_crop(asked: Any) -> Image.Image:
     match asked:
         case {"picture": str(picture), "box": None, "label": _}:
             return guard.open_frame(picture)
-        case {"picture": str(picture), "box": [*box], "roll": roll, "label": _} if _are_numbers([*box, roll]):
+        case {"picture": str(picture), "box": [*box], "roll": roll, "label": _} if all(map(is_number, [*box, roll])):
             image = guard.open_frame(picture)
             if len(box) == 4 and abs(roll) <= 180:
                 x1, y1, x2, y2 = square = (round(box[0]), round(box[1]), round(box[2]), round(box[3]))
                 if clip(square, image.size) == square == tuple(box) and (x2 - x1 == y2 - y1 or not roll):
                     return cut(image, square, roll)
     raise ImageError("There is no face in this call.")
-
-
-def _are_numbers(values: list[Any]) -> bool:
-    return all(type(value) in (int, float) and abs(value) <= 1e9 for value in values)
 
 
 def _reason(explanation: Explanation) -> str:

@@ -90,12 +90,12 @@ def cut(image: Image.Image, square: Box, turn: float = 0.0) -> Image.Image:
     inside = clip(outer, image.size)
     assert inside is not None  # the square is
     left, top, right, bottom = (round(value) for value in inside)
-    shrink = 2 ** max(0, int(math.log2(max(1, side) / _TURNED_SIDE)))
+    shrink = 2 ** max(0, int(math.log2(side / _TURNED_SIDE)))
     pixels = np.asarray(image.reduce(shrink, (left, top, right, bottom)))
     missing = ((top - outer[1], outer[3] - bottom), (left - outer[0], outer[2] - right))
     border = [(round(before / shrink), round(after / shrink)) for before, after in missing]
     around = Image.fromarray(np.pad(pixels, [*border, (0, 0)], mode="edge"))
-    side = max(1, side // shrink)
+    side //= shrink
     # From a place in the crop to that in the picture, both centres the same.
     across = (cos, -sin, around.width / 2 - (cos - sin) * side / 2)
     down = (sin, cos, around.height / 2 - (sin + cos) * side / 2)

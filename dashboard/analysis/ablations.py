@@ -16,7 +16,7 @@ from .groups import setting, usable
 DEFINED = {each.name: each for each in ABLATIONS}
 CONFIGURATIONS = {name: each.model for name, each in DEFINED.items()}
 # The compact layout computes the same function; C3 to C6 have none.
-_NO_DIFFERENCE = ("seed", "data", "results", "device", "track", "network.name", "network.compact")
+_NO_DIFFERENCE = ("seed", "data", "results", "cache", "device", "track", "network.name", "network.compact")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from resemotenet.results import flatten, settings_of
 from ..data import Run
 
 # Where files lie and what watched the run does not change what was trained.
-_NO_SETTINGS = ("data", "results", "track")
+_NO_SETTINGS = ("data", "results", "cache", "track")
 # A recipe is a name for the other settings, which are compared one by one.
 _NO_TEACHING = ("dataset.labels", "seed", "device", "recipe")
 
