@@ -35,7 +35,9 @@ _BATCH = 256
 def load_chosen(folder: ResultsFolder) -> LoadedModel:
     """The model of a run's chosen epoch, on the device that the run's config asks for."""
     cpu = read_json(folder.config).get("device") == "cpu"
-    return load_model(folder.model, device=on_whole_device(join_processes(cpu=cpu).device))
+    device = on_whole_device(join_processes(cpu=cpu).device)
+    # The processes of an earlier call may be on a GPU; the run's config has the last word.
+    return load_model(folder.model, device="cpu" if cpu else device)
 
 
 def on_whole_device(device: torch.device) -> torch.device:

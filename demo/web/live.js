@@ -289,7 +289,8 @@ function cardOf(number) {
   explainable(card, () => {
     const face = shown.find((each) => each.number === number);
     if (face) pause("Paused, so that the face stays the one that is explained.");
-    return face && { picture: still.toDataURL("image/jpeg", QUALITY), box: face.crop_box, roll: face.crop_roll, label: face.label };
+    const picture = face && still.toDataURL("image/jpeg", QUALITY);
+    return face && { picture, box: face.crop_box, roll: face.crop_roll, label: face.label };
   });
   const next = [...cards.children].find((other) => Number(other.dataset.number) > number);
   cards.insertBefore(card, next ?? null);
