@@ -35,6 +35,7 @@ SCENES: dict[str, Callable[[], camera.Scene]] = {
 DEVICES = {"patterns": "device-count=2", "none": "device-count=0"}
 
 Launch = Callable[[str], Browser]
+Visit = Callable[..., Page]  # with the arguments that its fixture names
 
 
 @pytest.fixture(scope="session")
@@ -158,14 +159,14 @@ def visits_of(demo: Demo) -> Iterator[Visits]:
 
 
 @pytest.fixture
-def visit(browser: Browser, demo: Demo) -> Iterator[Callable[..., Page]]:
+def visit(browser: Browser, demo: Demo) -> Iterator[Visit]:
     """Opens the page as a new visitor: ``visit(width=390, camera=True)``; what it left is looked at afterwards."""
     with visits_of(demo) as visits:
         yield lambda **options: visits.open(browser, **options)
 
 
 @pytest.fixture
-def visit_live(launch: Launch, trained: Demo) -> Iterator[Callable[..., Page]]:
+def visit_live(launch: Launch, trained: Demo) -> Iterator[Visit]:
     """Opens the live page with a camera: ``visit_live("crowd", width=390)``; what it left is looked at afterwards."""
 
     def open_page(kind: str = "astronaut", *, camera: bool = True, **options: object) -> Page:

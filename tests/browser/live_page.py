@@ -6,7 +6,9 @@ import re
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import JSHandle, Page, Request, expect
+
+PRIVATE = "Frames are read in memory and not stored."
 
 # Keeps what the page tells of every answer.
 _LISTEN = """() => {
@@ -41,6 +43,15 @@ def answers(page: Page) -> list[dict[str, Any]]:
     """Every answer since the start: {"faces": [...], "ms": {...}}."""
     found: list[dict[str, Any]] = page.evaluate("window.answered")
     return found
+
+
+def camera_of(page: Page) -> JSHandle:
+    """The track of the camera that the page holds."""
+    return page.evaluate_handle("document.querySelector('.live .source').srcObject.getTracks()[0]")
+
+
+def let_go(track: JSHandle) -> bool:
+    return bool(track.evaluate("track => track.readyState === 'ended'"))
 
 
 def wait_for_answers(page: Page, count: int) -> None:

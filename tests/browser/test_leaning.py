@@ -2,16 +2,14 @@
 
 import io
 from base64 import b64decode
-from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Request, expect
 
 from resemotenet.crops import cut
+from tests.browser.conftest import Visit
 from tests.browser.live_page import answers, asked, decoded, expect_state, watch
-
-Visit = Callable[..., Page]
 
 CARD_PICTURE = "document.querySelector('.live .cards canvas.crop').toDataURL('image/png')"
 

@@ -4,7 +4,6 @@ import base64
 import json
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,12 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from resemotenet import EMOTIONS
+from tests.browser.conftest import Visit
 from tests.demo.server import Demo
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "demo" / "examples"
 ASTRONAUT = EXAMPLES / "astronaut.jpg"
 TWO_FACES = EXAMPLES / "two_faces.jpg"
-
-Visit = Callable[..., Page]
 
 # What a browser does when files are pasted or dropped: (kind of event, name, base64) -> the event on the document.
 GIVE = """([kind, name, content]) => {
