@@ -57,11 +57,14 @@ class Condition:
     turn: float = 0.0
     cut: float = 0.0
     tint: int | None = None
+    alone: bool = False
     picture: Callable[[Image.Image, np.random.Generator], Image.Image] = field(default=lambda image, draw: image)
 
     @property
     def grid(self) -> tuple[int, int]:
         """Columns and rows of faces with half a side between them, at most six in all."""
+        if self.alone:
+            return 1, 1
         rows = max(1, min(2, int(HEIGHT / (1.5 * self.side))))
         return 1 if self.cut else max(1, min(3, int(WIDTH / (1.5 * self.side)))), rows
 
@@ -94,6 +97,10 @@ def conditions() -> Iterator[Condition]:
     yield Condition("plain", 0)
     yield from (Condition("side, px", side, side=side) for side in (24, 32, 40, 48, 64, 96, 128, 240, 360, 600))
     yield from (Condition("turn, degrees", turn, turn=turn) for turn in (-90, -60, -45, -30, -15, 15, 30, 45, 60, 90))
+    # The detector searches a picture turned only where nobody in it stands upright.
+    yield from (
+        Condition("turn of a lone face", turn, turn=turn, alone=True) for turn in (0, 30, 45, 60, 90, 135, 180)
+    )
     yield from (Condition("cut off at the left", cut, cut=cut) for cut in (0.1, 0.2, 0.3, 0.4))
     yield from (Condition("tint, pale to dark", tone, tint=tone) for tone in range(len(SKIN)))
     yield from (

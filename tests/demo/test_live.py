@@ -39,7 +39,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def detector() -> MTCNNDetector:
-    return MTCNNDetector(max_side=live.SEARCH_SIDE)
+    return MTCNNDetector(max_side=live.SEARCH_SIDE, turned=False)
 
 
 @pytest.fixture

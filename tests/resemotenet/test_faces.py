@@ -1,10 +1,12 @@
+import math
 import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from skimage import data
 
+from resemotenet.crops import roll
 from resemotenet.faces import Face, MTCNNDetector, area, clip, overlap, suppress_overlaps
 
 # Drawn by hand: hairline to chin, cheek to cheek.
@@ -20,7 +22,7 @@ def detector() -> MTCNNDetector:
 @pytest.fixture(scope="module")
 def small() -> MTCNNDetector:
     """As the live page uses it."""
-    return MTCNNDetector(max_side=320)
+    return MTCNNDetector(max_side=320, turned=False)
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,57 @@ class TestMTCNN:
         monkeypatch.setitem(sys.modules, "facenet_pytorch", None)
         with pytest.raises(ImportError, match=r"pip install 'facenet-pytorch"):
             MTCNNDetector()
+
+
+class TestPicturesThatLie:
+    @pytest.mark.parametrize("degrees", [90, 180, 270])
+    def test_a_face_is_found_and_stands_upright_when_turned_back(self, detector, astronaut, degrees):
+        turned = astronaut.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
+        (face,) = detector.detect(turned)
+        (upright,) = detector.detect(astronaut)
+        back = np.radians(degrees)
+        from_centre = np.subtract(face.landmarks, np.divide(turned.size, 2))
+        places = from_centre @ [[np.cos(back), np.sin(back)], [-np.sin(back), np.cos(back)]] + 256
+        assert np.abs(places - upright.landmarks).max() < 0.15 * math.sqrt(area(upright.box))
+        assert area(face.box) == pytest.approx(area(upright.box), rel=0.25)
+        assert (roll(face) - roll(upright) + degrees + 180) % 360 - 180 == pytest.approx(0, abs=12)
+
+    @pytest.mark.parametrize("size", [(640, 480), (301, 500), (2000, 1500)])
+    @pytest.mark.parametrize("degrees", MTCNNDetector.TURNS)
+    def test_places_in_the_turned_picture_are_those_in_the_picture(self, detector, monkeypatch, size, degrees):
+        width, height = size
+        spot = (0.6 * width, 0.2 * height, 0.7 * width, 0.45 * height)
+        picture = Image.new("L", size)
+        ImageDraw.Draw(picture).rectangle(spot, fill=255)
+        centre = ((spot[0] + spot[2]) / 2, (spot[1] + spot[3]) / 2)
+
+        def bright(turned: Image.Image) -> list[Face]:
+            white = np.asarray(turned.convert("L"), float)[..., None] > 190
+            places = np.argwhere(white[..., 0])[:, ::-1] + 0.5
+            (x, y), sides = places.mean(axis=0), places.std(axis=0) * math.sqrt(12)
+            x1, y1, x2, y2 = x - sides[0] / 2, y - sides[1] / 2, x + sides[0] / 2, y + sides[1] / 2
+            return [Face((x1, y1, x2, y2), 1.0, ((x, y),))]
+
+        monkeypatch.setattr(detector, "_search", bright)
+        (face,) = detector._search_turned(picture.convert("RGB"), degrees)
+        assert face.landmarks[0] == pytest.approx(centre, abs=0.005 * max(size))
+        if degrees % 90 == 0:
+            assert face.box == pytest.approx(spot, abs=0.01 * max(size))
+        else:
+            assert face.box[2] - face.box[0] == pytest.approx(face.box[3] - face.box[1], rel=0.02)
+
+    def test_who_stands_upright_is_enough(self, detector, astronaut):
+        upright = MTCNNDetector(turned=False)
+        lying = astronaut.rotate(180)
+        both = Image.fromarray(np.hstack([np.asarray(astronaut), np.asarray(lying)]))
+        assert detector.detect(both) == upright.detect(both)
+        assert len(detector.detect(both)) == 1
+        assert upright.detect(lying) == []
+
+    def test_all_who_lie_the_same_way_are_found(self, detector, astronaut):
+        lying = np.asarray(astronaut.rotate(90))
+        faces = detector.detect(Image.fromarray(np.hstack([lying, lying])))
+        assert [round(roll(face) / 90) for face in faces] == [-1, -1]
 
 
 class TestBoxes:

@@ -72,6 +72,11 @@ def finished(_finished: ResultsFolder, tmp_path: Path) -> ResultsFolder:
     return ResultsFolder(Path(shutil.copytree(_finished.path, tmp_path / "finished" / _finished.path.name)))
 
 
+def accuracies(folder: ResultsFolder) -> list[float]:
+    """On validation, epoch by epoch."""
+    return [line["validation"]["ferplus-strict"]["accuracy"] for line in folder.read_epochs()]
+
+
 def weights(folder: ResultsFolder) -> dict[str, torch.Tensor]:
     """Everything that training changes, as it stood after the last epoch."""
     state = Recorder(folder.path).load_state()

@@ -1,8 +1,7 @@
-"""Runs on the CPU, a few seconds each: what they leave behind, and that stopping one anywhere changes nothing."""
+"""Runs on the CPU, a few seconds each: what they leave behind."""
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,20 +23,16 @@ from resemotenet.errors import (
     TrainingError,
 )
 from resemotenet.results import Predictions, ResultsFolder, read_json
-from tests.training.conftest import assert_same_run
+from tests.training.conftest import accuracies, assert_same_run
 from training.config import Network, Optimization, RunConfig
 from training.cost import count_macs
 from training.description import describe
 from training.evaluation import predict
 from training.loading import load_data
-from training.loop import _keep, resume, train
+from training.loop import _keep, train
 from training.progress import Progress
 from training.recorder import Recorder
 from training.step import LossWatch
-
-
-def accuracies(folder: ResultsFolder) -> list[float]:
-    return [line["validation"]["ferplus-strict"]["accuracy"] for line in folder.read_epochs()]
 
 
 class TestAFinishedRun:
@@ -148,121 +143,6 @@ class TestAFinishedRun:
         other = train(replace(config, seed=1, optimization=replace(config.optimization, epochs=1)))
         assert other.read_epochs()[0]["loss"] != finished.read_epochs()[0]["loss"]
         assert "-s1-" in other.path.name
-
-
-class Stop(Exception):
-    """Stands for the power cut."""
-
-
-class TestStopping:
-    @staticmethod
-    def before(method: Callable[..., None], when: Callable[[Any], bool]) -> Callable[..., None]:
-        def stopping(self: Recorder, given: dict[str, Any]) -> None:
-            if when(given):
-                raise Stop
-            method(self, given)
-
-        return stopping
-
-    @staticmethod
-    def after(method: Callable[..., None], when: Callable[[Any], bool]) -> Callable[..., None]:
-        def stopping(self: Recorder, given: dict[str, Any]) -> None:
-            method(self, given)
-            if when(given):
-                raise Stop
-
-        return stopping
-
-    @pytest.mark.parametrize(
-        ("moment", "left"),
-        [
-            ("after the first epoch", 1),
-            ("after the last epoch", 4),
-            ("before the first epoch was kept", 0),
-            ("between the model and the line", 1),
-            ("between the line and the state", 2),
-        ],
-    )
-    def test_going_on_gives_the_run_that_was_never_stopped(
-        self, finished: ResultsFolder, config: RunConfig, monkeypatch: pytest.MonkeyPatch, moment: str, left: int
-    ):
-        line, state = Recorder.epoch, Recorder.save_state
-        name, method = {
-            "after the first epoch": ("save_state", self.after(state, lambda given: given["epoch"] == 1)),
-            "after the last epoch": ("save_state", self.after(state, lambda given: given["epoch"] == 4)),
-            "before the first epoch was kept": ("epoch", self.before(line, lambda given: given["epoch"] == 0)),
-            "between the model and the line": ("epoch", self.before(line, lambda given: given["epoch"] == 1)),
-            "between the line and the state": ("save_state", self.before(state, lambda given: given["epoch"] == 2)),
-        }[moment]
-        monkeypatch.setattr(Recorder, name, method)
-        with pytest.raises(Stop):
-            train(config)
-        monkeypatch.undo()
-        (path,) = config.results.iterdir()
-        stopped = ResultsFolder(path)
-        assert not stopped.is_finished
-        assert len(stopped.read_epochs()) == left
-        torch.manual_seed(99)
-        resume(config, path)
-        assert_same_run(stopped, finished)
-
-
-class TestStoppingWithAMemory:
-    """What looks at the epochs so far must see the same ones after a stop."""
-
-    @staticmethod
-    def stopped_after(config: RunConfig, epoch: int, monkeypatch: pytest.MonkeyPatch) -> Path:
-        method = TestStopping.after(Recorder.save_state, lambda given: given["epoch"] == epoch)
-        monkeypatch.setattr(Recorder, "save_state", method)
-        with pytest.raises(Stop):
-            train(replace(config, results=config.results / "stopped"))
-        monkeypatch.undo()
-        (path,) = (config.results / "stopped").iterdir()
-        return path
-
-    @pytest.fixture
-    def plateau(self, config: RunConfig) -> RunConfig:
-        """AdamW, accumulation and class weights, and a rate that is cut after every epoch that is no better."""
-        changes: dict[str, Any] = {
-            "schedule": "plateau", "plateau_patience": 0, "learning_rate": 0.01, "warmup_epochs": 0.5, "epochs": 5,
-            "optimizer": "adamw", "accumulate": 2, "class_weights": "balanced",
-        }  # fmt: skip
-        return replace(config, optimization=replace(config.optimization, **changes))
-
-    def test_plateaus(self, plateau: RunConfig, monkeypatch: pytest.MonkeyPatch):
-        whole = train(plateau)
-        rates = [line["learning_rate"] for line in whole.read_epochs()]
-        assert min(rates) < max(rates)
-        path = self.stopped_after(plateau, 3, monkeypatch)
-        resume(replace(plateau, results=path.parent), path)
-        lines = [[(each["loss"], each["learning_rate"], each["validation"]) for each in folder.read_epochs()]
-                 for folder in (whole, ResultsFolder(path))]  # fmt: skip
-        assert lines[0] == lines[1]
-
-    def test_a_state_of_the_version_before(self, plateau: RunConfig, monkeypatch: pytest.MonkeyPatch):
-        path = self.stopped_after(plateau, 3, monkeypatch)
-        state = Recorder(path).load_state()
-        assert state is not None
-        values = state.pop("values")
-        assert values == accuracies(ResultsFolder(path))
-        Recorder(path).save_state(state)
-        resume(replace(plateau, results=path.parent), path)
-        after = Recorder(path).load_state()
-        assert after is not None
-        assert after["values"] == accuracies(ResultsFolder(path))
-        assert after["values"][:3] == values
-
-    def test_early_stop(self, config: RunConfig, monkeypatch: pytest.MonkeyPatch):
-        # A rate of nearly nothing: no epoch is better than the first.
-        still = replace(config.optimization, learning_rate=1e-12, patience=2, epochs=9, ema_decay=None)
-        config = replace(config, optimization=still, network=replace(config.network, conv_dropout=0, head_dropout=0))
-        whole = train(config)
-        assert len(whole.read_epochs()) == read_json(whole.result)["cost"]["epochs"] < 9
-        values = accuracies(whole)
-        assert max(values[-2:]) <= max(values[:-2])
-        path = self.stopped_after(config, len(values), monkeypatch)
-        resume(replace(config, results=path.parent), path)
-        assert accuracies(ResultsFolder(path)) == values
 
 
 class TestKeep:
