@@ -230,6 +230,14 @@ class TestRealPictures:
                 assert face.probabilities == pytest.approx(same.probabilities, abs=1e-4)
         assert [len(faces) for faces in expected] == [1, 1, 0, 1] * 2
 
+    @pytest.mark.parametrize("degrees", [90, 180, 270])
+    def test_the_bundled_weights_see_it_too_when_the_picture_lies(self, degrees):
+        lying = Image.fromarray(data.astronaut()).rotate(degrees)
+        (face,) = EmotionPredictor.from_pretrained()(lying)
+        assert (face.crop_roll + degrees + 180) % 360 - 180 == pytest.approx(0, abs=12)
+        assert face.label == "happy"
+        assert face.confidence > 0.8
+
     def test_the_bundled_weights_see_that_the_astronaut_smiles(self):
         (face,) = EmotionPredictor.from_pretrained()(data.astronaut())
         assert face.label == "happy"
