@@ -35,7 +35,7 @@ _SYSTEM_MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospac
 _ABANDONED = (60, 600)
 
 _UNANSWERED = "() => document.querySelector('#picker .picker').dispatchEvent(new Event('unanswered'))"
-
+_RESULTS = "() => document.querySelector('#picker .picker').results"
 
 _Result = TypeVar("_Result")
 
@@ -145,6 +145,7 @@ def _photo(reader: Reader, turns: live.Turns) -> None:
                 accept=_ACCEPT,
                 max_bytes=guard.MAX_BYTES,
                 examples=[_example(example) for example in handlers.EXAMPLES],
+                nothing=_results(handlers.NOTHING),
             )
         with gr.Column(scale=5, min_width=280):
             faces = gr.HTML(
@@ -160,27 +161,27 @@ def _photo(reader: Reader, turns: live.Turns) -> None:
         with gr.Accordion("As JSON", open=False):
             report = gr.JSON(show_label=False, max_height=480)
 
-    def answer(event: gr.EventData) -> tuple[Any, ...]:
+    def answer(event: gr.EventData) -> dict[str, Any]:
         result = reader.answer(picture=event.picture, example=event.example, turn=event.turn)
-        return (
-            result.stage,
-            result.faces,
-            gr.update(visible=result.report is not None),
-            gr.update(visible=bool(result.table)),
-            result.table,
-            result.report,
-        )
+        return {**result.stage, "results": _results(result)}
 
     asked = picker.picture(
         answer,
         inputs=None,
-        outputs=[picker, faces, numbers, in_table, table, report],
+        outputs=picker,
         show_progress="hidden",
         trigger_mode="multiple",
         api_visibility="private",
         **reader.queue,
     )
     asked.failure(fn=None, js=_UNANSWERED)
+    picker.results(fn=None, js=_RESULTS, outputs=[faces, numbers, in_table, table, report], show_progress="hidden")
+
+
+def _results(answer: handlers.Answer) -> list[Any]:
+    """What stands beside and below the picture. It travels inside the picker's value, which passes it on as it is."""
+    numbers = gr.update(visible=answer.report is not None)
+    return [answer.faces, numbers, gr.update(visible=bool(answer.table)), answer.table, answer.report]
 
 
 def _live(predictor: EmotionPredictor, turns: live.Turns) -> None:

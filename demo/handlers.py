@@ -10,7 +10,8 @@ from PIL import Image, ImageOps
 
 from resemotenet import EmotionPredictor, FaceEmotion
 from resemotenet.crops import cut
-from resemotenet.drawing import annotate, percent
+from resemotenet.drawing import annotate
+from resemotenet.emotions import percent
 from resemotenet.errors import ImageError
 from resemotenet.explain import Explanation, explain, overlay
 from resemotenet.faces import clip
@@ -81,6 +82,9 @@ class Answer:
     report: dict[str, Any] | None
 
 
+NOTHING = Answer({}, markup.nothing_yet(), "", None)
+
+
 def read_picture(predictor: EmotionPredictor, data: bytes, read: Read | None = None) -> Reading:
     """Find and read the faces of a picture, given as the bytes of its file.
 
@@ -111,7 +115,7 @@ def answer(
         data = _example(example).read() if example else guard.decode_data_uri(picture or "")
         reading = read_picture(predictor, data, read)
     except ImageError as error:
-        return Answer({"state": "refused", "message": str(error), "turn": turn}, markup.nothing_yet(), "", None)
+        return replace(NOTHING, stage={"state": "refused", "message": str(error), "turn": turn})
     stage = {"state": "done", "message": summary(reading.faces), "picture": _shown(reading), "turn": turn}
     cards = markup.faces(reading.image, reading.faces, predictor.model.preprocess)
     return Answer(stage, cards, markup.table(reading.faces), reading.report)

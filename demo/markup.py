@@ -11,8 +11,8 @@ from PIL import Image
 from resemotenet import FaceEmotion, LoadedModel
 from resemotenet.claims import DATASETS
 from resemotenet.crops import cut
-from resemotenet.drawing import color_of, percent
-from resemotenet.emotions import EMOTIONS
+from resemotenet.drawing import color_of
+from resemotenet.emotions import EMOTIONS, percent
 from resemotenet.label_sets import LABELS
 from resemotenet.preprocessing import Preprocess
 from resemotenet.pretrained import Source, bundled_folder
@@ -177,12 +177,11 @@ def about(model: LoadedModel, source: Source) -> str:
     """Which weights answer, what is known of them, their licence, and what none of it is for."""
     info = model.info
     weights = "were trained by this project" if _is_ours(source) else f"come from {_named(source)}"
-    pixels = "grey pixels" if info.preprocess.channels == 1 else "pixels"
     return f"""
 <footer class="about">
   <section><h2>The model</h2>
     <p>The network {escape(info.architecture)}, whose weights {weights}. It looks at {info.preprocess.size} by
-    {info.preprocess.size} {pixels} of each face.</p>
+    {info.preprocess.size} grey pixels of each face.</p>
     {_license(info.license)}
     <p>Pictures are held in memory while they are read. They are not stored.</p></section>
   <section><h2>Measured accuracy</h2>{_remarks(info.training)}{_measured(info.measured, source)}</section>

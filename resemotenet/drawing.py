@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from .emotions import COLORS
+from .emotions import COLORS, percent
 from .faces import Box, area
 
 if TYPE_CHECKING:
@@ -76,15 +76,6 @@ def place_tags(faces: "Sequence[FaceEmotion]", size: tuple[int, int]) -> list[Ta
 def color_of(label: str) -> str:
     """The colour of an emotion as "#RRGGBB"."""
     return COLORS.get(label, OTHER_COLOR)
-
-
-def percent(fraction: float) -> str:
-    """0.873 -> "87%"; "<1%" and ">99%" rather than a 0 or 100 that is not one."""
-    if 0 < fraction < 0.01:
-        return "<1%"
-    if 0.99 < fraction < 1:
-        return ">99%"
-    return f"{fraction:.0%}"
 
 
 def text_color(background: str) -> str:

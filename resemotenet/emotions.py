@@ -1,4 +1,4 @@
-"""The vocabulary: seven emotions, their canonical order, their colours.
+"""The vocabulary: seven emotions, their canonical order, their colours, how a probability is written.
 
 Everything inside the project speaks of emotions in lower case and in this order; pages capitalise.
 A model may have another order of outputs (upstream checkpoints do): its own labels always decide.
@@ -20,3 +20,12 @@ COLORS: dict[str, str] = {
 
 # The order of outputs in the checkpoints that upstream released.
 UPSTREAM_ORDER: tuple[str, ...] = ("happy", "surprise", "sad", "angry", "disgust", "fear", "neutral")
+
+
+def percent(fraction: float) -> str:
+    """0.873 -> "87%"; "<1%" and ">99%" rather than a 0 or 100 that is not one."""
+    if 0 < fraction < 0.01:
+        return "<1%"
+    if 0.99 < fraction < 1:
+        return ">99%"
+    return f"{fraction:.0%}"

@@ -39,6 +39,8 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# What Pillow says of a PNG whose compressed metadata unpack to more than it takes: one block, all together.
+_MUCH_METADATA = ("decompressed data too large", "too much memory used in text chunks")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 # catch_warnings changes the filters of the whole process; two threads inside it at once could leave them changed.
@@ -93,6 +95,9 @@ def _read(source: "Image.Image | Path | io.BytesIO", name: str) -> Image.Image:
         if isinstance(error, OSError) and error.strerror:
             raise ImageError(f"{name}: {error.strerror.lower()}") from error
         reason = " ".join(str(error).split()) or type(error).__name__
+        if any(words in reason.lower() for words in _MUCH_METADATA):
+            much = "it carries an unusual amount of text or colour data besides its pixels"
+            raise ImageError(f"{name}: {much}; save it again without metadata") from error
         raise ImageError(f"{name}: the picture is damaged or cut short ({reason})") from error
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from resemotenet.emotions import COLORS, EMOTIONS
+from resemotenet.emotions import COLORS, EMOTIONS, percent
 
 from ..data.pictures import Pictures
 
@@ -158,7 +158,7 @@ def _bar(number: int, each: Sample) -> str:
     fill = f"width:{100 * share:.1f}%;background:{COLORS[emotion]}"
     return (
         f'<div class="bar {role}"><span>{emotion.capitalize()}{mark}</span><span class="track">'
-        f'<div class="fill" style="{fill}"></div></span><span class="share">{_percent(share)}</span></div>'
+        f'<div class="fill" style="{fill}"></div></span><span class="share">{html.escape(percent(share))}</span></div>'
     )
 
 
@@ -175,12 +175,3 @@ def _image(picture: Image.Image, said: str) -> str:
     picture.save(buffer, "PNG")
     encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
     return f'<img alt="{said}" src="data:image/png;base64,{encoded}">'
-
-
-def _percent(share: float) -> str:
-    """Never 100 or 0 for what is neither."""
-    if 0 < share < 0.005:
-        return "<1%"
-    if 0.995 <= share < 1:
-        return ">99%"
-    return f"{100 * share:.0f}%"

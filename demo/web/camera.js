@@ -1,4 +1,10 @@
-// What both pages say of a camera that cannot be had.
+// What both pages do with a camera, and say where it cannot be had.
+
+const UNPLUGGED = "The camera was disconnected: connect it, then start again.";
+
+function stopTracks(stream) {
+  stream?.getTracks().forEach((track) => track.stop());
+}
 
 // Why browsers give this page no camera at all, or undefined where they do.
 function noCamera() {

@@ -7,7 +7,8 @@
 // server is: fine, crowded or lost. Each answer raises the event "answered" with its times.
 //
 // Gradio runs this once, with: element (the component's root), server (its functions), props. Before it come ask.js,
-// camera.js (noCamera, refusal), overlay.js (drawFrame, percent) and why.js (explainable).
+// camera.js (noCamera, refusal, stopTracks, UNPLUGGED), overlay.js (drawFrame, drawUpright, percent) and why.js
+// (explainable).
 
 const root = element.querySelector(".live");
 const find = (selector) => root.querySelector(selector);
@@ -21,7 +22,6 @@ const KEEP = 1000; // ms for which the card of a face that is gone stays, so tha
 const SPEAK = 4000; // ms between two sentences for screen readers
 
 const PRIVACY = "Frames are read in memory and not stored.";
-const UNPLUGGED = "The camera was disconnected: connect it, then start again.";
 const LIMIT = 3; // frames in a row that may be refused
 const REST = 60000; // ms of pause after which the camera is let go
 
@@ -80,7 +80,7 @@ async function start(camera = wanted) {
     const size = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
     const stream = await navigator.mediaDevices.getUserMedia({ video: { ...camera, ...size } });
     if (mine !== visit) {
-      stream.getTracks().forEach((track) => track.stop());
+      stopTracks(stream);
       return;
     }
     video.srcObject = stream;
@@ -88,13 +88,13 @@ async function start(camera = wanted) {
     const devices = await navigator.mediaDevices.enumerateDevices();
     cameras = devices.filter(({ kind }) => kind === "videoinput").map(({ deviceId }) => deviceId);
   } catch (error) {
-    if (mine === visit) end("problem", refusal(error));
+    if (mine === visit) lose(refusal(error));
     return;
   }
   if (mine !== visit) return;
   const [track] = video.srcObject.getVideoTracks();
   track.addEventListener("ended", () => {
-    if (video.srcObject?.getVideoTracks()[0] === track) end("problem", UNPLUGGED);
+    if (video.srcObject?.getVideoTracks()[0] === track) lose(UNPLUGGED);
   });
   if (!mirrorChosen) mirror.checked = track.getSettings().facingMode !== "environment";
   turn.classList.toggle("offered", cameras.length > 1);
@@ -107,7 +107,7 @@ async function start(camera = wanted) {
 }
 
 function release() {
-  video.srcObject?.getTracks().forEach((track) => track.stop());
+  stopTracks(video.srcObject);
   video.srcObject = null;
 }
 
@@ -117,6 +117,12 @@ function end(next = "idle", message = PRIVACY) {
   release();
   show(next, message);
   forget();
+}
+
+// The next start takes any camera: this one may not come back, and without it there is no button for another.
+function lose(message) {
+  wanted = { facingMode: "user" };
+  end("problem", message);
 }
 
 function forget() {
@@ -245,7 +251,7 @@ function fill(now) {
   for (const face of shown) {
     const card = cardOf(face.number);
     card.dataset.seen = now;
-    drawUpright(card.querySelector("canvas.crop"), face);
+    drawUpright(card.querySelector("canvas.crop"), still, face);
     card.querySelector(".label").textContent = face.label;
     card.querySelector(".sub").textContent = `${percent(face.confidence)} · face ${face.number}`;
     for (const row of card.querySelectorAll(".bars li")) {
@@ -263,20 +269,6 @@ function fill(now) {
     card.remove();
   }
   people(cards.children.length);
-}
-
-// What the network saw: the face's square, turned about its centre as far as the face leans. Corners that this brings in
-// from beyond the frame stay empty here.
-
-function drawUpright(canvas, { crop_box: [x1, y1, x2, y2], crop_roll: roll }) {
-  const pen = canvas.getContext("2d");
-  pen.clearRect(0, 0, canvas.width, canvas.height);
-  pen.save();
-  pen.translate(canvas.width / 2, canvas.height / 2);
-  pen.scale(canvas.width / (x2 - x1), canvas.height / (y2 - y1));
-  pen.rotate((-roll * Math.PI) / 180);
-  pen.drawImage(still, -(x1 + x2) / 2, -(y1 + y2) / 2);
-  pen.restore();
 }
 
 function cardOf(number) {

@@ -67,6 +67,19 @@ function drawTag(brush, place, numbered, [color, ink], bounds, tags, ratio) {
   brush.fillText(text, x + size * 0.45, y + height / 2 + size * 0.05);
 }
 
+// What the network saw: the face's square, turned about its centre as far as the face leans. Corners that this brings in
+// from beyond the frame stay empty here.
+function drawUpright(canvas, frame, { crop_box: [x1, y1, x2, y2], crop_roll: roll }) {
+  const pen = canvas.getContext("2d");
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  pen.save();
+  pen.translate(canvas.width / 2, canvas.height / 2);
+  pen.scale(canvas.width / (x2 - x1), canvas.height / (y2 - y1));
+  pen.rotate((-roll * Math.PI) / 180);
+  pen.drawImage(frame, -(x1 + x2) / 2, -(y1 + y2) / 2);
+  pen.restore();
+}
+
 // As the cards of pictures say it: never a 0 or 100 that is not one.
 function percent(fraction) {
   if (fraction > 0 && fraction < 0.01) return "<1%";

@@ -3,33 +3,47 @@
 // Why not gr.Image: it uploads each picture into a file and shows the copy that the server gives back, so the file must
 // outlive the answer. Here the picture travels inside the event, and nothing is written anywhere.
 //
+// States (data-state of the root and of #photo): empty, asking, camera, working, done, refused. Faces and numbers are
+// components of their own, which take what the root holds as "results" when the event of that name comes: written by the
+// answers themselves, they would be those of the answer that came last, not of the picture that is shown.
+//
 // Gradio runs this once, with: element (the component's root), trigger (sends an event), props, watch (a new value).
-// Before it comes camera.js (noCamera, refusal).
+// Before it comes camera.js (noCamera, refusal, stopTracks, UNPLUGGED).
 
 const root = element.querySelector(".picker");
 const find = (selector) => root.querySelector(selector);
 const [file, shown, camera, status, choose] = [".file", ".shown", ".camera", ".status", ".choose"].map(find);
 const page = document.querySelector("#photo");
+const PRIVACY = "Your picture is read in memory and not stored.";
 const UNREACHABLE = "The server is busy or cannot be reached: please try again in a moment.";
 const SLOW = 4000; // ms without an answer, after which it is looked whether there still is a server
 
-let turn = 0; // counts the pictures given; an answer to an older one is not shown
+let turn = 0; // counts what visitors ask for: a picture, the camera, neither; what comes for an older one is not taken
 let waiting; // timer while an answer is awaited
 let preview; // object URL of the picture shown while it is read
 
-function show(state, message) {
+function show(state, message, results = props.nothing) {
+  const focused = document.activeElement;
+  if (state !== "camera") stopCamera();
   root.dataset.state = page.dataset.state = state;
   status.textContent = message;
   status.classList.toggle("problem", state === "refused");
   choose.textContent = state === "done" ? "Another picture" : "Choose a picture";
   clearTimeout(waiting);
   if (state === "working") waiting = setTimeout(checkServer, SLOW);
+  else if (root.results !== results) {
+    root.results = results;
+    trigger("results");
+  }
+  // A button that goes away leaves the keyboard's focus to the one that stays.
+  if (root.contains(focused) && !focused.checkVisibility({ visibilityProperty: true })) choose.focus();
 }
 
 // A connection that is gone raises no event in Gradio.
 async function checkServer() {
   const asked = turn;
-  const reached = await fetch(location.href, { method: "HEAD", cache: "no-store" }).then(() => true, () => false);
+  // A proxy answers too where there is no server behind it.
+  const reached = await fetch(location.href, { method: "HEAD", cache: "no-store" }).then(({ ok }) => ok, () => false);
   if (asked !== turn || root.dataset.state !== "working") return;
   show(...(reached ? ["working", "Still working: others may be ahead of you."] : ["refused", UNREACHABLE]));
 }
@@ -42,7 +56,6 @@ function picture(source, description) {
 }
 
 function ask({ picture: data = null, example = null }, source) {
-  stopCamera();
   picture(source, "The picture that is being read");
   show("working", "Looking for faces…");
   turn += 1;
@@ -51,14 +64,14 @@ function ask({ picture: data = null, example = null }, source) {
 
 function give(blob) {
   if (root.offsetParent === null) document.querySelector("#tabs [role=tab]").click(); // pasted on the live page
+  const mine = (turn += 1);
   if (blob.size > props.max_bytes) {
-    turn += 1; // an answer that is still on its way must not replace this message
     show("refused", `This file has ${Math.round(blob.size / 1e6)} MB, and at most ${props.max_bytes / 1e6} MB are read: make the picture smaller and try again.`);
     return;
   }
   const reader = new FileReader();
-  reader.onload = () => ask({ picture: reader.result }, URL.createObjectURL(blob));
-  reader.onerror = () => show("refused", "The browser could not read this file.");
+  reader.onload = () => mine === turn && ask({ picture: reader.result }, URL.createObjectURL(blob));
+  reader.onerror = () => mine === turn && show("refused", "The browser could not read this file.");
   reader.readAsDataURL(blob);
 }
 
@@ -68,7 +81,7 @@ watch("value", () => {
   const answer = props.value;
   if (answer.turn !== turn) return;
   if (answer.picture) picture(answer.picture, answer.message);
-  show(answer.state, answer.message);
+  show(answer.state, answer.message, answer.results);
 });
 
 root.addEventListener("unanswered", () => {
@@ -114,36 +127,60 @@ document.addEventListener("paste", (event) => {
 // Camera: a single picture.
 
 function stopCamera() {
-  camera.srcObject?.getTracks().forEach((track) => track.stop());
+  stopTracks(camera.srcObject);
   camera.srcObject = null;
 }
 
+function closeCamera(state = "empty", message = PRIVACY) {
+  turn += 1;
+  show(state, message);
+}
+
 find(".open-camera").addEventListener("click", async () => {
+  const mine = (turn += 1);
   if (noCamera()) {
     show("refused", noCamera());
     return;
   }
-  turn += 1;
   show("asking", "Asking for the camera…");
   try {
-    camera.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: 1280 } });
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: 1280 } });
+    if (mine !== turn) {
+      stopTracks(stream);
+      return;
+    }
+    camera.srcObject = stream;
     await camera.play();
-    show("camera", "Look at the camera.");
-    find(".snap").focus();
   } catch (error) {
-    stopCamera();
-    show("refused", refusal(error));
+    if (mine === turn) show("refused", refusal(error));
+    return;
   }
+  if (mine !== turn) return; // whatever came instead has let it go
+  const [track] = camera.srcObject.getVideoTracks();
+  track.addEventListener("ended", () => {
+    if (camera.srcObject?.getVideoTracks()[0] === track) closeCamera("refused", UNPLUGGED);
+  });
+  show("camera", "Look at the camera.");
+  find(".snap").focus();
+  if (document.hidden) closeCamera(); // since it was asked for
 });
 
-find(".close-camera").addEventListener("click", () => {
-  stopCamera();
-  show("empty", "Your picture is read in memory and not stored.");
-});
+find(".close-camera").addEventListener("click", () => closeCamera());
 
 find(".snap").addEventListener("click", () => {
+  const mine = turn;
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [camera.videoWidth, camera.videoHeight];
   canvas.getContext("2d").drawImage(camera, 0, 0);
-  canvas.toBlob(give, "image/jpeg", 0.95);
+  canvas.toBlob((blob) => mine === turn && give(blob), "image/jpeg", 0.95);
 });
+
+// A page that nobody sees does not hold the camera, nor does one with another of its tabs chosen.
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden && root.dataset.state === "camera") closeCamera();
+});
+
+new ResizeObserver(() => {
+  if (root.offsetParent === null && ["asking", "camera"].includes(root.dataset.state)) closeCamera();
+}).observe(root);

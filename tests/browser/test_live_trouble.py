@@ -86,6 +86,25 @@ def test_the_other_camera_is_one_click_away(visit_live: Visit):
     expect(page.locator(".count")).to_have_text("0")
 
 
+def test_another_camera_that_cannot_be_opened_does_not_lock_the_page(visit_live: Visit):
+    page = visit_live("patterns")
+    start(page)
+    first = camera_of(page).evaluate("track => track.getSettings().deviceId")
+    page.evaluate(
+        """first => {
+            const devices = navigator.mediaDevices;
+            const open = devices.getUserMedia.bind(devices);
+            devices.getUserMedia = (wanted) => [undefined, first].includes(wanted.video.deviceId?.exact)
+                ? open(wanted) : Promise.reject(new DOMException("", "NotReadableError"));
+        }""",
+        first,
+    )
+    page.get_by_role("button", name="Other camera").click()
+    expect_state(page, "problem", "The camera is used by another program: close that program, then start again.")
+    start(page)
+    assert camera_of(page).evaluate("track => track.getSettings().deviceId") == first
+
+
 def test_one_camera_has_no_button_for_another(visit_live: Visit):
     page = visit_live()
     watch(page)

@@ -1,11 +1,15 @@
 """What the page refuses, and that it does so before it decodes."""
 
 import base64
+import contextlib
 import io
+import time
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -134,14 +138,77 @@ def test_calls_of_the_page_itself_have_a_smaller_limit(limited: TestClient):
 
 def test_a_jpeg_of_endless_scans_is_refused_before_it_is_drawn(picture: Picture):
     """Each scan costs a pass over all pixels and a few bytes of the file."""
-    buffer = io.BytesIO()
-    Image.open(io.BytesIO(picture(64, 64))).save(buffer, "JPEG", progressive=True)
-    progressive = buffer.getvalue()
-    assert guard.open_picture(progressive).size == (64, 64)
-    last = progressive.rindex(b"\xff\xda")
-    bomb = progressive[:last] + progressive[last:-2] * (guard.MAX_SCANS + 1) + progressive[-2:]
     with pytest.raises(ImageError, match="unusual way"):
-        guard.open_picture(bomb)
+        guard.open_picture(bomb(picture))
+
+
+def noise(count: int) -> bytes:
+    return np.random.default_rng(0).bytes(count)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+def test_a_photo_with_a_film_behind_it_is_read(picture: Picture, options: dict[str, Any]):
+    """As phones save "motion photos": the bytes of the film look like a hundred scans."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(picture(400, 300))) as image:
+        image.save(buffer, "JPEG", comment=b"\xff\xda" * (guard.MAX_SCANS + 1), **options)
+    film = (24).to_bytes(4, "big") + b"ftypmp42\0\0\0\0isommp42" + noise(8_000_000)
+    assert film.count(b"\xff\xda") > guard.MAX_SCANS
+    assert guard.open_picture(buffer.getvalue() + film).size == (400, 300)
+
+
+def bomb(picture: Picture, between: bytes = b"") -> bytes:
+    """A progressive JPEG whose last scan comes again and again; each costs a pass over all pixels."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(picture(64, 64))) as image:
+        image.save(buffer, "JPEG", progressive=True)
+    whole = buffer.getvalue()
+    last = whole.rindex(b"\xff\xda")
+    return whole[:last] + (whole[last:-2] + between) * (guard.MAX_SCANS + 2) + whole[-2:]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        b"\xff\xfe\0\x04\xff\xd9",  # an end inside a comment is none
+        b"\xff\xfe\0\0",  # a length that does not even count itself
+        b"\xff\xff\xff\0\xd9",  # padding before a byte FF of the picture
+        b"\xff\xd0\xff\xd7",
+        b"\xff\x02\xff\xff",  # skipped by decoders, without a length
+        b"\0\xff",  # as padding of the next marker
+    ],
+)
+def test_nothing_between_scans_hides_them(picture: Picture, between: bytes):
+    with pytest.raises(ImageError, match="unusual way"):
+        guard.open_picture(bomb(picture, between))
+
+
+@pytest.mark.parametrize("filling", [b"\xff\xe0\0\2", b"\xff\xd0", b"\xff", b"\xff\0", b"\0"])
+def test_markers_are_walked_fast_whatever_they_are(picture: Picture, filling: bytes):
+    start = picture(64, 64, "JPEG")[:-2]
+    data = start + filling * ((guard.MAX_BYTES - len(start)) // len(filling))
+    begun = time.perf_counter()
+    assert guard._has_many_scans(data) == (filling == b"\xff\xe0\0\2")
+    assert time.perf_counter() - begun < 5  # a tenth of it, unless the machine is busy
+
+
+def test_damaged_jpegs_end_in_a_refusal_or_a_picture(picture: Picture):
+    whole = bomb(picture)[:4000]
+    random = np.random.default_rng(0)
+    for cut in range(2, 700, 7):
+        broken = np.frombuffer(whole[:-cut], np.uint8).copy()
+        broken[random.integers(2, len(broken), 5)] = random.choice([0, 0xFF, 0xD9, 0xDA, 0xE1], 5)
+        with contextlib.suppress(ImageError):
+            guard.open_picture(broken.tobytes())
+
+
+def test_a_picture_with_much_metadata_says_what_to_do():
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("comment", "a" * 1_100_000, zip=True)
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(buffer, "PNG", pnginfo=info)
+    with pytest.raises(ImageError, match=r"^This file cannot be read: .*save it again without metadata$"):
+        guard.open_picture(buffer.getvalue())
 
 
 def test_a_frame_is_what_the_page_sends(picture: Picture):

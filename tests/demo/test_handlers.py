@@ -11,7 +11,7 @@ from PIL import Image
 from demo import guard, handlers, markup
 from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
 from resemotenet.crops import cut
-from resemotenet.drawing import percent
+from resemotenet.emotions import percent
 from resemotenet.errors import ImageError
 
 

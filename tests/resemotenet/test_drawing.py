@@ -4,7 +4,7 @@ from PIL import Image
 from skimage import data
 
 from resemotenet import EMOTIONS
-from resemotenet.drawing import MAX_COVERED, OTHER_COLOR, Tag, annotate, color_of, percent, place_tags, text_color
+from resemotenet.drawing import MAX_COVERED, OTHER_COLOR, Tag, annotate, color_of, place_tags, text_color
 from resemotenet.emotions import COLORS
 from resemotenet.faces import Box, area, overlap
 from resemotenet.predictor import FaceEmotion
@@ -168,11 +168,3 @@ class TestColours:
     def test_a_label_beyond_the_seven_has_a_colour_of_its_own(self):
         assert color_of("contempt") == OTHER_COLOR
         assert OTHER_COLOR not in COLORS.values()
-
-
-@pytest.mark.parametrize(
-    ("fraction", "text"),
-    [(0, "0%"), (0.0001, "<1%"), (0.0099, "<1%"), (0.01, "1%"), (0.873, "87%"), (0.9901, ">99%"), (1, "100%")],
-)
-def test_percent_never_rounds_to_certainty(fraction: float, text: str):
-    assert percent(fraction) == text

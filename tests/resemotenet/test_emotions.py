@@ -1,6 +1,8 @@
 import re
 
-from resemotenet.emotions import COLORS, EMOTIONS, UPSTREAM_ORDER
+import pytest
+
+from resemotenet.emotions import COLORS, EMOTIONS, UPSTREAM_ORDER, percent
 
 
 def test_canonical_order() -> None:
@@ -17,3 +19,11 @@ def test_each_emotion_has_its_own_color() -> None:
     assert tuple(COLORS) == EMOTIONS
     assert all(re.fullmatch(r"#[0-9A-F]{6}", color) for color in COLORS.values())
     assert len(set(COLORS.values())) == len(EMOTIONS)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [(0, "0%"), (0.0001, "<1%"), (0.0099, "<1%"), (0.01, "1%"), (0.873, "87%"), (0.9901, ">99%"), (1, "100%")],
+)
+def test_percent_never_rounds_to_certainty(fraction: float, text: str) -> None:
+    assert percent(fraction) == text

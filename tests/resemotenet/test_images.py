@@ -264,9 +264,18 @@ class TestRefusals:
         for side in (12_001, 13_000, 60_000):
             self.one_sentence(png(side, side, b"IDAT" + zlib.compress(b"")), "more than 144 megapixels")
 
-    def test_a_text_chunk_that_unpacks_to_much(self):
-        bomb = b"zTXtComment\x00\x00" + zlib.compress(bytes(80_000_000), 9)
-        self.one_sentence(png(8, 8, bomb), "damaged or cut short")
+    @pytest.mark.parametrize("head", [b"zTXtComment\0\0", b"iTXtComment\0\1\0\0\0", b"iCCPprofile\0\0"])
+    @pytest.mark.parametrize("size", [1_100_000, 80_000_000])
+    def test_a_chunk_that_unpacks_to_much(self, head, size):
+        bomb = head + zlib.compress(bytes(size), 9)
+        pixels = b"IDAT" + zlib.compress(bytes(8 * 9))
+        self.one_sentence(png(8, 8, bomb, pixels), "unusual amount of text or colour data.*save it again without")
+        if not head.startswith(b"iCCP"):  # which belongs before the pixels
+            self.one_sentence(png(8, 8, pixels, bomb), "save it again without metadata")
+
+    def test_many_chunks_that_unpack_to_much(self):
+        text = b"zTXtComment\0\0" + zlib.compress(bytes(1_000_000), 9)
+        self.one_sentence(png(8, 8, *[text] * 70), "save it again without metadata")
 
     def test_a_large_picture_within_the_limit_is_read_without_a_warning(self, monkeypatch):
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
