@@ -9,11 +9,26 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import mean, stdev
 
-from .analysis.ablations import CONFIGURATIONS, DEFINED, Against, Series, against_c1, scored, series_of
+from resemotenet.errors import ResultsError
+
+from .analysis.ablations import (
+    CONFIGURATIONS,
+    DEFINED,
+    Against,
+    Series,
+    about_layouts,
+    against_c1,
+    caution,
+    from_c1_mean,
+    over_seeds,
+    scored,
+    series_of,
+)
 from .analysis.groups import Group, grouped, interval_in_percent, labels_name, setting
 from .analysis.verdicts import claim_for
-from .data import LABELS, PUBLISHED, Run, scan
+from .data import LABELS, PUBLISHED, Run, Score, folder_problem, scan
 
 # By its votes a network is taught, but never scored.
 _TAUGHT = {"ferplus": "FER+ votes"}
@@ -24,8 +39,13 @@ def results_table(runs: Iterable[Run], *, relative_to: Path) -> str:
 
     Args:
         relative_to: the folder in which the links to the runs are to work.
+
+    Raises:
+        ResultsError: there is no such run.
     """
     groups = [group for group in grouped(runs) if group.split == "test"]
+    if not groups:
+        raise ResultsError("no run was scored on test")
     groups.sort(key=lambda group: -group.accuracy)
     known = [labels for labels in LABELS if any(group.labels == labels for group in groups)]
     others = sorted({group.labels for group in groups} - set(LABELS))
@@ -42,36 +62,45 @@ def ablation_table(runs: Iterable[Run], *, relative_to: Path) -> str:
     """C1 to C6 on FER2013's own labels, from the series with the most of them: the least seed, and the mean over all.
 
     Raises:
-        ValueError: there is no such series.
+        ResultsError: there is no such series.
     """
     series = next((each for each in series_of(runs) if ("fer2013", "test") in scored(each)), None)
     if series is None:
-        raise ValueError("no run of C1 to C6 was scored on FER2013's own test labels")
+        raise ResultsError("no run of C1 to C6 was scored on FER2013's own test labels")
     seed = series.seeds[0]
     found = against_c1(series, seed, "fer2013", "test")
     rows = [_ablation_row(name, found[name], series, relative_to) for name in CONFIGURATIONS if name in found]
-    return _markdown(rows)
+    notes = (caution(series, found, "fer2013", "test"), about_layouts(found))
+    return "\n".join([_markdown(rows), *(f"{note}\n" for note in notes if note)])
 
 
 def _ablation_row(name: str, against: Against, series: Series, relative_to: Path) -> dict[str, str]:
     run, pair = against.run, against.pair
     claim, first = DEFINED[name], DEFINED["C1"]
-    members = [member for (configuration, _), member in series.runs.items() if configuration == name]
-    (group,) = (group for group in grouped(members) if (group.labels, group.split) == ("fer2013", "test"))
-    (score,) = (score for score in group.scores if score.run is run)
+    each = over_seeds(series, name, "fer2013", "test")
+    means = from_c1_mean(series, name, "fer2013", "test")
+    # None where its predictions are damaged.
+    score = next((score for score in each if score.run is run), None)
+    layout = " (compact)" if run.compact else ""
     change = "" if pair is None else f"{100 * pair.difference:+.1f} {interval_in_percent(pair.interval, signed=True)}"
     return {
         "": f"[{name}]({_link(run.path, relative_to)})",
         "removed": claim.removed or "nothing",
-        "parameters, M": "" if run.parameters is None else f"{run.parameters / 1e6:.2f}",
-        "multiply-adds, M": "" if run.macs is None else f"{run.macs / 1e6:.1f}",
-        "accuracy %": f"{100 * score.accuracy:.1f} {interval_in_percent(score.interval)}",
-        "against C1, points": change,
-        "over seeds": ""
-        if group.std is None
-        else f"{100 * group.accuracy:.1f} ± {100 * group.std:.1f} ({group.seeds})",
+        "parameters, M": "" if run.parameters is None else f"{run.parameters / 1e6:.2f}{layout}",
+        "multiply-adds, M": "" if run.macs is None else f"{run.macs / 1e6:.1f}{layout}",
+        "accuracy %": "" if score is None else f"{100 * score.accuracy:.1f} {interval_in_percent(score.interval)}",
+        f"against C1, seed {run.seed}, points": change,
+        "over seeds": _over_seeds(each),
+        "means against C1's, points": "" if means is None else f"{100 * means:+z.1f}",
         "the paper's claim (RAF-DB), points": "" if name == "C1" else f"{100 * (claim.accuracy - first.accuracy):+.2f}",
     }
+
+
+def _over_seeds(each: Sequence[Score]) -> str:
+    if len(each) < 2:
+        return ""
+    found = [100 * score.accuracy for score in each]
+    return f"{mean(found):.1f} ± {stdev(found):.1f} (seeds {', '.join(str(score.run.seed) for score in each)})"
 
 
 def _row(group: Group, relative_to: Path) -> dict[str, str]:
@@ -96,15 +125,16 @@ def _row(group: Group, relative_to: Path) -> dict[str, str]:
 
 
 def _crowd(labels: str) -> dict[str, str] | None:
-    """What a reader who always agreed with people would score on FER2013's own labels."""
+    """What a reader would score on FER2013's own labels who always said what most annotators said."""
     if labels != "fer2013":
         return None
-    agreement = LABELS[labels].agreement["test"]
+    everyone, strict = LABELS[labels].most_votes["test"], LABELS[labels].agreement["test"]
     return {
         "network": "*the crowd itself*",
-        "setting": "majority of ten annotators, where there is one",
-        "n": f"{agreement.n:,}",
-        "accuracy %": f"{100 * agreement.share:.1f}",
+        "setting": "most votes of ten annotators, all faces (ties split evenly, no votes: missed); "
+        f"{100 * strict.share:.1f} on the {strict.n:,} faces with a strict majority",
+        "n": f"{everyone.n:,}",
+        "accuracy %": f"{100 * everyone.share:.1f}",
     }
 
 
@@ -124,13 +154,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folders", nargs="*", type=Path, default=[PUBLISHED], help="of results folders")
     parser.add_argument("--ablation", action="store_true", help="C1 to C6 beside the paper's Table IV")
     options = parser.parse_args(arguments)
+    if problems := [problem for folder in options.folders if (problem := folder_problem(folder))]:
+        print("\n".join(f"error: {problem}" for problem in problems), file=sys.stderr)
+        return 1
     runs = scan(options.folders)
     for run in runs:
         if run.problem:
             print(f"{run.path}: {run.problem}", file=sys.stderr)
     try:
         table = (ablation_table if options.ablation else results_table)(runs, relative_to=Path.cwd())
-    except ValueError as error:
+    except ResultsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(table, end="")

@@ -89,7 +89,7 @@ def verdict(pair: Paired) -> str:
     return (
         f"{'B' if surplus > 0 else 'A'} is right on {abs(surplus):,} more faces of {pair.n:,}. Were neither better, a "
         f"difference this large would come up by chance {_percent(pair.p_value)} of such comparisons (exact McNemar "
-        f"test), so {_conclusion(pair.p_value, 'it is', 'it may well be chance')}."
+        f"test), so {_conclusion(pair.p_value, 'between these two networks it is', 'it may well be chance')}."
     )
 
 

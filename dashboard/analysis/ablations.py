@@ -4,19 +4,23 @@ import json
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import fmean
 
 from resemotenet.claims import ABLATIONS
 from resemotenet.errors import ResultsError
 from resemotenet.results import settings_of
 
-from ..data import Paired, Run, has_predictions, label_set, paired, scores
+from ..data import Paired, Run, Score, has_predictions, label_set, paired, scores
+from ..data.runs import NOT_THE_RECIPE
 from .groups import setting, usable
 
 # C1 to C6 as the paper defines them; and what each is called here.
 DEFINED = {each.name: each for each in ABLATIONS}
 CONFIGURATIONS = {name: each.model for name, each in DEFINED.items()}
-# The compact layout computes the same function; C3 to C6 have none.
-_NO_DIFFERENCE = ("seed", "data", "results", "cache", "device", "track", "network.name", "network.compact")
+_NO_DIFFERENCE = (*NOT_THE_RECIPE, "network.name")
+# Weights that the compact layout leaves out at full width; it takes as many off the multiply-adds, for the map there
+# is 1x1. Both go with the square of the width.
+_LEFT_OUT = 44_040_192
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,57 @@ def against_c1(series: Series, seed: int | None, labels: str, split: str) -> dic
             except ResultsError as error:
                 found[configuration] = Against(run, problem=str(error))
     return found
+
+
+def over_seeds(series: Series, configuration: str, labels: str, split: str) -> list[Score]:
+    """The scores of a configuration's runs, by seed."""
+    members = {seed: run for (name, seed), run in series.runs.items() if name == configuration}
+    found = (score for seed in series.seeds if seed in members for score in scores(members[seed]))
+    return [score for score in found if (score.labels, score.split) == (labels, split)]
+
+
+def from_c1_mean(series: Series, configuration: str, labels: str, split: str) -> float | None:
+    """The mean over a configuration's seeds minus that over C1's; None for C1 and where that has one seed.
+
+    Without an interval: most configurations have a single seed.
+    """
+    first, own = (over_seeds(series, name, labels, split) for name in ("C1", configuration))
+    if configuration == "C1" or len(first) < 2 or not own or len({score.n for score in (*first, *own)}) > 1:
+        return None
+    return fmean(score.accuracy for score in own) - fmean(score.accuracy for score in first)
+
+
+def caution(series: Series, found: dict[str, Against], labels: str, split: str) -> str:
+    """What the comparisons with C1 do not say; "" without one."""
+    number = sum(each.pair is not None for each in found.values())
+    if not number:
+        return ""
+    text = (
+        "Each difference with an interval is of one seed of both networks, and another seed moves both: interval and "
+        "test speak of these two networks on these faces, not of the two designs. "
+    )
+    if number > 1:
+        text += f"They are {number} comparisons, uncorrected. "
+    if len(first := [100 * score.accuracy for score in over_seeds(series, "C1", labels, split)]) > 1:
+        text += f"C1 alone has {min(first):.1f} to {max(first):.1f} % over its {len(first)} seeds. "
+    return text.strip()
+
+
+def about_layouts(found: dict[str, Against]) -> str:
+    """Which runs are compact, and what their networks have in the layout of the others; "" where none is."""
+    told = [
+        f"{name} has {(run.parameters + left_out) / 1e6:.2f} M parameters and {(run.macs + left_out) / 1e6:.1f} M "
+        "multiply-adds"
+        for name, run in ((name, each.run) for name, each in found.items())
+        if run.compact and run.parameters is not None and run.macs is not None and run.width is not None
+        for left_out in [round(_LEFT_OUT * run.width**2)]
+    ]
+    if not told:
+        return ""
+    return (
+        "Compact: the same function without weights that only ever multiply padding. In the published layout "
+        f"{', '.join(told)}."
+    )
 
 
 def _key(run: Run) -> str:

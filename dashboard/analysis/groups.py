@@ -106,7 +106,7 @@ class Group:
 
     @staticmethod
     def _noted(values: list[int | None]) -> int | None:
-        # The same for all seeds; a run of an older version may not say it.
+        # The same for all seeds, but for those in another layout; a run of an older version may not say it.
         return next((value for value in values if value is not None), None)
 
     @property

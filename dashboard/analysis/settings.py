@@ -6,16 +6,15 @@ from typing import Any
 from resemotenet.results import flatten, settings_of
 
 from ..data import Run
+from ..data.runs import NOT_THE_RECIPE, PLACES
 
-# Where files lie and what watched the run does not change what was trained.
-_NO_SETTINGS = ("data", "results", "cache", "track")
 # A recipe is a name for the other settings, which are compared one by one.
-_NO_TEACHING = ("dataset.labels", "seed", "device", "recipe")
+_NO_TEACHING = (*NOT_THE_RECIPE, "dataset.labels", "recipe")
 
 
 def settings(run: Run) -> dict[str, Any]:
     """What a run was told, and the code and the machine it ran on, by dotted name."""
-    flat = {name: value for name, value in settings_of(run.config).items() if name not in _NO_SETTINGS}
+    flat = {name: value for name, value in settings_of(run.config).items() if name not in PLACES}
     versions = run.environment.get("versions")
     torch = versions.get("torch") if isinstance(versions, dict) else None
     around = {"protocol": run.protocol, "views": run.views, "machine": run.device, "commit": run.commit, "torch": torch}
@@ -31,7 +30,7 @@ def side_by_side(runs: Sequence[Run], *, only_differing: bool) -> dict[str, list
 
 
 def differing(a: Run, b: Run) -> list[str]:
-    """In which settings two runs differ, but for the labels taught, the seed, and the code and machine."""
+    """In which settings two runs differ, but for the labels taught, seed, layout, code and machine."""
     told = side_by_side([a, b], only_differing=True)
     return [name for name in told if name not in _NO_TEACHING and not name.startswith("(")]
 

@@ -1,13 +1,13 @@
 """What a run tells about itself, as text and numbers for a page."""
 
 import shlex
-from collections.abc import Mapping
 from typing import Any
 
 from resemotenet.metrics import reliability, wilson_interval
 
 from .. import data
 from ..data import Calibrated, Latency, Run
+from ..data.fields import accuracies, number, whole
 
 
 def why_chosen(run: Run) -> str:
@@ -19,26 +19,33 @@ def why_chosen(run: Run) -> str:
     so_far = f" of {len(run.epochs)} so far" if run.state == "running" else f" of {len(run.epochs)}"
     text = (
         f"Epoch **{number + 1}**{so_far}: it had the best validation accuracy under {name}, {100 * value:.1f} %, the "
-        "earlier one of equals. Test had no say in it."
+        "earlier one of equals. Test had no say in which epoch."
     )
     final = next((each for each in data.scores(run) if (each.labels, each.split) == (by, "validation")), None)
     if final is not None and abs(final.accuracy - value) > 5e-4:
-        released = (
-            ": afterwards came what a release adds (averaging a face with its mirror image, an operating point that "
-            "favours rare emotions, half precision)"
-        )
-        why = released if run.views == "flip" else ""
-        text += f" Its stored predictions score {100 * final.accuracy:.1f} % there{why}."
+        text += f" Its stored predictions score {100 * final.accuracy:.1f} % there{_released(run)}."
     return text
+
+
+def _released(run: Run) -> str:
+    """What came between the chosen epoch and the stored predictions, as the end of a sentence."""
+    mirrored = ["averaging a face with its mirror image"] if run.views == "flip" else []
+    if not was_released(run) and not mirrored:
+        return ""
+    share = start_share(run)
+    mixed = [] if share is None else [f"weights {100 * share:g} % of the way back to those it started from"]
+    added = [*mixed, *mirrored, "an operating point that favours rare emotions", "half precision"]
+    return f": afterwards came what a release adds ({', '.join(added)})"
 
 
 def best_epoch(run: Run) -> tuple[int, float, str] | None:
     """(epoch from 0, validation accuracy, label definition) of the chosen epoch; of the best so far while it runs."""
     chosen = run.result.get("chosen")
-    if isinstance(chosen, dict) and isinstance(chosen.get("epoch"), int) and isinstance(chosen.get("value"), float):
-        return chosen["epoch"], chosen["value"], run.labels
-    values = [(line.get("epoch"), _validation(line, run.labels)) for line in run.epochs]
-    known = [(epoch, value) for epoch, value in values if isinstance(epoch, int) and value is not None]
+    epoch, value = whole(chosen, "epoch"), number(chosen, "value")
+    if epoch is not None and value is not None:
+        return epoch, value, run.labels
+    values = [(whole(line, "epoch"), accuracies(line).get(run.labels)) for line in run.epochs]
+    known = [(epoch, value) for epoch, value in values if epoch is not None and value is not None]
     if not known:
         return None
     epoch, value = max(known, key=lambda each: (each[1], -each[0]))
@@ -71,19 +78,18 @@ def was_released(run: Run) -> bool:
     return isinstance(run.result.get("released"), dict)
 
 
+def start_share(run: Run) -> float | None:
+    """How much of the released weights are those that training started from; None where none were mixed in."""
+    return number(run.result, "released", "mixed", "start_share")
+
+
 def _afterwards(run: Run) -> list[str]:
     """The command that wrote the stored predictions of test; releasing a run scores test too."""
     if was_released(run):
-        views = run.result["released"].get("views")
-        return ["python -m training release RUN OUT" + (f" --views {views}" if views in ("none", "flip") else "")]
+        views, share = run.result["released"].get("views"), start_share(run)
+        told = f" --views {views}" if views in ("none", "flip") else ""
+        return ["python -m training release RUN OUT" + told + ("" if share is None else f" --start-share {share:g}")]
     return ["python -m training evaluate RUN --split test"] if run.touched else []
-
-
-def _validation(line: Mapping[str, Any], labels: str) -> float | None:
-    measured = line.get("validation")
-    entry = measured.get(labels) if isinstance(measured, dict) else None
-    value = entry.get("accuracy") if isinstance(entry, dict) else None
-    return float(value) if isinstance(value, int | float) else None
 
 
 def thousands(number: int | None) -> str:

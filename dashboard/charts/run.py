@@ -8,6 +8,7 @@ from plotly.subplots import make_subplots
 
 from resemotenet.emotions import EMOTIONS
 
+from ..data.fields import accuracies, number
 from .look import emotion_color, figure_layout
 from .matrix import MATRIX_HEIGHT
 
@@ -29,25 +30,25 @@ def curves_figure(
     for Streamlit puts another chart in the place of one whose data changed.
 
     Args:
-        epochs: lines of epochs.jsonl.
+        epochs: lines of epochs.jsonl that say which epoch they are of; what else one does not say is left out.
         names: label definition -> what people call it.
         chosen: the "epoch" of the chosen line (from 0).
         shown: first and last epoch to show, from 1; None shows all.
     """
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.05, row_heights=[0.5, 0.3, 0.2])
-    number = [line["epoch"] + 1 for line in epochs]
-    definitions = list(dict.fromkeys(name for line in epochs for name in line.get("validation", {})))
+    places = [line["epoch"] + 1 for line in epochs]
+    definitions = list(dict.fromkeys(name for line in epochs for name in accuracies(line)))
     panels = (
         ("Validation accuracy, %", {name: [_accuracy(line, name) for line in epochs] for name in definitions}),
-        ("Training loss", {"training loss": [line.get("loss") for line in epochs]}),
-        ("Learning rate", {"learning rate": [line.get("learning_rate") for line in epochs]}),
+        ("Training loss", {"training loss": [number(line, "loss") for line in epochs]}),
+        ("Learning rate", {"learning rate": [number(line, "learning_rate") for line in epochs]}),
     )
     for row, (title, curves) in enumerate(panels, start=1):
         for place, (name, values) in enumerate(curves.items()):
-            figure.add_trace(_line(number, values, names.get(name, name), place, legend=row == 1), row=row, col=1)
+            figure.add_trace(_line(places, values, names.get(name, name), place, legend=row == 1), row=row, col=1)
         figure.update_yaxes(title=title, row=row, col=1)
         if shown is not None:
-            figure.update_yaxes(range=_span(number, list(curves.values()), shown), row=row, col=1)
+            figure.update_yaxes(range=_span(places, list(curves.values()), shown), row=row, col=1)
     _style_curves(figure, shown)
     if chosen is not None:
         figure.add_vline(x=chosen + 1, line={"width": 1.5, "dash": "dot", "color": "#808080"})
@@ -73,12 +74,12 @@ def _style_curves(figure: go.Figure, shown: tuple[int, int] | None) -> None:
     figure.update_xaxes(title="Epoch", row=3, col=1)
 
 
-def _span(number: list[int], curves: list[list[Any]], shown: tuple[int, int]) -> list[float] | None:
+def _span(places: list[int], curves: list[list[Any]], shown: tuple[int, int]) -> list[float] | None:
     """From the least to the largest value between two epochs, and a little room; None where there is no value."""
     inside = [
         value
         for values in curves
-        for epoch, value in zip(number, values, strict=True)
+        for epoch, value in zip(places, values, strict=True)
         if value is not None and shown[0] <= epoch <= shown[1]
     ]
     if not inside:
@@ -232,7 +233,7 @@ def _reliability_bars(name: str, bins: Sequence[Mapping[str, Any]], place: int) 
 
 
 def _accuracy(line: Mapping[str, Any], name: str) -> float | None:
-    value = line.get("validation", {}).get(name, {}).get("accuracy")
+    value = accuracies(line).get(name)
     return None if value is None else 100 * value
 
 

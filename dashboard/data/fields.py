@@ -25,6 +25,13 @@ def number(values: Any, *names: str) -> float | None:
     return float(found)
 
 
+def accuracies(line: Any) -> dict[str, float]:
+    """Validation accuracy by label definition, as a line of epochs.jsonl has it."""
+    measured = at(line, "validation")
+    names = measured if isinstance(measured, Mapping) else ()
+    return {name: value for name in names if (value := number(measured, name, "accuracy")) is not None}
+
+
 def whole(values: Any, *names: str) -> int | None:
     """A whole number at this path, None where there is none."""
     found = number(values, *names)

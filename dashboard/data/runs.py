@@ -24,8 +24,10 @@ FILES = ("config.json", "environment.json", "audit.json", "epochs.jsonl", "resul
 _STAMP = re.compile(r"-(\d{8}T\d{6}Z)$")
 # The definition by which an epoch is chosen, where no epoch says it yet.
 _JUDGED_BY = {"ferplus": "ferplus-strict"}
-# Where files lie, what they ran on and which seed they had is no part of the recipe.
-_NOT_THE_RECIPE = ("seed", "data", "results", "cache", "device", "track")
+# Where files lie and what watched the run does not change what was trained.
+PLACES = ("data", "results", "cache", "track")
+# Nor are seed and machine part of the recipe; and the compact layout computes the same function.
+NOT_THE_RECIPE = (*PLACES, "seed", "device", "network.compact")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +91,11 @@ class Run:
     @property
     def width(self) -> float | None:
         return number(self.config, "network", "width")
+
+    @property
+    def compact(self) -> bool:
+        """Whether it was trained without the weights that only ever multiply padding."""
+        return at(self.config, "network", "compact") is True
 
     @property
     def size(self) -> int | None:
@@ -207,8 +214,8 @@ class Run:
 
     @cached_property
     def recipe_key(self) -> str:
-        """Equal for runs that differ in nothing but their seed (and place and machine): the seeds of one experiment."""
-        told = {name: value for name, value in settings_of(self.config).items() if name not in _NOT_THE_RECIPE}
+        """Equal for runs that differ in nothing but seed, place, machine and layout: the seeds of one experiment."""
+        told = {name: value for name, value in settings_of(self.config).items() if name not in NOT_THE_RECIPE}
         return json.dumps(told, sort_keys=True, default=str)
 
     @property

@@ -124,8 +124,8 @@ def are_kept(run: Run) -> bool:
 
 
 def has_predictions(run: Run, labels: str, split: str) -> bool:
-    """Whether there is a prediction file; it may still be damaged."""
-    return run.state != "newer" and ResultsFolder(run.path).predictions(labels, split).is_file()
+    """Whether there is a prediction file and the way to it is open; it may still be damaged."""
+    return run.state != "newer" and os.path.isfile(ResultsFolder(run.path).predictions(labels, split))
 
 
 def predictions(run: Run, labels: str, split: str) -> Predictions:

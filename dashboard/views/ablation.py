@@ -7,7 +7,19 @@ from typing import Any
 
 import streamlit as st
 
-from ..analysis.ablations import CONFIGURATIONS, DEFINED, Against, Series, against_c1, scored, series_of
+from ..analysis.ablations import (
+    CONFIGURATIONS,
+    DEFINED,
+    Against,
+    Series,
+    about_layouts,
+    against_c1,
+    caution,
+    from_c1_mean,
+    over_seeds,
+    scored,
+    series_of,
+)
 from ..analysis.groups import commits_of, devices_of, interval_in_percent, p_in_words, setting
 from ..charts import compare
 from ..data import Run, Score, label_set, scores
@@ -45,13 +57,14 @@ def _configurations(runs: Sequence[Run]) -> None:
     rows = [_row(name, found.get(name), series, labels, split) for name in CONFIGURATIONS]
     show_table(_filled(rows), _columns())
     st.caption(
-        "Claimed: the paper's Table IV, on RAF-DB; those are other faces, so orders can be compared, figures cannot. "
-        "Points: accuracy minus that of C1 on the same faces. p: how often chance alone would make so large a "
-        "difference (exact McNemar test). Multiply-adds: one face, once. " + _about_latency(found)
+        "Claimed: the paper's Table IV, on RAF-DB: other faces, other sizes. Points: accuracy minus that of C1 of the "
+        "same seed, same faces. p: how often chance alone would make so large a difference (exact McNemar test). "
+        + caution(series, found, labels, split)
     )
+    st.caption(" ".join(filter(None, ["Multiply-adds: one face, once.", about_layouts(found), _about_latency(found)])))
     copied = [_row(name, found.get(name), series, labels, split, digits=2) for name in CONFIGURATIONS]
     copy_buttons(_filled(copied), name="ablations", caption=f"Ablations, {label_set(labels).name}, {split}.")
-    _claims(found, "Measured here")
+    _claims(found, f"Measured, seed {seed}")
     _missing(series, found)
 
 
@@ -120,8 +133,8 @@ def _conditions(series: Series, seed: int | None, labels: str, split: str, found
 
 def _filled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Without the columns that say nothing of any row."""
-    may_be = ("Over seeds", "ms a face", "Timed on", "Commit", "Device")
-    absent = {name for name in may_be if not any(row[name] for row in rows)}
+    may_be = ("Over seeds", "Points, means", "Layout", "ms a face", "Timed on", "Commit", "Device")
+    absent = {name for name in may_be if all(row[name] in ("", None) for row in rows)}
     return [{name: value for name, value in row.items() if name not in absent} for row in rows]
 
 
@@ -132,14 +145,17 @@ def _row(
     score = None if against is None else _score(against.run, labels, split)
     # All of its seeds: they are merged beside "Over seeds".
     members = [run for (configuration, _), run in series.runs.items() if configuration == name]
+    means = from_c1_mean(series, name, labels, split)
     return {
         "Configuration": name,
         "Removed": claim.removed or "nothing",
         **_accuracy(against, score, digits),
-        "Over seeds": _over_seeds(series, name, labels, split),
+        "Over seeds": _over_seeds(over_seeds(series, name, labels, split)),
+        "Points, means": None if means is None else 100 * means,
         "Claimed, %": 100 * claim.accuracy,
         "Claimed points": None if name == "C1" else 100 * (claim.accuracy - first.accuracy),
         "Claimed loss, %": claim.loss,
+        "Layout": "" if against is None else "compact" if against.run.compact else "published",
         **_work(None if against is None else against.run),
         "Timed on": "" if against is None or against.run.latency is None else against.run.latency.place,
         "Commit": commits_of(members),
@@ -171,10 +187,9 @@ def _work(run: Run | None) -> dict[str, float | None]:
     }
 
 
-def _over_seeds(series: Series, name: str, labels: str, split: str) -> str:
+def _over_seeds(every: Sequence[Score]) -> str:
     """ "62.1 ± 0.4 (3)", or nothing for a single seed."""
-    runs = [run for (configuration, _), run in series.runs.items() if configuration == name]
-    found = [100 * score.accuracy for run in runs if (score := _score(run, labels, split))]
+    found = [100 * score.accuracy for score in every]
     return f"{mean(found):.1f} ± {stdev(found):.1f} ({len(found)})" if len(found) > 1 else ""
 
 
@@ -188,7 +203,8 @@ def _columns() -> dict[str, Any]:
         "Configuration": st.column_config.TextColumn(pinned=True),
         "Measured, %": column(format="%.1f"),
         "n": column(format="localized"),
-        "Points": column(format="%+.1f", help="Accuracy minus that of C1, same faces"),
+        "Points": column(format="%+.1f", help="Accuracy minus that of C1 of the same seed, same faces"),
+        "Points, means": column(format="%+.1f", help="Mean over its seeds minus the mean over C1's; no interval"),
         "Over seeds": st.column_config.TextColumn(help="Mean ± standard deviation (number of seeds)"),
         "Parameters, M": column(format="%.2f"),
         "Multiply-adds, M": column(format="%.1f"),

@@ -1,5 +1,6 @@
 """What is taken for what: one run or two, per class, and the faces of any cell."""
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,8 @@ _METRICS: dict[str, str] = {"recall": "Recall", "precision": "Precision", "f1": 
 
 def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     st.title("Confusion")
-    candidates = [run for run in runs if (run.path / "predictions").is_dir() and run.state != "newer"]
+    # Of a run that must not be read, os.path says False where pathlib raises.
+    candidates = [run for run in runs if os.path.isdir(run.path / "predictions") and run.state != "newer"]
     if not candidates:
         no_runs("with predictions")
         return

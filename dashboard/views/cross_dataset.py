@@ -213,7 +213,9 @@ def _lessons(table: Sequence[Crossing], split: str) -> None:
         lines = [{name: value for name, value in line.items() if name != "Note"} for line in lines]
     st.caption(
         "The same faces, face by face. Points: accuracy of the network taught other labels, minus that of the one "
-        "taught these. p: how often chance alone would make so large a difference (exact McNemar test)."
+        "taught these. p: how often chance alone would make so large a difference (exact McNemar test). One seed of "
+        "each: another seed moves both, so interval and p speak of these two networks on these faces, not of the "
+        "labels they were taught" + (f"; {len(lines)} comparisons, uncorrected." if len(lines) > 1 else ".")
     )
     column = st.column_config.NumberColumn
     show_table(

@@ -16,6 +16,7 @@ from ..analysis.telling import best_epoch, duration, milliseconds, reliability_b
 from ..analysis.verdicts import METHODS
 from ..charts.run import curves_figure, reliability_figure
 from ..data import Calibrated, Run, Score
+from ..data.fields import accuracies, whole
 from ..data.pictures import Pictures
 from ..widgets import state
 from ..widgets.choices import choose_run, choose_scored, no_predictions, no_runs, percent, show_problem
@@ -143,7 +144,7 @@ def _row(score: Score) -> dict[str, Any]:
 
 
 def _curves(run: Run) -> None:
-    lines = [line for line in run.epochs if isinstance(line.get("epoch"), int)]
+    lines = [line for line in run.epochs if whole(line, "epoch") is not None]
     if not lines:
         if run.state in ("running", "unfinished"):
             st.info("No epoch is done yet; the curves appear with the first one.", icon=":material/hourglass:")
@@ -152,8 +153,8 @@ def _curves(run: Run) -> None:
         return
     chosen = best_epoch(run)
     st.markdown(why_chosen(run))
-    names = {name: data.label_set(name).name for line in lines for name in line.get("validation", {})}
-    shown = _shown_epochs(max(line["epoch"] for line in lines) + 1)
+    names = {name: data.label_set(name).name for line in lines for name in accuracies(line)}
+    shown = _shown_epochs(max(whole(line, "epoch") or 0 for line in lines) + 1)
     figure = curves_figure(lines, names, chosen=None if chosen is None else chosen[0], shown=shown)
     if shown is not None and st.button("Show all epochs", icon=":material/zoom_out:"):
         del st.query_params["epochs"]

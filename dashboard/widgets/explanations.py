@@ -1,5 +1,6 @@
 """Where a run's network looked. Torch and the weights are loaded when an explanation is first asked for."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ def weights_of(run: Run) -> Path:
         ExplanationError: the weights are not here.
     """
     own = run.path / "model"
-    if (own / "model.safetensors").is_file():
+    if os.path.isfile(own / "model.safetensors"):
         return own
     try:
         from resemotenet.checkpoint import read_info

@@ -45,7 +45,6 @@ def model_card(facts: ModelFacts, repository: str, *, page: str, tag: str | None
 def _opening(facts: ModelFacts, repository: str) -> str:
     info = facts.model.info
     emotions = ", ".join(text(label, 40) for label in canonical_order(info.labels))
-    color = {1: "grey", 3: "colour or grey"}[info.preprocess.channels]
     width = info.arguments.get("width", 1.0)
     kind = f"`{info.architecture}`" + (f" at {width:g} of its width" if width != 1 else "")
     kind += ", compact layout" if info.arguments.get("compact") else ""
@@ -58,7 +57,7 @@ def _opening(facts: ModelFacts, repository: str) -> str:
     size = info.preprocess.size
     lines.append(
         f"Reads one of {len(info.labels)} expressions in the picture of a face: {emotions}. The network is "
-        f"{kind}, {facts.parameters:,} parameters, for face crops of {size} x {size} px, {color}."
+        f"{kind}, {facts.parameters:,} parameters, for face crops of {size} x {size} px, made grey."
     )
     lines.append(_in_short(facts))
     return "\n\n".join(lines)
@@ -182,7 +181,7 @@ def _differences(facts: ModelFacts) -> str:
     if info.preprocess.size != 64:
         found.append(f"{info.preprocess.size} px instead of 64")
     if info.preprocess.channels == 1:
-        found.append("one grey channel instead of three of colour")
+        found.append("one grey channel instead of the same grey three times")
     if type(epochs := info.training.get("epochs")) is int and epochs < 80:
         found.append(f"at most {epochs} epochs instead of 80")
     if facts.taught == "ferplus":

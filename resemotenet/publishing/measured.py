@@ -54,10 +54,12 @@ def _since_chosen(facts: ModelFacts, value: float) -> list[str]:
     own = next((each for each in facts.evaluations if each.split == "validation" and each.primary), None)
     if own is None or "released" not in facts.result or abs(own.figures["accuracy"] - value) < 1e-9:
         return []
+    mixed = facts.result["released"].get("mixed")
+    start = f"{share(mixed['start_share'], 0)} % of the way back to the weights it started from, " if mixed else ""
     return [
         f"It then had {share(value)} %; the table says {share(own.figures['accuracy'])} % of the model as "
-        "released: rounded for storage, with its views, temperature and operating point, which may cost accuracy for "
-        "the sake of rare emotions."
+        f"released: {start}rounded for storage, with its views, temperature and operating point, which may cost "
+        "accuracy for the sake of rare emotions."
     ]
 
 
@@ -110,11 +112,13 @@ def _definitions(evaluations: tuple[Evaluation, ...]) -> str:
 
 
 def _agreement() -> str:
-    crowd = label_set("fer2013").agreement["test"]
+    meant = label_set("fer2013")
+    everyone, strict = meant.most_votes["test"], meant.agreement["test"]
     return (
-        f"FER2013's own label agrees with the strict FER+ majority on {share(crowd.share, 1)} % of the test faces that "
-        f"have one ({crowd.same:,} of {crowd.n:,}): a reader who agreed perfectly with people would score that there. "
-        "Keep it in mind beside every figure on FER2013's labels."
+        "A reader who always said what most of the ten FER+ annotators said would have FER2013's own label on "
+        f"{share(everyone.share, 1)} % of all {everyone.n:,} test faces (ties split evenly, faces without a vote for "
+        f"any of the seven missed), and on {share(strict.share, 1)} % of the {strict.n:,} with a strict majority. Keep "
+        "it in mind beside every figure on FER2013's labels."
     )
 
 

@@ -102,6 +102,7 @@ _FILES: dict[str, _Shape] = {
             "logit_bias": ("a list of numbers", lambda value: isinstance(value, list) and all(map(_is_number, value))),
             "views": _TEXT,
             "by": _TEXT,
+            "mixed?": {"start_share": _SHARE},
         },
     },
     "audit.json": {"images?": _COUNTS, "leaks?": _COUNTS, "near_copies?": _or_none(_DICT)},

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dashboard import data
-from dashboard.analysis.ablations import CONFIGURATIONS, against_c1, series_of
+from dashboard.analysis.ablations import CONFIGURATIONS, against_c1, over_seeds, series_of
 from dashboard.analysis.settings import side_by_side
 from resemotenet.claims import ABLATIONS
 from resemotenet.metrics import mcnemar
@@ -69,7 +70,7 @@ def test_the_figure_has_measurements_and_claims_side_by_side(results: Path):
     measured, claimed = figure["data"]
     assert (measured["name"], measured["xaxis"], measured["y"]) == ("Measured", "x", ["C2: without SE (256)"])
     assert (claimed["name"], claimed["xaxis"], len(claimed["y"])) == ("Claimed", "x2", 5)
-    assert figure["layout"]["annotations"][0]["text"] == "Measured here"
+    assert figure["layout"]["annotations"][0]["text"] == "Measured, seed 0"
     assert "RAF-DB" in figure["layout"]["annotations"][1]["text"]
 
 
@@ -109,6 +110,34 @@ def test_seeds_are_compared_with_their_own_c1_and_shown_as_mean_and_deviation(re
     assert table["C2"]["Points"] == pytest.approx(100 * pair.difference)
     assert table["C2"]["Over seeds"].endswith("(2)")
     assert table["C3"]["Over seeds"] == ""
+    means = {
+        name: np.mean([score.accuracy for score in over_seeds(series, name, "fer2013", "test")])
+        for name in ("C1", "C2")
+    }
+    assert table["C2"]["Points, means"] == pytest.approx(100 * (means["C2"] - means["C1"]))
+    said = words(page)
+    assert "not of the two designs" in said
+    assert "C1 alone has" in said
+    assert "orders can be compared" not in said
+
+
+def test_with_one_seed_of_c1_there_is_no_difference_of_means(results: Path):
+    for model in (C1, C2):
+        fake_runs.write_run(results, model=model)
+    page = opened("ablation", results)
+    assert "Points, means" not in rows(page)[0]
+    assert "C1 alone has" not in words(page)
+
+
+def test_the_layout_of_a_network_stands_beside_its_cost(results: Path):
+    fake_runs.write_run(results, model=C1)
+    path = fake_runs.write_run(results, model="resemotenet_c6")
+    config = read_json(path / "config.json")
+    write_json(path / "config.json", config | {"network": config["network"] | {"compact": False}})
+    page = opened("ablation", results)
+    table = {row["Configuration"]: row for row in rows(page)}
+    assert (table["C1"]["Layout"], table["C6"]["Layout"], table["C2"]["Layout"]) == ("compact", "published", "")
+    assert "In the published layout C1 has 5.02 M parameters and 15.2 M multiply-adds." in words(page)
 
 
 def test_what_is_missing_can_be_run_with_the_same_command(results: Path):

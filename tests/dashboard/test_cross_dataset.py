@@ -89,6 +89,7 @@ def test_the_two_are_compared_face_by_face(results: Path):
     )
     assert lesson["Points"] == pytest.approx(crowd - plain)
     assert lesson["n"] == 200
+    assert "speak of these two networks on these faces, not of the labels" in words(page)
 
 
 def test_runs_that_differ_in_more_than_the_labels_are_told_apart_before_their_points(results: Path):

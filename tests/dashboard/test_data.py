@@ -18,6 +18,7 @@ from dashboard.data import PUBLISHED, scan
 from resemotenet.results import read_json, write_json
 from tests.dashboard import fake_runs
 from tests.dashboard.fake_runs import FAULTS, write_run
+from tests.dashboard.pages import open_page, sound
 
 not_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 
@@ -291,6 +292,18 @@ def test_a_run_that_must_not_be_read_is_broken_and_the_others_are_there(results:
         finally:
             locked.chmod(0o700)
         assert states == {True: "broken", False: "finished"}
+
+
+@not_root
+@pytest.mark.parametrize("view", ["overview", "datasets", "ablation", "confusion", "run", "cross_dataset"])
+def test_every_page_opens_beside_a_run_that_must_not_be_read(results: Path, view: str):
+    locked, _ = write_run(results, labels="ferplus", seed=0), write_run(results, labels="ferplus", seed=1)
+    for mode in (0o600, 0o000):
+        locked.chmod(mode)
+        try:
+            sound(open_page(view, [results]))
+        finally:
+            locked.chmod(0o700)
 
 
 @not_root

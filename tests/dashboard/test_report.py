@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dashboard.data import PUBLISHED, scan
@@ -55,7 +56,8 @@ def test_seeds_share_a_row_with_their_spread(tmp_path: Path):
     row, crowd = rows(results_table(runs, relative_to=tmp_path))
     assert re.findall(r"\[(\d)\]\(", row["seeds"]) == ["0", "1", "2"]
     assert re.fullmatch(r"\d+\.\d ± \d+\.\d \[\d+\.\d, \d+\.\d\]", row["accuracy %"])
-    assert (row["claimed %"], crowd["accuracy %"], crowd["n"]) == ("79.79", "72.2", "2,720")
+    assert (row["claimed %"], crowd["accuracy %"], crowd["n"]) == ("79.79", "63.4", "3,589")
+    assert "72.2 on the 2,720 faces with a strict majority" in crowd["setting"]
 
 
 @pytest.mark.parametrize(("teachers", "told"), [([], ""), (["a"], ", 1 teacher"), (["a", "b"], ", 2 teachers")])
@@ -89,9 +91,10 @@ def test_ablations_stand_beside_c1_of_the_same_seed(tmp_path: Path, capsys: pyte
         right.append((stored.probabilities.argmax(axis=1) == stored.targets).mean())
     first, second = rows(ablation_table(scan([tmp_path]), relative_to=tmp_path))
     assert first["accuracy %"].startswith(f"{100 * right[0]:.1f} [")
-    assert second["against C1, points"].startswith(f"{100 * (right[1] - right[0]):+.1f} [")
-    assert (first["against C1, points"], first["over seeds"]) == ("", "")
-    assert second["over seeds"].endswith("(2 (0, 1))")
+    assert second["against C1, seed 0, points"].startswith(f"{100 * (right[1] - right[0]):+.1f} [")
+    assert (first["against C1, seed 0, points"], first["over seeds"]) == ("", "")
+    assert second["over seeds"].endswith("(seeds 0, 1)")
+    assert second["means against C1's, points"] == ""  # C1 has one seed
     assert second["the paper's claim (RAF-DB), points"] == "-0.58"
 
     assert main(["--ablation", str(tmp_path)]) == 0
@@ -99,3 +102,77 @@ def test_ablations_stand_beside_c1_of_the_same_seed(tmp_path: Path, capsys: pyte
     tmp_path.mkdir()
     assert main(["--ablation", str(tmp_path)]) == 1
     assert "no run of C1 to C6" in capsys.readouterr().err
+
+
+def test_means_over_seeds_stand_beside_the_comparison_of_one_seed_each(tmp_path: Path):
+    right: dict[str, list[float]] = {}
+    for model, seeds in zip(C1_AND_C2, ((0, 1), (0,)), strict=True):
+        for seed in seeds:
+            path = write_run(tmp_path, model=model, seed=seed, skill=1.0 + 0.3 * seed)
+            stored = Predictions.load(ResultsFolder(path).predictions("fer2013", "test"))
+            right.setdefault(model, []).append(100 * (stored.probabilities.argmax(axis=1) == stored.targets).mean())
+    table = ablation_table(scan([tmp_path]), relative_to=tmp_path)
+    first, second = rows(table)
+    c1, c2 = (np.mean(right[model]) for model in C1_AND_C2)
+    assert second["means against C1's, points"] == f"{c2 - c1:+z.1f}"
+    assert first["means against C1's, points"] == ""
+    assert "speak of these two networks on these faces, not of the two designs" in table
+    low, high = sorted(right["resemotenet"])
+    assert f"C1 alone has {low:.1f} to {high:.1f} % over its 2 seeds" in table
+
+
+def test_a_seed_in_another_layout_is_a_seed_and_marked(tmp_path: Path):
+    for seed, compact in ((0, True), (1, False)):
+        path = write_run(tmp_path, seed=seed)
+        config = read_json(path / "config.json")
+        write_json(path / "config.json", config | {"network": config["network"] | {"compact": compact}})
+    runs = scan([tmp_path])
+    table = ablation_table(runs, relative_to=tmp_path)
+    (row,) = rows(table)
+    assert row["parameters, M"] == "2.27 (compact)"
+    assert row["over seeds"].endswith("(seeds 0, 1)")
+    assert "In the published layout C1 has 5.02 M parameters and 15.2 M multiply-adds" in table
+    together, _ = rows(results_table(runs, relative_to=tmp_path))
+    assert re.findall(r"\[(\d)\]\(", together["seeds"]) == ["0", "1"]
+
+
+@pytest.mark.parametrize("width", [0.25, 0.5])
+def test_what_the_compact_layout_leaves_out(tmp_path: Path, width: float):
+    from resemotenet import create_model
+    from training.cost import count_macs
+
+    cost = {}
+    for compact in (True, False):
+        network = create_model("resemotenet", width=width, in_channels=1, compact=compact)
+        cost[compact] = sum(each.numel() for each in network.parameters()), count_macs(network, (1, 1, 48, 48))
+    path = write_run(tmp_path, width=width)
+    result = read_json(path / "result.json")
+    compact_cost = dict(zip(("parameters", "macs"), cost[True], strict=True))
+    write_json(path / "result.json", result | {"cost": result["cost"] | compact_cost})
+    parameters, macs = cost[False]
+    said = f"C1 has {parameters / 1e6:.2f} M parameters and {macs / 1e6:.1f} M multiply-adds."
+    assert said in ablation_table(scan([tmp_path]), relative_to=tmp_path)
+
+
+def test_a_damaged_file_leaves_its_row_empty(tmp_path: Path):
+    write_run(tmp_path)
+    path = write_run(tmp_path, model=C1_AND_C2[1])
+    ResultsFolder(path).predictions("fer2013", "test").write_bytes(b"PK no archive")
+    first, second = rows(ablation_table(scan([tmp_path]), relative_to=tmp_path))
+    assert first["accuracy %"] != ""
+    assert (second["accuracy %"], second["against C1, seed 0, points"]) == ("", "")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--ablation"]])
+def test_nothing_to_tell_is_an_error(tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    write_run(tmp_path / "there", test=False)
+    absent = tmp_path / "TYPO"
+    assert main([*arguments, str(tmp_path / "there"), str(absent)]) == 1
+    assert capsys.readouterr() == (
+        "",
+        f"error: There is no folder {absent}; check the path given, or RESEMOTENET_RESULTS.\n",
+    )
+    assert main([*arguments, str(tmp_path / "there")]) == 1
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith("error: no run ")

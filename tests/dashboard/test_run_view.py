@@ -2,6 +2,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -177,6 +178,28 @@ def test_new_epochs_appear_and_the_epochs_looked_at_stay(tmp_path: Path):
     assert "epochs" not in page.query_params
 
 
+def test_odd_lines_leave_gaps_in_the_curves(tmp_path: Path):
+    path = write_run(tmp_path)
+    odd: list[dict[str, Any]] = [
+        {"validation": None},
+        {"validation": {"fer2013": 0.5}},
+        {"validation": {"fer2013": {"accuracy": "high"}}, "loss": "low", "learning_rate": None},
+        {"validation": [1]},
+    ]
+    sane = (path / "epochs.jsonl").read_text()
+    lines = [json.dumps({"epoch": 4 + number, "loss": 1.0, **line}) + "\n" for number, line in enumerate(odd)]
+    lines += [json.dumps({"epoch": epoch}) + "\n" for epoch in (None, "last", True)]
+    (path / "epochs.jsonl").write_text(sane + "".join(lines))
+    for chosen in (True, False):
+        if not chosen:
+            (path / "result.json").unlink()
+        page = sound(open_page("run", [tmp_path]))
+        accuracy, loss, rate = (figures(page)[0]["data"][row] for row in range(3))
+        assert [value is None for value in accuracy["y"]] == [False] * 4 + [True] * 4
+        assert loss["y"][4:] == [1.0, 1.0, None, 1.0]
+        assert rate["y"][4:] == [None] * 4
+
+
 @pytest.mark.parametrize("words", ["", "5", "5-2", "9-12", "x-3", "-1-3", "0-3", "2-2", "1-2-3", "²-5"])
 def test_epochs_that_make_no_sense_show_all(tmp_path: Path, words: str):
     write_run(tmp_path)
@@ -245,6 +268,11 @@ def test_a_released_run_is_made_again_with_its_release(tmp_path: Path, views: st
     # The trainer takes these words, and finds no run of this name.
     words = [str(tmp_path / "absent") if word == "RUN" else word for word in shlex.split(command)[3:]]
     assert main(words) != 0
+    write_json(path / "result.json", {**result, "released": {**released, "mixed": {"start_share": 0.5}}})
+    (run,) = data.scan([tmp_path])
+    assert str(command_of(run)).endswith(f"release RUN OUT --views {views} --start-share 0.5")
+    assert "(weights 50 % of the way back to those it started from, " in why_chosen(run)
+    assert "averaging a face with its mirror image" not in why_chosen(run) or views == "flip"
     result["splits"].pop("test")
     write_json(path / "result.json", result)
     assert (

@@ -137,9 +137,17 @@ def test_what_the_operating_point_was_chosen_on(run: Path) -> None:
     assert "chosen on validation, by FER+ strict, so the validation rows of the table are in-sample" in said
     assert "temperature 0.5; operating point (logit bias) angry +0.10" in said
     own = read_json(run / "result.json")["splits"]["validation"]["accuracy"]
-    assert f"It then had 70.00 %; the table says {100 * own:.2f} % of the model as released" in section(
-        card, "Measured"
-    )
+    told = section(card, "Measured")
+    assert f"It then had 70.00 %; the table says {100 * own:.2f} % of the model as released: rounded" in told
+    change(run / "result.json", released={**point, "by": "validation, ferplus-strict", "mixed": {"start_share": 0.5}})
+    told = section(card_of(run), "Measured")
+    assert "of the model as released: 50 % of the way back to the weights it started from, rounded" in told
+
+
+def test_the_crowd_is_counted_on_all_faces(run: Path) -> None:
+    told = section(card_of(run), "Measured")
+    assert "would have FER2013's own label on 63.4 % of all 3,589 test faces" in told
+    assert "on 72.2 % of the 2,720 with a strict majority" in told
 
 
 def test_the_headline_says_how_many_faces_were_left_out(run: Path) -> None:
@@ -195,7 +203,8 @@ def test_claims_stand_apart(run: Path) -> None:
     assert "79.79" not in card.replace(claims, "")
     for difference in ("0.0625 of the paper's width", "48 px", "at most 3 epochs", "the crowd's labels"):
         assert difference in claims
-    assert ("one grey channel instead of three" in claims) is (gather(run).model.info.preprocess.channels == 1)
+    grey = gather(run).model.info.preprocess.channels == 1
+    assert ("one grey channel instead of the same grey three times" in claims) is grey
 
 
 @pytest.mark.parametrize(
