@@ -35,7 +35,8 @@ MAX_BODY_BYTES = MAX_BYTES * 4 // 3 + 100_000
 MAX_CALL_BYTES = MAX_FRAME_BYTES * 4 // 3 + 100_000  # with what is remembered of a dozen faces
 
 # Markers of a JPEG that a length follows, and its end. Not those that may stand between the bytes of a scan: FF00 is a
-# byte of the picture, FFD0 to FFD7 are restarts; and decoders skip 01 to BF.
+# byte of the picture, FFD0 to FFD7 are restarts. Nor FF01 to FFBF: libjpeg gives up at most of them, or goes on to the
+# next marker, as is done here; so no scan that it would draw is missed.
 _MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
 _END, _SCAN = b"\xd9", b"\xda"
 

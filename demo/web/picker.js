@@ -14,11 +14,11 @@ const root = element.querySelector(".picker");
 const find = (selector) => root.querySelector(selector);
 const [file, shown, camera, status, choose] = [".file", ".shown", ".camera", ".status", ".choose"].map(find);
 const page = document.querySelector("#photo");
-const PRIVACY = "Your picture is read in memory and not stored.";
+const PRIVACY = status.textContent; // what the empty page says
 const UNREACHABLE = "The server is busy or cannot be reached: please try again in a moment.";
 const SLOW = 4000; // ms without an answer, after which it is looked whether there still is a server
 
-let turn = 0; // counts what visitors ask for: a picture, the camera, neither; what comes for an older one is not taken
+let turn = 0; // counts what visitors ask for: a picture, the camera, neither; an answer to an older one is not taken
 let waiting; // timer while an answer is awaited
 let preview; // object URL of the picture shown while it is read
 
@@ -84,6 +84,8 @@ watch("value", () => {
   show(answer.state, answer.message, answer.results);
 });
 
+// Gradio does not say which call has failed. It is taken for the newest; if it was an older one, the newest's answer
+// still comes and takes the refusal's place.
 root.addEventListener("unanswered", () => {
   if (root.dataset.state === "working") show("refused", UNREACHABLE);
 });

@@ -2,8 +2,6 @@
 
 import base64
 import re
-from contextlib import AbstractContextManager
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -28,6 +26,10 @@ PROMPT = """() => {
 # Whether all of so many streams were let go.
 ALL_LET_GO = """count => window.streams.length === count
     && window.streams.every((stream) => stream.getTracks().every((track) => track.readyState === "ended"))"""
+
+# Whether so many of Gradio's streams have ended, which they do when all answers are there.
+STREAMS_ENDED = """count => performance.getEntriesByType("resource")
+    .filter(({ name }) => name.includes("/queue/data")).length === count"""
 
 
 def press_camera(page: Page) -> None:
@@ -151,27 +153,38 @@ def test_results_go_with_their_picture(page: Page):
 
 def test_an_older_answer_that_comes_last_changes_nothing(visit: Visit):
     page = visit()
-
-    def all_came() -> AbstractContextManager[Any]:
-        """Gradio breaks off its stream when all answers are there."""
-        return page.expect_event("requestfailed", lambda request: "/queue/data" in request.url)
-
+    page.evaluate("performance.clearResourceTimings()")  # there is room for 250
     held: list[Route] = []
     page.route("**/queue/join*", lambda route: route.continue_() if held else held.append(route))
-    choose(page, ASTRONAUT)
-    while not held:
-        page.wait_for_timeout(50)
-    with all_came():
-        choose(page, TWO_FACES)
+    with page.expect_request("**/queue/join*"):
+        choose(page, ASTRONAUT)
+    choose(page, TWO_FACES)
+    page.wait_for_function(STREAMS_ENDED, arg=1)
     expect_state(page, "done", re.compile("^2 faces: "))
     expect(page.locator("#faces .card .why")).to_have_count(2)
-    with all_came():
-        held[0].continue_()
+    held[0].continue_()
+    page.wait_for_function(STREAMS_ENDED, arg=2)
     page.wait_for_timeout(300)  # what came has been taken
     expect_state(page, "done", re.compile("^2 faces: "))
     assert page.locator("#faces .card .why").count() == 2
     page.get_by_role("button", name="As a table").click()
     expect(page.locator("#numbers tbody tr")).to_have_count(2)
+
+
+def test_an_older_call_that_fails_does_not_keep_the_newer_answer_away(visit: Visit):
+    page = visit()
+    held: list[Route] = []
+    page.route("**/queue/join*", lambda route: held.append(route))
+    for picture in (ASTRONAUT, TWO_FACES):
+        with page.expect_request("**/queue/join*"):
+            choose(page, picture)
+    expect_state(page, "working", "Still working: others may be ahead of you.")
+    older, newer = held
+    older.fulfill(status=503, json={"detail": "Queue is full."})
+    expect_state(page, "refused", re.compile("^The server is busy"))  # Gradio does not say which call failed
+    newer.continue_()
+    expect_state(page, "done", re.compile("^2 faces: "))
+    expect(page.locator("#faces .card .why")).to_have_count(2)
 
 
 def test_a_proxy_without_a_server_behind_it_is_no_server(visit: Visit):
@@ -183,13 +196,24 @@ def test_a_proxy_without_a_server_behind_it_is_no_server(visit: Visit):
 
 
 def test_a_slow_server_is_waited_for(visit: Visit):
+    """Meanwhile the results of the picture before are dimmed."""
     page = visit()
+    choose(page, ASTRONAUT)
+    expect_one_face(page)
+    page.get_by_role("button", name="As a table").click()
     held: list[Route] = []
     page.route("**/queue/join*", lambda route: held.append(route))
-    choose(page, ASTRONAUT)
+    choose(page, TWO_FACES)
     expect_state(page, "working", "Still working: others may be ahead of you.")
+    results = page.locator("#faces .faces, #numbers")
+    for each in results.all():
+        expect(each).to_have_css("opacity", "0.45")
+    expect(page.locator("#numbers tbody tr")).to_have_count(1)
     held.pop().continue_()
-    expect_one_face(page)
+    expect_state(page, "done", re.compile("^2 faces: "))
+    expect(page.locator("#numbers tbody tr")).to_have_count(2)
+    for each in results.all():
+        expect(each).to_have_css("opacity", "1")
 
 
 def test_results_are_hidden_when_the_connection_is_lost(visit: Visit):

@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -28,11 +29,11 @@ def astronaut() -> bytes:
 
 @pytest.fixture
 def picture() -> Callable[..., bytes]:
-    """Makes the bytes of a plain picture file: ``picture(width, height, format)``."""
+    """Makes the bytes of a plain picture file: ``picture(width, height, format, **options)``."""
 
-    def make(width: int, height: int, kind: str = "PNG") -> bytes:
+    def make(width: int, height: int, kind: str = "PNG", **options: Any) -> bytes:
         buffer = io.BytesIO()
-        Image.linear_gradient("L").resize((width, height)).convert("RGB").save(buffer, kind)
+        Image.linear_gradient("L").resize((width, height)).convert("RGB").save(buffer, kind, **options)
         return buffer.getvalue()
 
     return make

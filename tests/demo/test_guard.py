@@ -149,20 +149,15 @@ def noise(count: int) -> bytes:
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
 def test_a_photo_with_a_film_behind_it_is_read(picture: Picture, options: dict[str, Any]):
     """As phones save "motion photos": the bytes of the film look like a hundred scans."""
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(picture(400, 300))) as image:
-        image.save(buffer, "JPEG", comment=b"\xff\xda" * (guard.MAX_SCANS + 1), **options)
+    photo = picture(400, 300, "JPEG", comment=b"\xff\xda" * (guard.MAX_SCANS + 1), **options)
     film = (24).to_bytes(4, "big") + b"ftypmp42\0\0\0\0isommp42" + noise(8_000_000)
     assert film.count(b"\xff\xda") > guard.MAX_SCANS
-    assert guard.open_picture(buffer.getvalue() + film).size == (400, 300)
+    assert guard.open_picture(photo + film).size == (400, 300)
 
 
 def bomb(picture: Picture, between: bytes = b"") -> bytes:
     """A progressive JPEG whose last scan comes again and again; each costs a pass over all pixels."""
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(picture(64, 64))) as image:
-        image.save(buffer, "JPEG", progressive=True)
-    whole = buffer.getvalue()
+    whole = picture(64, 64, "JPEG", progressive=True)
     last = whole.rindex(b"\xff\xda")
     return whole[:last] + (whole[last:-2] + between) * (guard.MAX_SCANS + 2) + whole[-2:]
 
@@ -174,7 +169,7 @@ def bomb(picture: Picture, between: bytes = b"") -> bytes:
         b"\xff\xfe\0\0",  # a length that does not even count itself
         b"\xff\xff\xff\0\xd9",  # padding before a byte FF of the picture
         b"\xff\xd0\xff\xd7",
-        b"\xff\x02\xff\xff",  # skipped by decoders, without a length
+        b"\xff\x02\xff\xff",  # where libjpeg gives up, unless it looks for a restart
         b"\0\xff",  # as padding of the next marker
     ],
 )
@@ -192,14 +187,18 @@ def test_markers_are_walked_fast_whatever_they_are(picture: Picture, filling: by
     assert time.perf_counter() - begun < 5  # a tenth of it, unless the machine is busy
 
 
-def test_damaged_jpegs_end_in_a_refusal_or_a_picture(picture: Picture):
-    whole = bomb(picture)[:4000]
+@pytest.mark.parametrize("progressive", [False, True])
+def test_damaged_jpegs_end_in_a_refusal_or_a_picture(picture: Picture, progressive: bool):
+    whole = picture(400, 300, "JPEG", progressive=progressive)
     random = np.random.default_rng(0)
-    for cut in range(2, 700, 7):
-        broken = np.frombuffer(whole[:-cut], np.uint8).copy()
-        broken[random.integers(2, len(broken), 5)] = random.choice([0, 0xFF, 0xD9, 0xDA, 0xE1], 5)
+    read = 0
+    for _ in range(100):
+        broken = np.frombuffer(whole, np.uint8).copy()
+        broken[random.integers(2, len(broken), 3)] = random.choice([0, 0xFF, 0xD9, 0xDA, 0xE1], 3)
         with contextlib.suppress(ImageError):
             guard.open_picture(broken.tobytes())
+            read += 1
+    assert 10 < read < 90
 
 
 def test_a_picture_with_much_metadata_says_what_to_do():
