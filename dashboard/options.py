@@ -51,7 +51,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     folders = default_folders(given.results)
     for folder in folders:
         if problem := folder_problem(folder):
-            raise OptionsError(problem)
+            raise OptionsError(f"{problem} Folders are named by --results and RESEMOTENET_RESULTS.")
     data = given.data or os.environ.get("RESEMOTENET_DATA")
     if data and not Path(data).expanduser().exists():
         raise OptionsError(f"There is no {data}; check the path given with --data or RESEMOTENET_DATA.")

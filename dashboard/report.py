@@ -19,6 +19,7 @@ from .analysis.ablations import (
     Against,
     Series,
     about_layouts,
+    about_means,
     against_c1,
     caution,
     from_c1_mean,
@@ -32,6 +33,7 @@ from .data import LABELS, PUBLISHED, Run, Score, folder_problem, scan
 
 # By its votes a network is taught, but never scored.
 _TAUGHT = {"ferplus": "FER+ votes"}
+_SCORE_IT = "'python -m training evaluate RUN --split test' scores a finished one"
 
 
 def results_table(runs: Iterable[Run], *, relative_to: Path) -> str:
@@ -45,7 +47,7 @@ def results_table(runs: Iterable[Run], *, relative_to: Path) -> str:
     """
     groups = [group for group in grouped(runs) if group.split == "test"]
     if not groups:
-        raise ResultsError("no run was scored on test")
+        raise ResultsError(f"no run was scored on test; {_SCORE_IT}")
     groups.sort(key=lambda group: -group.accuracy)
     known = [labels for labels in LABELS if any(group.labels == labels for group in groups)]
     others = sorted({group.labels for group in groups} - set(LABELS))
@@ -66,11 +68,15 @@ def ablation_table(runs: Iterable[Run], *, relative_to: Path) -> str:
     """
     series = next((each for each in series_of(runs) if ("fer2013", "test") in scored(each)), None)
     if series is None:
-        raise ResultsError("no run of C1 to C6 was scored on FER2013's own test labels")
+        raise ResultsError(f"no run of C1 to C6 was scored on FER2013's own test labels; {_SCORE_IT}")
     seed = series.seeds[0]
     found = against_c1(series, seed, "fer2013", "test")
     rows = [_ablation_row(name, found[name], series, relative_to) for name in CONFIGURATIONS if name in found]
-    notes = (caution(series, found, "fer2013", "test"), about_layouts(found))
+    notes = (
+        caution(series, found, "fer2013", "test"),
+        about_means(series, "fer2013", "test"),
+        about_layouts(found),
+    )
     return "\n".join([_markdown(rows), *(f"{note}\n" for note in notes if note)])
 
 
@@ -125,13 +131,13 @@ def _row(group: Group, relative_to: Path) -> dict[str, str]:
 
 
 def _crowd(labels: str) -> dict[str, str] | None:
-    """What a reader would score on FER2013's own labels who always said what most annotators said."""
+    """What a reader would score on FER2013's own labels who always gave the emotion with the most FER+ votes."""
     if labels != "fer2013":
         return None
     everyone, strict = LABELS[labels].most_votes["test"], LABELS[labels].agreement["test"]
     return {
         "network": "*the crowd itself*",
-        "setting": "most votes of ten annotators, all faces (ties split evenly, no votes: missed); "
+        "setting": "plurality of FER+ votes, all faces (ties split evenly, no votes: missed); "
         f"{100 * strict.share:.1f} on the {strict.n:,} faces with a strict majority",
         "n": f"{everyone.n:,}",
         "accuracy %": f"{100 * everyone.share:.1f}",

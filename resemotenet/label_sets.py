@@ -33,8 +33,8 @@ class LabelSet:
         agreement: by split, how FER2013's original label agrees with the crowd's majority: what a reader who agreed
             perfectly with one would score on the other. Counted in the data; empty where there was no crowd. Without
             the faces on which the crowd has no majority, so no figure to set beside one on all faces.
-        most_votes: by split, the same on all faces: what a reader would score on these labels who always said what
-            most annotators said.
+        most_votes: by split, the same on all faces: what a reader would score on these labels who always gave the
+            emotion with the most FER+ votes of the seven. A plurality, on many faces no majority.
     """
 
     key: str

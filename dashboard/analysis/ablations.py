@@ -112,9 +112,10 @@ def over_seeds(series: Series, configuration: str, labels: str, split: str) -> l
 
 
 def from_c1_mean(series: Series, configuration: str, labels: str, split: str) -> float | None:
-    """The mean over a configuration's seeds minus that over C1's; None for C1 and where that has one seed.
+    """The mean over a configuration's seeds minus that over C1's.
 
-    Without an interval: most configurations have a single seed.
+    Without an interval: most configurations have a single seed. None for C1 itself, where C1 has fewer than two seeds,
+    where the configuration has no score, and where the scores are not all of the same number of faces.
     """
     first, own = (over_seeds(series, name, labels, split) for name in ("C1", configuration))
     if configuration == "C1" or len(first) < 2 or not own or len({score.n for score in (*first, *own)}) > 1:
@@ -136,6 +137,15 @@ def caution(series: Series, found: dict[str, Against], labels: str, split: str) 
     if len(first := [100 * score.accuracy for score in over_seeds(series, "C1", labels, split)]) > 1:
         text += f"C1 alone has {min(first):.1f} to {max(first):.1f} % over its {len(first)} seeds. "
     return text.strip()
+
+
+def about_means(series: Series, labels: str, split: str) -> str:
+    """What the differences of means do not say; "" without one."""
+    shown = [name for name in CONFIGURATIONS if from_c1_mean(series, name, labels, split) is not None]
+    if not shown:
+        return ""
+    single = ", ".join(name for name in shown if len(over_seeds(series, name, labels, split)) == 1)
+    return "Means against C1's stand without an interval" + (f"; one seed only: {single}." if single else ".")
 
 
 def about_layouts(found: dict[str, Against]) -> str:

@@ -14,7 +14,7 @@ from ..data import Latency, Run, Score, label_set, scores
 
 @dataclass(frozen=True)
 class Group:
-    """The scores of runs that differ in nothing but their seed, by one label definition on one split.
+    """The scores of runs of one recipe (seed, layout, code and machine may differ), by one label set on one split.
 
     Attributes:
         scores: one a run, newest first; all of the same number of faces.
@@ -24,7 +24,7 @@ class Group:
 
     @property
     def run(self) -> Run:
-        """The newest of them; what it says of the recipe holds for all."""
+        """The newest of them; what it says of the recipe holds for all, not what it says of its layout and cost."""
         return self.scores[0].run
 
     @property
@@ -76,12 +76,18 @@ class Group:
         return fmean(each.accuracy for each in clean if each) if all(clean) else None
 
     @property
+    def one_layout(self) -> bool:
+        """Whether all its networks are compact, or none is: otherwise no one size or time is that of the row."""
+        return len({score.run.compact for score in self.scores}) == 1
+
+    @property
     def parameters(self) -> int | None:
+        """None where layouts differ."""
         return self._noted([score.run.parameters for score in self.scores])
 
     @property
     def macs(self) -> int | None:
-        """Multiply-adds for one face."""
+        """Multiply-adds for one face; None where layouts differ."""
         return self._noted([score.run.macs for score in self.scores])
 
     @property
@@ -92,22 +98,21 @@ class Group:
 
     @cached_property
     def latencies(self) -> dict[str, Latency]:
-        """By place; of each that of one run, the newest: the seeds' networks are alike, the machines may not be."""
+        """By place; of each that of one run, the newest: the machines may not be alike. Empty where layouts differ."""
         found: dict[str, Latency] = {}
-        for score in self.scores:
+        for score in self.scores if self.one_layout else ():
             if (each := score.run.latency) is not None:
                 found.setdefault(each.place, each)
         return found
 
     @property
     def latency(self) -> Latency | None:
-        """That of the newest run that says it."""
+        """That of the newest run that says it; None where layouts differ."""
         return next(iter(self.latencies.values()), None)
 
-    @staticmethod
-    def _noted(values: list[int | None]) -> int | None:
-        # The same for all seeds, but for those in another layout; a run of an older version may not say it.
-        return next((value for value in values if value is not None), None)
+    def _noted(self, values: list[int | None]) -> int | None:
+        # The same for all seeds of one layout; a run of an older version may not say it.
+        return next((value for value in values if value is not None), None) if self.one_layout else None
 
     @property
     def seeds(self) -> str:
@@ -129,8 +134,8 @@ class Group:
 
     @property
     def mixed(self) -> bool:
-        """Whether its runs differ in code or machine after all."""
-        return len({(score.run.commit, score.run.device) for score in self.scores}) > 1
+        """Whether its runs differ in code, machine or layout after all."""
+        return not self.one_layout or len({(score.run.commit, score.run.device) for score in self.scores}) > 1
 
 
 def commits_of(runs: Iterable[Run]) -> str:

@@ -7,18 +7,18 @@ from resemotenet.metrics import reliability, wilson_interval
 
 from .. import data
 from ..data import Calibrated, Latency, Run
-from ..data.fields import accuracies, number, whole
+from ..data.fields import accuracies, at, number, whole
 
 
 def why_chosen(run: Run) -> str:
     """Which epoch the weights come from and why, in words; epochs are counted from 1."""
     if (chosen := best_epoch(run)) is None:
         return "No epoch is done yet."
-    number, value, by = chosen
+    epoch, value, by = chosen
     name = data.label_set(by).name
     so_far = f" of {len(run.epochs)} so far" if run.state == "running" else f" of {len(run.epochs)}"
     text = (
-        f"Epoch **{number + 1}**{so_far}: it had the best validation accuracy under {name}, {100 * value:.1f} %, the "
+        f"Epoch **{epoch + 1}**{so_far}: it had the best validation accuracy under {name}, {100 * value:.1f} %, the "
         "earlier one of equals. Test had no say in which epoch."
     )
     final = next((each for each in data.scores(run) if (each.labels, each.split) == (by, "validation")), None)
@@ -34,8 +34,11 @@ def _released(run: Run) -> str:
         return ""
     share = start_share(run)
     mixed = [] if share is None else [f"weights {100 * share:g} % of the way back to those it started from"]
-    added = [*mixed, *mirrored, "an operating point that favours rare emotions", "half precision"]
-    return f": afterwards came what a release adds ({', '.join(added)})"
+    bias = at(run.result, "released", "logit_bias")
+    # A bias of zeros moves nothing. Whether the weights were halved is not noted.
+    point = ["an operating point that favours rare emotions"] if isinstance(bias, list) and any(bias) else []
+    added = ", ".join([*mixed, *mirrored, *point])
+    return ": afterwards came what a release adds" + (f" ({added})" if added else "")
 
 
 def best_epoch(run: Run) -> tuple[int, float, str] | None:

@@ -91,7 +91,7 @@ def default_folders(results: Sequence[str | Path] = ()) -> tuple[Path, ...]:
 def folder_problem(folder: Path) -> str | None:
     """Why a folder that was named shows no runs, in one sentence; None if it can be read."""
     if not folder.exists():
-        return f"There is no folder {folder}; check the path given, or RESEMOTENET_RESULTS."
+        return f"There is no folder {folder}; check the path given."
     if not folder.is_dir():
         return f"{folder} is a file; name the folder that holds the runs."
     if not os.access(folder, os.R_OK | os.X_OK):

@@ -69,7 +69,9 @@ def _ranking(groups: Sequence[Group]) -> None:
     st.plotly_chart(figure, key="ranking", config={"displayModeBar": False})
     if crowd:
         n = LABELS["fer2013"].most_votes[drawn[0].split].n
-        st.caption(f"Dotted: a reader who always says what most of ten annotators said, all {n:,} faces.")
+        st.caption(
+            f"Dotted: a reader who always gives the emotion with the most FER+ votes (plurality), all {n:,} faces."
+        )
     if len(groups) > len(drawn):
         st.caption(f"The first {len(drawn)} of {len(groups):,} rows; filter or sort to see others.")
 
@@ -110,7 +112,7 @@ def _mark(group: Group, name: str) -> compare.Mark:
 
 
 def _crowd(groups: Sequence[Group]) -> list[compare.Line]:
-    """What always saying what most annotators said would score, where FER2013's own labels decide.
+    """What always giving the emotion with the most votes would score, where FER2013's own labels decide.
 
     Counted over all faces, as the runs are; the majority's agreement is not.
     """
@@ -125,7 +127,10 @@ def _cost(groups: Sequence[Group], cost: str) -> None:
     name, of = _COSTS[cost], _COST_OF[cost]
     marks = [replace(_mark(group, ""), x=value) for group in groups if (value := of(group)) is not None]
     if not marks:
-        st.info(f"None of these runs says its {name.lower()}.", icon=":material/straighten:")
+        st.info(
+            f"None of these runs says its {name.lower()}, or seeds in a row have both layouts.",
+            icon=":material/straighten:",
+        )
         return
     st.plotly_chart(compare.against(marks, name, _crowd(groups)), key=f"cost-{cost}", config={"displaylogo": False})
 
@@ -135,8 +140,8 @@ def _latency(groups: Sequence[Group]) -> None:
     found = Counter(place for group in groups for place in group.latencies)
     if not found:
         st.info(
-            "None of these runs says how long it takes for one face. Where their weights are, "
-            "`python -m training latency RUN...` measures it, several runs in turns.",
+            "None of these runs says how long it takes for one face, or seeds in a row have both layouts. Where their "
+            "weights are, `python -m training latency RUN...` measures it, several runs in turns.",
             icon=":material/timer:",
         )
         return
@@ -158,7 +163,7 @@ def _latency(groups: Sequence[Group]) -> None:
             "`python -m training latency RUN...` measures in turns."
         )
     if others := len(groups) - len(drawn):
-        text += f" Not drawn: {others} of {len(groups)} rows, which were not measured, or elsewhere."
+        text += f" Not drawn: {others} of {len(groups)} rows, not measured, or elsewhere, or seeds in both layouts."
     st.caption(text)
 
 

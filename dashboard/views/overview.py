@@ -17,7 +17,10 @@ from ..widgets.tables import copy_buttons, show_table
 from .accuracy import show_accuracy
 
 _INTERVAL = "95 % interval"
-_MIXED = "{} of the rows bring together seeds of several commits or devices, which their columns list."
+_MIXED = (
+    "{} of the rows bring together seeds of several commits or devices, which their columns list, or of both layouts, "
+    "which leaves parameters, multiply-adds and time empty."
+)
 _SORTS = ("accuracy", "newest", "model", "gap", "parameters")
 _SORT_NAMES = {"gap": "gap to the claim", "parameters": "parameters, fewest first"}
 
@@ -47,9 +50,9 @@ def _claims(every: Sequence[Group], found: Sequence[Verdict]) -> None:
     st.caption(
         "Claims are papers' words, reports those of users, neither a result of this repository. A run is a re-run "
         "only with the paper's recipe (or that of its code), width, input size and epochs. Beside every figure on "
-        "FER2013's labels: a reader who always said what most of ten FER+ annotators said would score "
-        f"**{100 * everyone.share:.1f} %** of all {everyone.n:,} test faces (ties split evenly, faces without such "
-        f"votes missed), and {100 * strict.share:.1f} % of the {strict.n:,} on which more than half agree."
+        "FER2013's labels: a reader who always gave the emotion with the most FER+ votes of the seven (plurality; ties "
+        f"split evenly, faces without such votes missed) would score **{100 * everyone.share:.1f} %** of all "
+        f"{everyone.n:,} test faces, and {100 * strict.share:.1f} % of the {strict.n:,} on which more than half agree."
     )
 
 

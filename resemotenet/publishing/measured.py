@@ -115,10 +115,10 @@ def _agreement() -> str:
     meant = label_set("fer2013")
     everyone, strict = meant.most_votes["test"], meant.agreement["test"]
     return (
-        "A reader who always said what most of the ten FER+ annotators said would have FER2013's own label on "
-        f"{share(everyone.share, 1)} % of all {everyone.n:,} test faces (ties split evenly, faces without a vote for "
-        f"any of the seven missed), and on {share(strict.share, 1)} % of the {strict.n:,} with a strict majority. Keep "
-        "it in mind beside every figure on FER2013's labels."
+        "A reader who always gave the emotion with the most FER+ votes of the seven (plurality; ties split evenly, "
+        f"faces without such votes missed) would have FER2013's own label on {share(everyone.share, 1)} % of all "
+        f"{everyone.n:,} test faces, and on {share(strict.share, 1)} % of the {strict.n:,} with a strict majority. "
+        "Keep it in mind beside every figure on FER2013's labels."
     )
 
 

@@ -113,7 +113,8 @@ def test_the_folders_are_looked_through_once_for_a_page(start, results: Path, mo
 def test_a_wrong_path_is_one_plain_line(start, tmp_path: Path):
     test = start("--results", tmp_path / "absent")
     assert [each.value for each in test.error] == [
-        f"There is no folder {tmp_path / 'absent'}; check the path given, or RESEMOTENET_RESULTS."
+        f"There is no folder {tmp_path / 'absent'}; check the path given. Folders are named by --results and "
+        "RESEMOTENET_RESULTS."
     ]
     assert not test.title
     assert "unrecognized arguments: --reslts" in words(start("--reslts", "x"))

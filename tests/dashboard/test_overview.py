@@ -56,7 +56,7 @@ def test_rows_of_the_chart_are_told_apart_by_what_differs():
     page = opened("overview", data.PUBLISHED)
     drawn = [json.dumps(each) for each in figures(page)]
     (ranking,) = [each for each in drawn if "most votes: 63.4 %" in each and "x0.25" in each]
-    assert "what most of ten annotators said, all 3,589 faces" in words(page)
+    assert "the emotion with the most FER+ votes (plurality), all 3,589 faces" in words(page)
     assert "15 epochs, 1 teacher" in ranking
     assert "seeds: " not in ranking
 
@@ -235,6 +235,28 @@ def test_seeds_of_one_commit_need_no_such_word(results: Path):
     for seed in (0, 1):
         fake_runs.write_run(results, seed=seed)
     assert "several commits" not in words(opened("overview", results))
+
+
+def test_seeds_in_two_layouts_have_no_size_or_time_in_common(results: Path):
+    for seed, compact in ((0, True), (1, False)):
+        path = fake_runs.time_run(fake_runs.write_run(results, seed=seed), 30)
+        config, result = (read_json(path / f"{name}.json") for name in ("config", "result"))
+        write_json(path / "config.json", config | {"network": config["network"] | {"compact": compact}})
+        if not compact:
+            cost = result["cost"] | {"parameters": 5_021_927, "macs": 15_217_600}
+            write_json(path / "result.json", result | {"cost": cost})
+    costs = {"Parameters, M", "Multiply-adds, M", "ms a face"}
+    for cost in ("macs", "latency", "parameters"):
+        page = opened("overview", results, cost=cost)
+        (row,) = rows(page)
+        assert row["Seeds"] == "2 (0, 1)"
+        assert not costs & set(row)
+        assert "or seeds in a row have both layouts" in words(page)
+        assert "1 of the rows bring together seeds of several commits or devices" in words(page)
+    page.segmented_control(key="rows").set_value("runs")
+    page = again(page)
+    assert [row["Parameters, M"] for row in rows(page)] == pytest.approx([5.021927, 2.269415])
+    assert "both layouts" not in words(page)
 
 
 def test_a_missing_cost_says_so(results: Path):

@@ -57,6 +57,7 @@ def test_seeds_share_a_row_with_their_spread(tmp_path: Path):
     assert re.findall(r"\[(\d)\]\(", row["seeds"]) == ["0", "1", "2"]
     assert re.fullmatch(r"\d+\.\d ± \d+\.\d \[\d+\.\d, \d+\.\d\]", row["accuracy %"])
     assert (row["claimed %"], crowd["accuracy %"], crowd["n"]) == ("79.79", "63.4", "3,589")
+    assert crowd["setting"].startswith("plurality of FER+ votes, all faces")
     assert "72.2 on the 2,720 faces with a strict majority" in crowd["setting"]
 
 
@@ -95,6 +96,7 @@ def test_ablations_stand_beside_c1_of_the_same_seed(tmp_path: Path, capsys: pyte
     assert (first["against C1, seed 0, points"], first["over seeds"]) == ("", "")
     assert second["over seeds"].endswith("(seeds 0, 1)")
     assert second["means against C1's, points"] == ""  # C1 has one seed
+    assert "without an interval" not in ablation_table(scan([tmp_path]), relative_to=tmp_path)
     assert second["the paper's claim (RAF-DB), points"] == "-0.58"
 
     assert main(["--ablation", str(tmp_path)]) == 0
@@ -119,6 +121,9 @@ def test_means_over_seeds_stand_beside_the_comparison_of_one_seed_each(tmp_path:
     assert "speak of these two networks on these faces, not of the two designs" in table
     low, high = sorted(right["resemotenet"])
     assert f"C1 alone has {low:.1f} to {high:.1f} % over its 2 seeds" in table
+    assert "Means against C1's stand without an interval; one seed only: C2." in table
+    write_run(tmp_path, model=C1_AND_C2[1], seed=1)
+    assert "stand without an interval.\n" in ablation_table(scan([tmp_path]), relative_to=tmp_path)
 
 
 def test_a_seed_in_another_layout_is_a_seed_and_marked(tmp_path: Path):
@@ -170,9 +175,10 @@ def test_nothing_to_tell_is_an_error(tmp_path: Path, arguments: list[str], capsy
     assert main([*arguments, str(tmp_path / "there"), str(absent)]) == 1
     assert capsys.readouterr() == (
         "",
-        f"error: There is no folder {absent}; check the path given, or RESEMOTENET_RESULTS.\n",
+        f"error: There is no folder {absent}; check the path given.\n",
     )
     assert main([*arguments, str(tmp_path / "there")]) == 1
     out, error = capsys.readouterr()
     assert out == ""
     assert error.startswith("error: no run ")
+    assert "'python -m training evaluate RUN --split test'" in error

@@ -271,14 +271,32 @@ def test_a_released_run_is_made_again_with_its_release(tmp_path: Path, views: st
     write_json(path / "result.json", {**result, "released": {**released, "mixed": {"start_share": 0.5}}})
     (run,) = data.scan([tmp_path])
     assert str(command_of(run)).endswith(f"release RUN OUT --views {views} --start-share 0.5")
-    assert "(weights 50 % of the way back to those it started from, " in why_chosen(run)
-    assert "averaging a face with its mirror image" not in why_chosen(run) or views == "flip"
+    assert why_chosen(run).endswith("release adds (weights 50 % of the way back to those it started from).")
     result["splits"].pop("test")
     write_json(path / "result.json", result)
     assert (
         command_of(data.scan([tmp_path])[0])
         == f"git checkout {COMMIT}\npython -m training train made_up --data fer2013.csv"
     )
+
+
+@pytest.mark.parametrize(
+    ("bias", "views", "told"),
+    [
+        ([0.0] * 7, "none", "."),
+        ([], "none", "."),  # a model without one
+        (3, "none", "."),  # damaged
+        ([0.5, 0, 0, 0, 0, 0, -0.5], "none", " (an operating point that favours rare emotions)."),
+        ([0.0] * 7, "flip", " (averaging a face with its mirror image)."),
+    ],
+)
+def test_of_a_release_only_what_is_noted_is_told(tmp_path: Path, bias: object, views: str, told: str):
+    path = write_run(tmp_path)
+    result = read_json(path / "result.json")
+    result["splits"]["validation"]["views"] = views
+    write_json(path / "result.json", {**result, "released": {"temperature": 0.5, "logit_bias": bias, "views": views}})
+    (run,) = data.scan([tmp_path])
+    assert why_chosen(run).endswith(f": afterwards came what a release adds{told}")
 
 
 def test_the_papers_hours_stand_on_the_page_as_a_claim_and_only_of_its_network(tmp_path: Path):

@@ -146,6 +146,7 @@ def test_what_the_operating_point_was_chosen_on(run: Path) -> None:
 
 def test_the_crowd_is_counted_on_all_faces(run: Path) -> None:
     told = section(card_of(run), "Measured")
+    assert "the emotion with the most FER+ votes of the seven (plurality;" in told
     assert "would have FER2013's own label on 63.4 % of all 3,589 test faces" in told
     assert "on 72.2 % of the 2,720 with a strict majority" in told
 
