@@ -5,7 +5,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from .faces import Box, Face, area, clip
+from .faces import Box, Face, area, clip, roll
 
 # From a detected box to the frame of a FER2013 image: a square of side CROP_SCALE * m, where m is the geometric mean
 # of the box's width and height, centred CROP_DOWN * m below the box's centre. Medians over 1,000 Training faces, of
@@ -47,18 +47,6 @@ def crop_box(box: Box, size: tuple[int, int]) -> Box:
     left = min(max(left, 0), width - side)
     top = min(max(top, 0), height - side)
     return float(left), float(top), float(left + side), float(top + side)
-
-
-def roll(face: Face) -> float:
-    """How far a face leans sideways, in hundredths of a degree from -180 to 180, clockwise as the picture is seen.
-
-    From the lines through the eyes and through the corners of the mouth; 0 where a detector gives no such landmarks.
-    """
-    if len(face.landmarks) != 5:
-        return 0.0
-    (left_x, left_y), (right_x, right_y), _, (mouth_x1, mouth_y1), (mouth_x2, mouth_y2) = face.landmarks
-    down, across = right_y - left_y + mouth_y2 - mouth_y1, right_x - left_x + mouth_x2 - mouth_x1
-    return round(math.degrees(math.atan2(down, across)), 2)
 
 
 def crop_roll(face: Face) -> float:

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageFilter
 from skimage import data
 
-from resemotenet.crops import CROP_DOWN, CROP_SCALE, LEVEL, crop_box, crop_roll, cut, roll
-from resemotenet.faces import Face, MTCNNDetector, clip, overlap
+from resemotenet.crops import CROP_DOWN, CROP_SCALE, LEVEL, crop_box, crop_roll, cut
+from resemotenet.faces import Face, MTCNNDetector, clip, overlap, roll
 
 # Eyes, nose, corners of the mouth, around (0, 0) of an upright face.
 UPRIGHT = ((-20.0, -15.0), (20.0, -15.0), (0.0, 0.0), (-12.0, 20.0), (12.0, 20.0))

@@ -6,8 +6,7 @@ import pytest
 from PIL import Image, ImageDraw
 from skimage import data
 
-from resemotenet.crops import roll
-from resemotenet.faces import Face, MTCNNDetector, area, clip, overlap, suppress_overlaps
+from resemotenet.faces import Face, MTCNNDetector, area, clip, overlap, roll, suppress_overlaps
 
 # Drawn by hand: hairline to chin, cheek to cheek.
 ASTRONAUT = (180.0, 66.0, 268.0, 174.0)
@@ -138,21 +137,43 @@ class TestPicturesThatLie:
         picture = Image.new("L", size)
         ImageDraw.Draw(picture).rectangle(spot, fill=255)
         centre = ((spot[0] + spot[2]) / 2, (spot[1] + spot[3]) / 2)
+        seen: list[float] = []
 
         def bright(turned: Image.Image) -> list[Face]:
             white = np.asarray(turned.convert("L"), float)[..., None] > 190
             places = np.argwhere(white[..., 0])[:, ::-1] + 0.5
             (x, y), sides = places.mean(axis=0), places.std(axis=0) * math.sqrt(12)
             x1, y1, x2, y2 = x - sides[0] / 2, y - sides[1] / 2, x + sides[0] / 2, y + sides[1] / 2
+            seen.append(area((x1, y1, x2, y2)) * (max(size) / min(512, max(size))) ** 2)
             return [Face((x1, y1, x2, y2), 1.0, ((x, y),))]
 
         monkeypatch.setattr(detector, "_search", bright)
         (face,) = detector._search_turned(picture.convert("RGB"), degrees)
         assert face.landmarks[0] == pytest.approx(centre, abs=0.005 * max(size))
+        assert area(face.box) == pytest.approx(seen[0], rel=0.01)
         if degrees % 90 == 0:
             assert face.box == pytest.approx(spot, abs=0.01 * max(size))
         else:
             assert face.box[2] - face.box[0] == pytest.approx(face.box[3] - face.box[1], rel=0.02)
+
+    def test_a_face_that_was_taken_for_an_upright_one_is_seen_as_it_lies(self, detector, astronaut, monkeypatch):
+        (upright,) = detector.detect(astronaut)
+        x1, y1, x2, y2 = upright.box
+        # Of the picture on its head: the right box, and landmarks as of a face that stands there.
+        moved = (512 - x1 - x2, 512 - y1 - y2)
+        wrong = tuple((x + moved[0], y + moved[1]) for x, y in upright.landmarks)
+        claimed = Face((512 - x2, 512 - y2, 512 - x1, 512 - y1), 0.95, wrong)
+        monkeypatch.setattr(detector, "_search", lambda image: [claimed])
+        (face,) = detector.detect(astronaut.rotate(180))
+        assert face.box == claimed.box
+        assert abs(abs(roll(face)) - 180) < 12
+        places = 512 - np.array(face.landmarks)
+        assert np.abs(places - upright.landmarks).max() < 0.15 * math.sqrt(area(upright.box))
+        assert face.score > claimed.score
+
+    def test_a_face_that_was_seen_right_stays_as_it_was_found(self, detector, astronaut):
+        (face,) = MTCNNDetector(turned=False).detect(astronaut)
+        assert detector._seen_around(astronaut, face) is face
 
     def test_who_stands_upright_is_enough(self, detector, astronaut):
         upright = MTCNNDetector(turned=False)
