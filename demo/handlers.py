@@ -15,6 +15,7 @@ from resemotenet.emotions import percent
 from resemotenet.errors import ImageError
 from resemotenet.explain import Explanation, explain, overlay
 from resemotenet.faces import clip
+from resemotenet.images import lightened
 from resemotenet.preprocessing import is_number
 
 from . import guard, markup
@@ -117,7 +118,7 @@ def answer(
     except ImageError as error:
         return replace(NOTHING, stage={"state": "refused", "message": str(error), "turn": turn})
     stage = {"state": "done", "message": summary(reading.faces), "picture": _shown(reading), "turn": turn}
-    cards = markup.faces(reading.image, reading.faces, predictor.model.preprocess)
+    cards = markup.faces(lightened(reading.image), reading.faces, predictor.model.preprocess)
     return Answer(stage, cards, markup.table(reading.faces), reading.report)
 
 
@@ -189,7 +190,7 @@ def _asked_crop(asked: Any) -> Image.Image:
             if len(box) == 4 and abs(roll) <= 180:
                 x1, y1, x2, y2 = square = (round(box[0]), round(box[1]), round(box[2]), round(box[3]))
                 if clip(square, image.size) == square == tuple(box) and (x2 - x1 == y2 - y1 or not roll):
-                    return cut(image, square, roll)
+                    return cut(lightened(image), square, roll)
     raise ImageError("There is no face in this call.")
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from resemotenet import EmotionPredictor
 from resemotenet.errors import ImageError
 from resemotenet.faces import Box, Face, FaceDetector, clip, suppress_overlaps
+from resemotenet.images import lightened
 from resemotenet.tracking import TrackState, track
 
 from . import guard
@@ -48,7 +49,7 @@ def answer(predictor: EmotionPredictor, finder: Follower, asked: Any) -> dict[st
     """
     try:
         started = time.perf_counter()
-        image = _open(asked)
+        image = lightened(_open(asked))
         opened = time.perf_counter()
         now, smoothing, searched, state = _read_request(asked, image.size)
         faces, searched = _find(finder, image, state, now, searched)

@@ -16,7 +16,7 @@ from .crops import crop_box, crop_roll, cut
 from .emotions import EMOTIONS
 from .errors import DeviceError
 from .faces import Box, Face, FaceDetector, MTCNNDetector, clip
-from .images import ImageSource, read_image
+from .images import ImageSource, lightened, read_image
 from .pretrained import Source, resolve
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class EmotionPredictor:
         found: list[list[_Place]] = []
         inputs: list[Tensor] = []
         for source in images:
-            image = read_image(source)
+            image = lightened(read_image(source))
             places = _places(self.detector.detect(image), image.size)
             inputs.append(self._crops(image, places))
             found.append(places)
@@ -162,6 +162,7 @@ class EmotionPredictor:
             image: upright, RGB.
             faces: as a detector gives them for this picture.
         """
+        image = lightened(image)
         places = _places(faces, image.size)
         rows = self._probabilities(self._crops(image, places))
         return [self._face(*place, row) for place, row in zip(places, rows, strict=True)]

@@ -51,6 +51,7 @@ def load() -> "tuple[EmotionPredictor, Read]":
     import torch
 
     from resemotenet import EmotionPredictor
+    from resemotenet.images import lightened
 
     steady = swift = EmotionPredictor.from_pretrained(MODEL, revision=REVISION, device="cpu")
     if torch.cuda.is_available():
@@ -62,7 +63,7 @@ def load() -> "tuple[EmotionPredictor, Read]":
 
     def read(image: "Image.Image") -> "list[FaceEmotion]":
         # Faces are found on the CPU: that is not on the visitor's account, nor is a picture without any.
-        faces = steady.detector.detect(image)
+        faces = steady.detector.detect(lightened(image))
         if not faces:
             return []
         try:

@@ -68,7 +68,7 @@ function drawTag(brush, place, numbered, [color, ink], bounds, tags, ratio) {
 }
 
 // What the network saw: the face's square, turned about its centre as far as the face leans. Corners that this brings in
-// from beyond the frame stay empty here.
+// from beyond the frame stay empty here, and dark frames dark.
 function drawUpright(canvas, frame, { crop_box: [x1, y1, x2, y2], crop_roll: roll }) {
   const pen = canvas.getContext("2d");
   pen.clearRect(0, 0, canvas.width, canvas.height);

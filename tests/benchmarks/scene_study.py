@@ -33,6 +33,7 @@ from tqdm import tqdm
 from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
 from resemotenet.datasets import FaceSet, read_fer2013
 from resemotenet.faces import Box, Face, FaceDetector
+from resemotenet.images import lightened
 from resemotenet.metrics import wilson_interval
 
 if TYPE_CHECKING:
@@ -273,6 +274,7 @@ def measure(readers: dict[str, Reader], boxes: Boxes, faces: FaceSet, condition:
     right = dict.fromkeys(readers, 0)
     for start in range(0, len(faces), each):
         image, centres = scene(faces.images[start : start + each, 0], condition, draw)
+        image = lightened(image)  # as the predictor does first
         found = boxes.find(f"{condition.name} {condition.value:g} {start}", image)
         matches = match([face.box for face in found], centres, condition.side)
         hits = [(start + row, number) for row, number in enumerate(matches) if number is not None]

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -63,6 +64,24 @@ def test_a_large_picture_is_shown_smaller_but_reported_as_it_is(predictor: Emoti
     assert answer.report is not None
     assert answer.report["image"] == {"width": 2000, "height": 2000}
     assert answer.report["faces"][0]["box"][2] > 1000  # in pixels of the picture that was given
+
+
+def test_cards_and_explanations_of_a_dark_picture_show_what_the_network_saw(
+    predictor: EmotionPredictor, astronaut: bytes
+):
+    dark = Image.open(io.BytesIO(astronaut)).convert("RGB").point(lambda level: 0.15 * level)
+    given = markup.data_uri(dark, "PNG")
+    answer = handlers.answer(predictor, picture=given, example=None, turn=1)
+    [found] = predictor(dark)
+    thumbnail, seen = re.findall(r"data:image/[^\"]+", answer.faces)[:2]
+    for picture in (thumbnail, seen):
+        assert np.asarray(opened(picture)).mean() > 70
+    assert np.asarray(opened(answer.stage["picture"])).mean() < 30  # the picture itself is shown as it came
+    asked = {"picture": given, "box": list(found.crop_box), "roll": found.crop_roll, "label": "happy"}
+    inside = handlers.explain_face(predictor, asked)
+    alone = handlers.explain_face(predictor, {"picture": seen, "box": None, "label": "happy"})
+    pictures = [np.asarray(opened(answer["picture"]), int) for answer in (alone, inside)]
+    assert np.abs(pictures[0] - pictures[1]).mean() < 2
 
 
 def test_no_face_is_an_answer_not_an_error(predictor: EmotionPredictor, picture: Callable[..., bytes]):

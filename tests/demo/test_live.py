@@ -89,6 +89,13 @@ def test_a_frame_is_read_as_the_predictor_reads_it(predictor: EmotionPredictor, 
     json.dumps(answer, allow_nan=False)
 
 
+def test_a_face_in_the_dark_is_found_and_read(predictor: EmotionPredictor, finder: Watched):
+    dark = scene((200, 100)).point(lambda level: 0.1 * level)
+    [light, found] = (film(predictor, finder, image)[0]["faces"] for image in (scene((200, 100)), dark))
+    assert len(found) == 1
+    assert overlap(found[0]["box"], light[0]["box"]) > 0.8
+
+
 def test_a_moving_face_is_followed_and_searched_for_every_second(predictor: EmotionPredictor, finder: Watched):
     places = [(150 + 6 * i, 100 + 3 * i) for i in range(25)]
     answers = film(predictor, finder, *(scene(place) for place in places))

@@ -238,6 +238,16 @@ class TestRealPictures:
         assert face.label == "happy"
         assert face.confidence > 0.8
 
+    @pytest.mark.parametrize("light", [0.05, 0.15])
+    def test_the_bundled_weights_see_it_too_in_the_dark(self, light):
+        dark = Image.fromarray(data.astronaut()).point(lambda level: light * level)
+        predictor = EmotionPredictor.from_pretrained()
+        (face,) = predictor(dark)
+        assert face.label == "happy"
+        assert face.confidence > 0.8
+        # As it is found, so it is read: also where somebody else found it.
+        assert predictor.read(dark, [Face(face.box, face.detection_score)])[0].label == "happy"
+
     def test_the_bundled_weights_see_that_the_astronaut_smiles(self):
         (face,) = EmotionPredictor.from_pretrained()(data.astronaut())
         assert face.label == "happy"
