@@ -236,7 +236,7 @@ ERRATA: tuple[Erratum, ...] = (
         "abstract and Table III",
         ("affectnet-7",),
         "AffectNet-7: 72.39 % in one, 72.93 % in the other",
-        "which holds is not said",
+        "72.93, as section IV and upstream's README have it too",
     ),
     Erratum(
         "(c)",

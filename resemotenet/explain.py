@@ -5,10 +5,11 @@ config.json names, every activation times the gradient of the emotion's logit wi
 Grad-CAM (Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391) first averages that gradient over the map. It is
 made for the last map of a network; after ResEmoteNet's squeeze-and-excitation three blocks follow, a channel may count
 for an emotion at the mouth and against it at the brow, and the average loses which: of the gradient's energy it keeps
-an eighth. On 1,000 PublicTest faces and the bundled weights (tests/benchmarks/explain_study.py has the tables), hiding
-the hottest fifth of the crop takes 0.420 off the probability of the predicted emotion with HiResCAM, 0.253 with
-Grad-CAM, and 0.108 when HiResCAM's region is moved to a random place. Hiding what is hottest in the mean of all
-Grad-CAM's maps takes 0.267 off: Grad-CAM tells less about a face than not looking at it.
+an eighth. On 1,000 PublicTest faces and the bundled weights after their first step of training (the tables are in
+tests/benchmarks/explain_study.py), hiding the hottest fifth of the crop takes 0.420 off the probability of the
+predicted emotion with HiResCAM, 0.253 with Grad-CAM, and 0.108 when HiResCAM's region is moved to a random place.
+Hiding what is hottest in the mean of all Grad-CAM's maps takes 0.267 off: Grad-CAM tells less about a face than not
+looking at it.
 
 What such a map does not say. It is as coarse as the layer's map (6x6 cells on 48 px, 8x8 on 64 px, each cell fed by a
 larger patch), so it shows regions, not features. It shows what this network used, which need not be what a person

@@ -13,8 +13,8 @@ of the mean of all maps.
     HiResCAM     Draelos and Carin, 2020, https://arxiv.org/abs/2011.08891
     LayerCAM     Jiang et al., 2021, https://doi.org/10.1109/TIP.2021.3089943
 
-What it found, bundled weights with their temperature of 0.51, layer se (6x6 cells), --n 1000 --seed 0; +- is the
-standard error of the mean drop:
+What it found, bundled weights after their first step of training, temperature 0.51, layer se (6x6 cells), --n 1000
+--seed 0; +- is the standard error of the mean drop:
 
     predicted emotion   hottest fifth   the same moved  larger for   mean map
     Grad-CAM            0.253 +- 0.009           0.128       64.7%      0.267
