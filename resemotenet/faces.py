@@ -111,7 +111,10 @@ class MTCNNDetector:
             ways = [self._search_turned(image, degrees) for degrees in self.TURNS]
             faces = max(ways, key=lambda found: max((face.score for face in found), default=0.0))
         faces = suppress_overlaps([face for face in faces if clip(face.box, image.size)])
-        return [self._seen_around(image, face) for face in faces] if self.turned else faces
+        if not (faces and self.turned):
+            return faces
+        small = _at_most(image, self.max_side)
+        return [self._seen_around(small, face, small.width / image.width) for face in faces]
 
     def _search(self, image: Image.Image) -> list[Face]:
         searched = _at_most(image, self.max_side)
@@ -134,11 +137,15 @@ class MTCNNDetector:
         turned = small.rotate(degrees, Image.Resampling.BILINEAR, expand=True, fillcolor=_GREY)
         return [_turned_back(face, degrees, turned, small, image) for face in self._search(turned)]
 
-    def _seen_around(self, image: Image.Image, face: Face) -> Face:
-        """A face with the landmarks seen from the side from which it is by far most surely one; else as it is."""
+    def _seen_around(self, small: Image.Image, face: Face, scale: float) -> Face:
+        """A face with the landmarks seen from the side from which it is by far most surely one; else as it is.
+
+        Args:
+            small: the picture, ``scale`` times as large as the one whose pixels the face is in.
+        """
         sides = [roll(face) + degrees for degrees in (0, *self.TURNS)]
-        square = _square(face.box)
-        _, points, scores = self._last_network(_from_all_sides(image, square, sides))
+        square = _square(_box(scale * np.array(face.box)))
+        _, points, scores = self._last_network(_from_all_sides(small, square, sides))
         odds = scores / np.maximum(1 - scores, 1e-9)
         best = int(odds.argmax())
         if odds[best] <= self.SURER * odds[0]:
@@ -146,7 +153,7 @@ class MTCNNDetector:
         side = square[2] - square[0]
         places = (points[best].reshape(2, 5).T - 0.5) @ _turning_back(sides[best]) * side
         centre = np.array([square[0] + side / 2, square[1] + side / 2])
-        return Face(face.box, float(scores[best]), _points(places + centre))
+        return Face(face.box, float(scores[best]), _points((places + centre) / scale))
 
     def follow(self, image: Image.Image, boxes: Sequence[Box]) -> list[Face | None]:
         """Where faces that were at ``boxes`` a moment ago are now; None for one that is not there any more.

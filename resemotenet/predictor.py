@@ -130,7 +130,7 @@ class EmotionPredictor:
         return cls(load_model(found.folder), device=device, detector=detector, source=found)
 
     def __call__(self, image: ImageSource) -> list[FaceEmotion]:
-        """Every face of one picture, largest first; [] where there is none.
+        """Every face of one picture, largest first; [] where there is none. Dark pictures are lightened before.
 
         Raises:
             ImageError: the picture cannot be read.

@@ -156,24 +156,26 @@ class TestPicturesThatLie:
         else:
             assert face.box[2] - face.box[0] == pytest.approx(face.box[3] - face.box[1], rel=0.02)
 
-    def test_a_face_that_was_taken_for_an_upright_one_is_seen_as_it_lies(self, detector, astronaut, monkeypatch):
+    @pytest.mark.parametrize("side", [512, 3000])
+    def test_a_face_that_was_taken_for_an_upright_one_is_seen_as_it_lies(self, detector, astronaut, monkeypatch, side):
+        astronaut = astronaut.resize((side, side))
         (upright,) = detector.detect(astronaut)
         x1, y1, x2, y2 = upright.box
         # Of the picture on its head: the right box, and landmarks as of a face that stands there.
-        moved = (512 - x1 - x2, 512 - y1 - y2)
+        moved = (side - x1 - x2, side - y1 - y2)
         wrong = tuple((x + moved[0], y + moved[1]) for x, y in upright.landmarks)
-        claimed = Face((512 - x2, 512 - y2, 512 - x1, 512 - y1), 0.95, wrong)
+        claimed = Face((side - x2, side - y2, side - x1, side - y1), 0.95, wrong)
         monkeypatch.setattr(detector, "_search", lambda image: [claimed])
         (face,) = detector.detect(astronaut.rotate(180))
         assert face.box == claimed.box
         assert abs(abs(roll(face)) - 180) < 12
-        places = 512 - np.array(face.landmarks)
+        places = side - np.array(face.landmarks)
         assert np.abs(places - upright.landmarks).max() < 0.15 * math.sqrt(area(upright.box))
         assert face.score > claimed.score
 
     def test_a_face_that_was_seen_right_stays_as_it_was_found(self, detector, astronaut):
         (face,) = MTCNNDetector(turned=False).detect(astronaut)
-        assert detector._seen_around(astronaut, face) is face
+        assert detector._seen_around(astronaut, face, 1.0) is face
 
     def test_who_stands_upright_is_enough(self, detector, astronaut):
         upright = MTCNNDetector(turned=False)
