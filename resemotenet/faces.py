@@ -248,11 +248,13 @@ def _from_all_sides(image: Image.Image, square: Box, turns: Sequence[float]) -> 
     return np.stack([np.asarray(each.resize((48, 48), Image.Resampling.BOX, (20, 20, 116, 116))) for each in turned])
 
 
-def _moved(square: Box, move: "NDArray[Any]", points: "NDArray[Any]", score: float) -> Face:
+def _moved(square: Box, move: "NDArray[Any]", points: "NDArray[Any]", score: np.float32) -> Face:
     """A face from the last network's answer: offsets of the corners and places of the landmarks, in sides."""
     x, y, side = square[0], square[1], square[2] - square[0]
     box = _box(np.array(square) + side * move)
-    return Face(box, score, tuple((x + side * float(points[i]), y + side * float(points[5 + i])) for i in range(5)))
+    return Face(
+        box, float(score), tuple((x + side * float(points[i]), y + side * float(points[5 + i])) for i in range(5))
+    )
 
 
 def _load_networks(device: torch.device) -> list[torch.nn.Module]:

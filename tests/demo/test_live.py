@@ -75,7 +75,7 @@ def film(
     memory = None
     for index, image in enumerate(images):
         answers.append(live.answer(predictor, finder, question(image, 1 + index * step, memory)))
-        memory = json.loads(json.dumps(answers[-1]["memory"]))
+        memory = json.loads(json.dumps(answers[-1], allow_nan=False))["memory"]
     return answers
 
 
