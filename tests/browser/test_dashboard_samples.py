@@ -6,7 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboard import data
+from resemotenet.checkpoint import read_info
 from resemotenet.emotions import EMOTIONS
+from resemotenet.pretrained import bundled_folder
 from tests.browser.dashboard_visits import Visitor, drawn
 from tests.dashboard.fake_runs import write_run, write_running
 from tests.dashboard.matching import score_faces, write_matching
@@ -151,8 +153,9 @@ def test_dragging_over_the_curves_shows_these_epochs_until_told_otherwise(
 
 
 def test_faces_of_fer2013_behind_the_published_results(visit_dashboard: Visitor, fer2013_parquet: Path):
-    """With the real data: the published run's faces, their votes, and what the network looked at."""
-    published = next(run for run in data.scan([data.PUBLISHED]) if run.recipe == "bundled")
+    """With the real data: the faces of the bundled weights' run, their votes, and what the network looked at."""
+    bundled = read_info(bundled_folder()).training["run"]
+    published = next(run for run in data.scan([data.PUBLISHED]) if run.id == bundled)
     address = f"confusion?run={published.id}&labels={published.labels}&split=test"
     page = visit_dashboard(["--data", str(fer2013_parquet)], address)
     settled(page)
