@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from resemotenet.models.baselines import VGGStage
+
 Randomize = Callable[[nn.Module], nn.Module]
 
 
@@ -22,10 +24,14 @@ def randomize() -> Randomize:
             if isinstance(layer, nn.BatchNorm2d):
                 assert layer.running_mean is not None
                 assert layer.running_var is not None
-                layer.weight.data.uniform_(0.5, 1.5)
-                layer.bias.data.normal_(0, 0.3)
+                if layer.affine:
+                    layer.weight.data.uniform_(0.5, 1.5)
+                    layer.bias.data.normal_(0, 0.3)
                 layer.running_mean.normal_(0, 0.3)
                 layer.running_var.uniform_(0.5, 1.5)
+            elif isinstance(layer, VGGStage):
+                layer.scale.data.uniform_(0.5, 1.5)
+                layer.shift.data.normal_(0, 0.3)
             elif isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(layer.weight)
         last = [layer for layer in module.modules() if isinstance(layer, nn.Linear)][-1]

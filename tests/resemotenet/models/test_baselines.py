@@ -43,8 +43,11 @@ def plain_by_hand(state: dict[str, Tensor], x: Tensor) -> Tensor:
 
 def vgg_by_hand(state: dict[str, Tensor], x: Tensor) -> Tensor:
     for stage in range(3):
-        for conv in ("conv1", "conv2"):
-            x = normalised(convolved(x, state, f"stages.{stage}.{conv}"), state, f"stages.{stage}.bn").relu()
+        at = f"stages.{stage}"
+        for each in (1, 2):
+            mean, var = state[f"{at}.norm{each}.running_mean"], state[f"{at}.norm{each}.running_var"]
+            x = convolved(x, state, f"{at}.conv{each}")
+            x = F.batch_norm(x, mean, var, state[f"{at}.scale"], state[f"{at}.shift"]).relu()
         x = F.max_pool2d(x, 2)
     return head_by_hand(x.flatten(1), state, [0, 3, 6])
 
@@ -103,11 +106,21 @@ def test_dropout_is_where_upstream_has_it(name: str, maps: list[tuple[int, int]]
     ]
 
 
-def test_one_normalisation_sees_both_convolutions_of_a_vgg_stage() -> None:
-    model = narrow("vgg")
-    model(torch.randn(2, 3, 64, 64, dtype=torch.float64))
-    counted = {key: int(value) for key, value in model.state_dict().items() if key.endswith("num_batches_tracked")}
-    assert counted == {f"stages.{stage}.bn.num_batches_tracked": 2 for stage in range(3)}
+def test_vgg_evaluates_with_the_statistics_of_each_convolution(randomize: Callable[[nn.Module], nn.Module]) -> None:
+    """What training mode normalises by is what evaluation mode remembers; one mean for both would be neither's."""
+    model, x = randomize(narrow("vgg")), torch.randn(8, 3, 64, 64, dtype=torch.float64)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_running_stats()
+            layer.momentum = None
+    trained = model.train()(x).detach()
+    # The remembered variance is divided by one less: 16 x 16 x 8 values and more.
+    torch.testing.assert_close(model.eval()(x), trained, rtol=0, atol=0.01 * float(trained.std()))
+
+
+def test_one_scale_and_shift_serve_both_convolutions_of_a_vgg_stage() -> None:
+    names = {name for name, _ in narrow("vgg").get_submodule("stages.0").named_parameters()}
+    assert names == {"conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias", "scale", "shift"}
 
 
 @pytest.mark.parametrize("name", ["plain_cnn", "cnn_se"])
