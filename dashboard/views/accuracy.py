@@ -78,7 +78,8 @@ def _ranking(groups: Sequence[Group]) -> None:
 
 def _row_names(groups: Sequence[Group]) -> list[str]:
     """Short names, with as much as tells them apart."""
-    scale = [_scale(group.run) for group in groups]
+    sized = len({group.run.size for group in groups}) > 1
+    scale = [_scale(group.run, sized=sized) for group in groups]
     names = [(group.run.model, size) for group, size in zip(groups, scale, strict=True)]
     counts = Counter(names)
     more = [
@@ -94,10 +95,11 @@ def _row_names(groups: Sequence[Group]) -> list[str]:
     ]
 
 
-def _scale(run: Run) -> str:
+def _scale(run: Run, *, sized: bool) -> str:
     width = "" if run.width is None else f"x{run.width:g}, "
+    size = f"{run.size or '?'} px, " if sized else ""
     taught = "" if (each := teachers(run)) is None else f", {each}"
-    return f"{width}{run.epochs_planned or '?'} epochs{taught}"
+    return f"{width}{size}{run.epochs_planned or '?'} epochs{taught}"
 
 
 def _mark(group: Group, name: str) -> compare.Mark:

@@ -58,6 +58,7 @@ def test_rows_of_the_chart_are_told_apart_by_what_differs():
     (ranking,) = [each for each in drawn if "most votes: 63.4 %" in each and "x0.25" in each]
     assert "the emotion with the most FER+ votes (plurality), all 3,589 faces" in words(page)
     assert "15 epochs, 1 teacher" in ranking
+    assert all(f"x0.25, {size} px, 15 epochs" in ranking for size in (48, 64))
     assert "seeds: " not in ranking
 
 
