@@ -89,9 +89,11 @@ def lightened(image: Image.Image) -> Image.Image:
     this nearly all (tests/benchmarks/scene_study.py). Every value is multiplied by the same number, as light does it.
     """
     sample = image.resize((256, 256), Image.Resampling.NEAREST)
-    mean = max(1.0, float(np.asarray(sample.convert("L")).mean()))
+    wanted = _LIGHT / max(1.0, float(np.asarray(sample.convert("L")).mean()))
+    if wanted < _LEAST_GAIN:  # as most pictures, and every frame of a live camera is asked
+        return image
     white = max(1.0, float(np.quantile(np.asarray(sample).max(axis=2), 1 - _WHITE)))
-    gain = min(_LIGHT / mean, 255 / white)
+    gain = min(wanted, 255 / white)
     return image if gain < _LEAST_GAIN else image.point([min(255, round(gain * level)) for level in range(256)] * 3)
 
 
