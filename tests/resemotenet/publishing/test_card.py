@@ -1,7 +1,6 @@
 import hashlib
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,7 @@ from resemotenet.publishing.card import model_card
 from resemotenet.publishing.facts import gather
 from resemotenet.results import Predictions, read_json
 from tests.finished_run import add_elsewhere, make_run
-
-PAGE = "https://hub.example/owner/name"
-
-
-def card_of(folder: Path, *, tag: str | None = None) -> str:
-    return model_card(gather(folder), "owner/name", page=PAGE, tag=tag)
+from tests.resemotenet.publishing.cards import PAGE, card_of, change
 
 
 def section(card: str, title: str) -> str:
@@ -32,21 +26,6 @@ def rows(text: str) -> list[list[str]]:
     """Cells of the first table in a text, without its two head lines."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
-
-
-@pytest.fixture
-def run(tmp_path: Path, model_folder: Path) -> Path:
-    return make_run(tmp_path / "run", model_folder)
-
-
-@pytest.fixture
-def model(tmp_path: Path, model_folder: Path) -> Path:
-    """A model folder that a test may change."""
-    return Path(shutil.copytree(model_folder, tmp_path / "model"))
-
-
-def change(path: Path, **values) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
 def test_all_a_reader_must_know(run: Path) -> None:
@@ -281,44 +260,6 @@ def test_how_many_images_were_trained_on(run: Path) -> None:
     config = read_json(run / "config.json")
     change(run / "config.json", dataset={**config["dataset"], "leave_out_leaked": False, "labels": "fer2013"})
     assert "left out" not in section(card_of(run), "Training")
-
-
-def test_text_of_others_is_no_markup(run: Path) -> None:
-    evil = "x\n\n# Head [a](javascript:alert(1)) <img src=x onerror=alert(1)> `code` **bold** | cell"
-    config = read_json(run / "model" / "config.json")
-    origin = {"file": evil, "layout": evil, "sha256": evil, "base_model": evil}
-    change(
-        run / "model" / "config.json",
-        license={"name": evil, "text": evil, "link": "javascript:alert(1)"},
-        training={**config["training"], "converted_from": origin, "remarks": [evil]},
-    )
-    result = read_json(run / "result.json")
-    change(run / "result.json", protocol=evil, run=evil, chosen={**result["chosen"], "by": evil})
-    check_is_harmless(card_of(run))
-
-
-def test_a_model_folder_of_anybody_is_no_markup(model: Path) -> None:
-    evil = "x\n\n# Head [a](javascript:alert(1)) <img src=x onerror=alert(1)> `code` **bold** | cell"
-    fact = {"dataset": evil, "labels": evil, "split": evil, "protocol": evil, "n": 9, "accuracy": 0.5}
-    training = {"data": evil, "labels": [evil], "seed": evil, evil: evil, "epochs": evil, "more": {evil: [evil]}}
-    change(model / "config.json", measured=[fact], training=training, license={"name": [evil], "link": [evil]})
-    check_is_harmless(card_of(model))
-
-
-def check_is_harmless(card: str) -> None:
-    html = MarkdownIt("commonmark").enable("table").render(card.split("---\n", 2)[2])
-    assert "<img src=x" not in html
-    assert 'href="javascript' not in html
-    assert "<h1>Head" not in html
-    assert not re.search("<strong>bold", html)
-    assert html.count("<h1>") == 1
-    for row in re.findall("<tr>.*?</tr>", html, re.DOTALL):
-        assert "</h1>" not in row
-
-
-def test_long_text_of_others_is_cut(model: Path) -> None:
-    change(model / "config.json", license={"name": "x" * 100_000, "text": "y" * 100_000}, training={"a": "z" * 100_000})
-    assert len(card_of(model)) < 20_000
 
 
 def test_a_run_that_ended_at_validation(tmp_path: Path, model_folder: Path) -> None:

@@ -10,16 +10,8 @@ from safetensors.torch import load_file, save_file
 from resemotenet.errors import CheckpointError, PublicationError, ResultsError
 from resemotenet.publishing.facts import gather, measured_facts
 from resemotenet.results import Predictions, read_json
-from tests.finished_run import add_elsewhere, make_run
-
-
-@pytest.fixture
-def run(tmp_path: Path, model_folder: Path) -> Path:
-    return make_run(tmp_path / "run", model_folder)
-
-
-def change(path: Path, **values) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+from tests.finished_run import add_elsewhere
+from tests.resemotenet.publishing.cards import change
 
 
 def test_a_finished_run(run: Path) -> None:

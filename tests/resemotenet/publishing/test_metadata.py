@@ -1,7 +1,5 @@
 """The head of the card, read by the Hub's own client."""
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +11,11 @@ from resemotenet.publishing.facts import gather
 from resemotenet.publishing.metadata import metadata, yaml
 from resemotenet.results import read_json
 from tests.finished_run import make_run
-
-PAGE = "https://hub.example/owner/name"
+from tests.resemotenet.publishing.cards import PAGE, change
 
 
 def read(folder: Path, *, tag: str | None = None) -> Any:
     return ModelCard(metadata(gather(folder), "owner/name", page=PAGE, tag=tag))
-
-
-@pytest.fixture
-def run(tmp_path: Path, model_folder: Path) -> Path:
-    return make_run(tmp_path / "run", model_folder)
-
-
-@pytest.fixture
-def model(tmp_path: Path, model_folder: Path) -> Path:
-    """A model folder that a test may change."""
-    return Path(shutil.copytree(model_folder, tmp_path / "model"))
-
-
-def change(path: Path, **values) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
 def test_what_the_hub_reads(run: Path) -> None:

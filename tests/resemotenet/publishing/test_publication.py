@@ -12,13 +12,7 @@ from resemotenet.metrics import confusion
 from resemotenet.publishing.publication import Publication, prepare
 from resemotenet.results import Predictions, read_json
 from tests.finished_run import SECRET_PLACE, make_run
-
-PAGE = "https://hub.example/owner/name"
-
-
-@pytest.fixture
-def run(tmp_path: Path, model_folder: Path) -> Path:
-    return make_run(tmp_path / "run", model_folder)
+from tests.resemotenet.publishing.cards import PAGE
 
 
 def write(publication: Publication, folder: Path) -> Path:
