@@ -13,9 +13,9 @@ from PIL import Image
 from starlette.middleware import Middleware
 
 from resemotenet import EmotionPredictor
-from resemotenet.drawing import color_of, text_color
 from resemotenet.errors import ImageError
-from resemotenet.faces import MTCNNDetector
+from resemotenet.reading.drawing import color_of, text_color
+from resemotenet.reading.faces import MTCNNDetector
 
 from . import guard, handlers, live, markup
 from .uploads import Uploads, UploadWatch

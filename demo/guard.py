@@ -12,7 +12,7 @@ from PIL import Image
 from starlette.exceptions import HTTPException
 
 from resemotenet.errors import ImageError
-from resemotenet.images import read_image, readable_formats
+from resemotenet.reading.images import read_image, readable_formats
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

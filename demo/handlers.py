@@ -9,14 +9,14 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from resemotenet import EmotionPredictor, FaceEmotion
-from resemotenet.crops import cut
-from resemotenet.drawing import annotate
+from resemotenet.checkpoints.preprocessing import is_number
 from resemotenet.emotions import percent
 from resemotenet.errors import ImageError
-from resemotenet.explain import Explanation, explain, overlay
-from resemotenet.faces import clip
-from resemotenet.images import lightened
-from resemotenet.preprocessing import is_number
+from resemotenet.reading.crops import cut
+from resemotenet.reading.drawing import annotate
+from resemotenet.reading.explain import Explanation, explain, overlay
+from resemotenet.reading.faces import clip
+from resemotenet.reading.images import lightened
 
 from . import guard, markup
 

@@ -13,9 +13,9 @@ from PIL import Image
 
 from resemotenet import EmotionPredictor
 from resemotenet.errors import ImageError
-from resemotenet.faces import Box, Face, FaceDetector, clip, suppress_overlaps
-from resemotenet.images import lightened
-from resemotenet.tracking import TrackState, track
+from resemotenet.reading.faces import Box, Face, FaceDetector, clip, suppress_overlaps
+from resemotenet.reading.images import lightened
+from resemotenet.reading.tracking import TrackState, track
 
 from . import guard
 

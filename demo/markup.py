@@ -9,13 +9,13 @@ from typing import Any, Literal, TypeGuard
 from PIL import Image
 
 from resemotenet import FaceEmotion, LoadedModel
-from resemotenet.claims import DATASETS
-from resemotenet.crops import cut
-from resemotenet.drawing import color_of
+from resemotenet.checkpoints.preprocessing import Preprocess
+from resemotenet.checkpoints.pretrained import Source, bundled_folder
 from resemotenet.emotions import EMOTIONS, percent
-from resemotenet.label_sets import LABELS
-from resemotenet.preprocessing import Preprocess
-from resemotenet.pretrained import Source, bundled_folder
+from resemotenet.reading.crops import cut
+from resemotenet.reading.drawing import color_of
+from resemotenet.runs.claims import DATASETS
+from resemotenet.runs.label_sets import LABELS
 
 from . import guard
 

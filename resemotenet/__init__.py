@@ -11,30 +11,44 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checkpoint import LoadedModel, load_model
+    from .checkpoints.checkpoint import LoadedModel, load_model
     from .emotions import EMOTIONS
     from .models import create_model, list_models
-    from .predictor import EmotionPredictor, FaceEmotion
+    from .reading.explain import Explanation, explain, overlay
+    from .reading.predictor import EmotionPredictor, FaceEmotion
+    from .reading.tracking import TrackedFace, TrackState, track
 
 _HOME = {
     "EMOTIONS": ".emotions",
-    "EmotionPredictor": ".predictor",
-    "FaceEmotion": ".predictor",
-    "LoadedModel": ".checkpoint",
+    "EmotionPredictor": ".reading.predictor",
+    "Explanation": ".reading.explain",
+    "FaceEmotion": ".reading.predictor",
+    "LoadedModel": ".checkpoints.checkpoint",
+    "TrackState": ".reading.tracking",
+    "TrackedFace": ".reading.tracking",
     "create_model": ".models",
+    "explain": ".reading.explain",
     "list_models": ".models",
-    "load_model": ".checkpoint",
+    "load_model": ".checkpoints.checkpoint",
+    "overlay": ".reading.explain",
+    "track": ".reading.tracking",
 }
 
 __version__ = "0.1.0"
 __all__ = [
     "EMOTIONS",
     "EmotionPredictor",
+    "Explanation",
     "FaceEmotion",
     "LoadedModel",
+    "TrackState",
+    "TrackedFace",
     "create_model",
+    "explain",
     "list_models",
     "load_model",
+    "overlay",
+    "track",
 ]
 
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .cli_hub import add_pull, add_push
 from .errors import ImageError, ResEmoteNetError
+from .publishing.commands import add_pull, add_push
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from .predictor import EmotionPredictor, FaceEmotion
+    from .reading.predictor import EmotionPredictor, FaceEmotion
 
 EXIT_CODES = "exit codes: 0 all went well, 1 something failed (the rest was done), 2 wrong arguments"
 
@@ -116,7 +116,7 @@ def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    from .convert import convert_upstream
+    from .checkpoints.convert import convert_upstream
 
     print(
         convert_upstream(
@@ -139,7 +139,7 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from .predictor import EmotionPredictor
+    from .reading.predictor import EmotionPredictor
 
     try:
         predictor = EmotionPredictor.from_pretrained(
@@ -162,7 +162,7 @@ def _predict(arguments: argparse.Namespace) -> int:
 
 def _predict_one(predictor: "EmotionPredictor", path: Path, target: Path | None, *, as_json: bool) -> str:
     """What is printed for one picture; writes the annotated one if there is a target."""
-    from .images import read_image
+    from .reading.images import read_image
 
     image = read_image(path)
     faces = predictor(image)
@@ -195,7 +195,7 @@ def _pictures(path: Path) -> list[Picture]:
     """The picture itself, or all pictures below a folder, sorted; hidden files are not looked at."""
     if not path.is_dir():
         return [Picture(path, Path(path.name))]
-    from .images import SUFFIXES
+    from .reading.images import SUFFIXES
 
     files = (file for file in sorted(path.rglob("*")) if file.suffix.lower() in SUFFIXES)
     return [Picture(f, f.relative_to(path)) for f in files if f.is_file() and not f.name.startswith(".")]
@@ -235,7 +235,7 @@ def _free_name(path: Path, taken: Sequence[Path | None]) -> Path:
 
 
 def _save(image: "Image.Image", faces: "Sequence[FaceEmotion]", target: Path) -> None:
-    from .drawing import annotate
+    from .reading.drawing import annotate
 
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -18,9 +18,9 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from resemotenet import EMOTIONS, create_model
-    from resemotenet.checkpoint import save_model
-    from resemotenet.model_info import ModelInfo
-    from resemotenet.preprocessing import Preprocess
+    from resemotenet.checkpoints.checkpoint import save_model
+    from resemotenet.checkpoints.model_info import ModelInfo
+    from resemotenet.checkpoints.preprocessing import Preprocess
 
     arguments: dict[str, Any] = {"num_classes": len(EMOTIONS), "in_channels": 1, "width": 0.0625, "compact": True}
     with torch.random.fork_rng(devices=[]):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from resemotenet.emotions import EMOTIONS
-from resemotenet.metrics import summary
-from resemotenet.results import Predictions, ResultsFolder, write_json
+from resemotenet.runs.metrics import summary
+from resemotenet.runs.results import Predictions, ResultsFolder, write_json
 
 SECRET_PLACE = "/home/somebody/private"
 """Stands in the run's files as a path of the machine; must not get out."""

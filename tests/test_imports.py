@@ -23,15 +23,29 @@ NEVER = {
 }
 # Library -> the one file, of all packages, that imports it.
 ONLY = {
-    "facenet_pytorch": "resemotenet/faces.py",
-    "huggingface_hub": "resemotenet/hub.py",
+    "facenet_pytorch": "resemotenet/reading/faces.py",
+    "huggingface_hub": "resemotenet/checkpoints/hub.py",
+}
+
+# Wing of the library -> what of the library its files import, besides themselves and the package's version. Whatever a
+# wing may import stands above it, so there is neither an arrow up nor a circle. With a dot: one module of a wing.
+WINGS = {
+    "errors": set(),
+    "emotions": set(),
+    "models": {"errors"},
+    "runs": {"errors", "emotions"},
+    "checkpoints": {"errors", "emotions", "models"},
+    "reading": {"errors", "emotions", "checkpoints"},
+    "datasets": {"errors", "emotions", "reading.images", "checkpoints.preprocessing"},
+    "publishing": {"errors", "emotions", "runs", "checkpoints", "datasets"},
+    "cli": {"errors", "checkpoints", "reading", "publishing"},
 }
 
 # Module to import -> what must not be loaded after it.
 LAZY = {
     "resemotenet": ("torch", "torchvision", "PIL", "numpy", "facenet_pytorch", "huggingface_hub"),
     "resemotenet.cli": ("torch", "torchvision", "facenet_pytorch", "huggingface_hub"),
-    "resemotenet.metrics": ("torch", "PIL", "sklearn", "scipy"),
+    "resemotenet.runs.metrics": ("torch", "PIL", "sklearn", "scipy"),
 }
 
 
@@ -80,6 +94,34 @@ def test_packages_keep_apart(package: str):
 def test_a_library_with_one_home_stays_there(library: str, home: str):
     everywhere = [hit for package in NEVER for hit in hits(ROOT / package, {library})]
     assert [hit for hit in everywhere if not hit.startswith(f"{home}:")] == []
+
+
+def test_every_wing_has_a_rule():
+    library = ROOT / "resemotenet"
+    folders = {path.parent.name for path in library.glob("*/__init__.py")}
+    files = {path.stem for path in library.glob("*.py") if not path.stem.startswith("__")}
+    assert folders | files == set(WINGS)
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_wings_import_only_what_stands_above_them(wing: str):
+    """The rules above are read in their order: whatever a wing names has had its own line before."""
+    above = list(WINGS)[: list(WINGS).index(wing)]
+    assert {name.partition(".")[0] for name in WINGS[wing]} <= set(above)
+    wrong = []
+    place = ROOT / "resemotenet" / wing
+    for path in sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
+        name = path.relative_to(ROOT)
+        for line, module in imported(path.read_text(encoding="utf-8"), ".".join(name.parent.parts)):
+            package, _, inside = module.partition(".")
+            if package == "resemotenet" and inside and not within(inside, {wing, "__version__", *WINGS[wing]}):
+                wrong.append(f"{name.as_posix()}:{line} {module}")
+    assert wrong == []
+
+
+def within(module: str, allowed: set[str]) -> bool:
+    """Whether ``module`` is one of ``allowed``, or lies in one."""
+    return any(f"{module}.".startswith(f"{each}.") for each in allowed)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_bundled_weights_load_from_the_wheel_alone(wheel: Path, tmp_path: Path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     code = (
-        "from resemotenet import load_model, EMOTIONS; from resemotenet.pretrained import bundled_folder;"
+        "from resemotenet import load_model, EMOTIONS; from resemotenet.checkpoints.pretrained import bundled_folder;"
         "model = load_model(bundled_folder()); assert sorted(model.labels) == sorted(EMOTIONS); print(model.folder)"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

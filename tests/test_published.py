@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from resemotenet.checkpoint import load_model
-from resemotenet.metrics import summary
-from resemotenet.pretrained import bundled_folder
-from resemotenet.results import Predictions, ResultsFolder, read_json
+from resemotenet.checkpoints.checkpoint import load_model
+from resemotenet.checkpoints.pretrained import bundled_folder
+from resemotenet.runs.metrics import summary
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json
 
 PUBLISHED = sorted((Path(__file__).parents[1] / "dashboard" / "published").iterdir())
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from resemotenet import claims
 from resemotenet.errors import ResEmoteNetError, TrainingError
 from resemotenet.models import model_entry
-from resemotenet.results import ResultsFolder, read_json
+from resemotenet.runs import claims
+from resemotenet.runs.results import ResultsFolder, read_json
 
 from .config import RunConfig
 from .recipes import paper, strong, upstream

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from resemotenet.errors import ResEmoteNetError
-from resemotenet.results import ResultsFolder, read_json, write_json
+from resemotenet.runs.results import ResultsFolder, read_json, write_json
 
 from .config import RunConfig
 from .recipes import RECIPES
@@ -145,7 +145,7 @@ def _evaluate(
         skip_broken: with --on: leave out pictures that are absent or cannot be read.
         cache: where prepared pictures of a large set lie; a results folder knows for its own data.
     """
-    from resemotenet.checkpoint import WEIGHTS_FILE
+    from resemotenet.checkpoints.checkpoint import WEIGHTS_FILE
 
     if (folder / WEIGHTS_FILE).is_file():
         return _check_facts(folder, data, cache)
@@ -170,7 +170,7 @@ def _evaluate(
 
 
 def _check_facts(folder: Path, data: Path | None, cache: Path | None) -> int:
-    from resemotenet.checkpoint import read_info
+    from resemotenet.checkpoints.checkpoint import read_info
 
     from .evaluation import check_facts
     from .picture_sets import Storage, read_any

@@ -5,9 +5,9 @@ from statistics import mean, stdev
 from typing import Any
 
 from resemotenet.errors import ResultsError
-from resemotenet.metrics import wilson_interval
-from resemotenet.paired import Paired, pair_up
-from resemotenet.results import Predictions, ResultsFolder, flatten, read_json
+from resemotenet.runs.metrics import wilson_interval
+from resemotenet.runs.paired import Paired, pair_up
+from resemotenet.runs.results import Predictions, ResultsFolder, flatten, read_json
 
 # How often chance alone makes so large a difference: from DOUBT on it may well be chance, between LEVEL and DOUBT
 # nothing can be said, below LEVEL the difference is called probably real, below a fifth of that real.

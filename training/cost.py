@@ -12,9 +12,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from resemotenet.checkpoint import WEIGHTS_FILE, LoadedModel, load_model
+from resemotenet.checkpoints.checkpoint import WEIGHTS_FILE, LoadedModel, load_model
 from resemotenet.errors import ResultsError
-from resemotenet.results import ResultsFolder, read_json, write_json
+from resemotenet.runs.results import ResultsFolder, read_json, write_json
 
 # Seconds, and how many passes at most, so that a network that takes no time is done at once.
 _WARM_UP, _WARM_UP_PASSES = 0.3, 20

@@ -2,13 +2,13 @@
 
 import torch
 
-from resemotenet.checkpoint import ModelInfo
+from resemotenet.checkpoints.checkpoint import ModelInfo
+from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.datasets import dataset_info
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResEmoteNetError, TrainingError
 from resemotenet.models import create_model, model_entry
 from resemotenet.models.emonext import EmoNeXt
-from resemotenet.preprocessing import Preprocess
 
 from .config import RunConfig
 

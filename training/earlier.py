@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from resemotenet.checkpoint import LoadedModel, ModelInfo, load_model
+from resemotenet.checkpoints.checkpoint import LoadedModel, ModelInfo, load_model
 from resemotenet.datasets import ReadyFaces
 from resemotenet.errors import TrainingError
 from resemotenet.publishing.checks import sha256_of
-from resemotenet.results import ResultsFolder, read_json
+from resemotenet.runs.results import ResultsFolder, read_json
 
 from .config import Distillation, RunConfig
 from .description import OPTIONS

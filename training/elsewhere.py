@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from resemotenet.checkpoint import LoadedModel
+from resemotenet.checkpoints.checkpoint import LoadedModel
 from resemotenet.datasets import FER2013, FaceFiles, FaceSet, ReadyFaces, read_ckplus, recognise
 from resemotenet.errors import ResultsError
-from resemotenet.metrics import summary
-from resemotenet.results import ResultsFolder, read_json, write_json
+from resemotenet.runs.metrics import summary
+from resemotenet.runs.results import ResultsFolder, read_json, write_json
 
 from .evaluation import load_chosen, made_with, predict_all, save_predictions
 from .picture_sets import Storage

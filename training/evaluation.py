@@ -16,13 +16,13 @@ import torch
 from accelerate.utils import gather_object
 from tqdm.auto import tqdm
 
-from resemotenet.checkpoint import LoadedModel, load_model
+from resemotenet.checkpoints.checkpoint import LoadedModel, load_model
 from resemotenet.datasets import FER2013, LABELS, SPLITS, ReadyFaces
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError
-from resemotenet.metrics import summary
 from resemotenet.publishing.checks import operating_point_of, sha256_of
-from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
+from resemotenet.runs.metrics import summary
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
 
 from .ahead import ahead
 from .cost import note_latency

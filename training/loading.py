@@ -27,7 +27,7 @@ from resemotenet.datasets import (
     recognise,
 )
 from resemotenet.errors import DatasetError, DatasetFormatError, TrainingError
-from resemotenet.results import ResultsFolder, read_json
+from resemotenet.runs.results import ResultsFolder, read_json
 
 from .ahead import ahead
 from .audit import audit, fingerprints_of

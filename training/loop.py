@@ -18,8 +18,8 @@ from accelerate.utils import broadcast, broadcast_object_list
 from torch import nn
 from tqdm.auto import tqdm
 
-from resemotenet.checkpoint import LoadedModel, ModelInfo, save_model
-from resemotenet.results import SCHEMA, Predictions, ResultsFolder, write_json
+from resemotenet.checkpoints.checkpoint import LoadedModel, ModelInfo, save_model
+from resemotenet.runs.results import SCHEMA, Predictions, ResultsFolder, write_json
 
 from .config import RunConfig
 from .cost import count_macs, device_name, forget_peak_memory, note_latency, peak_memory, run_cost

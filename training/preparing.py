@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 from resemotenet.datasets import FaceFiles, PixelFile, PreparedFaces
 from resemotenet.datasets.face_files import broken_in_words
 from resemotenet.errors import DatasetFormatError, ResEmoteNetError, TrainingError
-from resemotenet.results import read_json, write_json
+from resemotenet.runs.results import read_json, write_json
 
 from . import reading
 

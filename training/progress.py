@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from resemotenet.backbone import load_backbone
+from resemotenet.checkpoints.backbone import load_backbone
 from resemotenet.errors import ResEmoteNetError, TrainingError
 from resemotenet.models import create_model
 

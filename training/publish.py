@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from resemotenet.errors import ResultsError
-from resemotenet.results import ResultsFolder, read_json, write_json
+from resemotenet.runs.results import ResultsFolder, read_json, write_json
 
 
 def publish(folder: ResultsFolder, into: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from resemotenet.errors import ResultsError
-from resemotenet.results import ResultsFolder, read_json, replacing, write_json
+from resemotenet.runs.results import ResultsFolder, read_json, replacing, write_json
 
 from .config import RunConfig
 

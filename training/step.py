@@ -10,9 +10,9 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor, nn
 
+from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.errors import TrainingError
 from resemotenet.models.emonext import EmoNeXtOutputs
-from resemotenet.preprocessing import Preprocess
 
 from .augmentation import augment, mixup
 from .config import RunConfig

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
 from resemotenet.errors import TrainingError
-from resemotenet.results import flatten
+from resemotenet.runs.results import flatten
 
 from .config import RunConfig
 

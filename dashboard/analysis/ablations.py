@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
-from resemotenet.claims import ABLATIONS
 from resemotenet.errors import ResultsError
-from resemotenet.results import settings_of
+from resemotenet.runs.claims import ABLATIONS
+from resemotenet.runs.results import settings_of
 
 from ..data import Paired, Run, Score, has_predictions, label_set, paired, scores
 from ..data.runs import NOT_THE_RECIPE

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from resemotenet.errors import ResultsError
-from resemotenet.metrics import summary
-from resemotenet.paired import match
-from resemotenet.results import Predictions
+from resemotenet.runs.metrics import summary
+from resemotenet.runs.paired import match
+from resemotenet.runs.results import Predictions
 
 from ..data import Run, has_predictions, predictions, scores
 

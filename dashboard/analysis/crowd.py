@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resemotenet.emotions import EMOTIONS
-from resemotenet.metrics import wilson_interval
+from resemotenet.runs.metrics import wilson_interval
 
 from .. import data
 from ..data import Run

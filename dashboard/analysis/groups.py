@@ -7,7 +7,7 @@ from statistics import fmean
 
 import numpy as np
 
-from resemotenet.metrics import wilson_interval
+from resemotenet.runs.metrics import wilson_interval
 
 from ..data import Latency, Run, Score, label_set, scores
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resemotenet.emotions import EMOTIONS
-from resemotenet.intervals import bootstrap, bootstrap_difference
-from resemotenet.metrics import f1s, mean_defined, precisions, recalls, wilson_interval
-from resemotenet.paired import match
-from resemotenet.results import Predictions
+from resemotenet.runs.intervals import bootstrap, bootstrap_difference
+from resemotenet.runs.metrics import f1s, mean_defined, precisions, recalls, wilson_interval
+from resemotenet.runs.paired import match
+from resemotenet.runs.results import Predictions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

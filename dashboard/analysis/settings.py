@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from resemotenet.results import flatten, settings_of
+from resemotenet.runs.results import flatten, settings_of
 
 from ..data import Run
 from ..data.runs import NOT_THE_RECIPE, PLACES

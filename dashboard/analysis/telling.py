@@ -3,7 +3,7 @@
 import shlex
 from typing import Any
 
-from resemotenet.metrics import reliability, wilson_interval
+from resemotenet.runs.metrics import reliability, wilson_interval
 
 from .. import data
 from ..data import Calibrated, Latency, Run

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from resemotenet.claims import CLAIMS, DATASETS, OURS, Claim, UserReport, claim_of, reports_for
+from resemotenet.runs.claims import CLAIMS, DATASETS, OURS, Claim, UserReport, claim_of, reports_for
 
 from ..data import Run
 from .groups import Group, in_percent

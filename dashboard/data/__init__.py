@@ -13,8 +13,8 @@ from pathlib import Path
 from threading import Lock
 from time import time
 
-from resemotenet.label_sets import LABELS, Agreement, LabelSet, label_set
-from resemotenet.paired import Paired
+from resemotenet.runs.label_sets import LABELS, Agreement, LabelSet, label_set
+from resemotenet.runs.paired import Paired
 
 from .latency import Latency
 from .runs import FILES, Run, State, read_run

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from resemotenet.datasets import FaceSet
-    from resemotenet.results import Predictions
+    from resemotenet.runs.results import Predictions
 
 
 @dataclass(eq=False)

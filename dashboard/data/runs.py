@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from resemotenet.errors import ResultsError
-from resemotenet.results import SCHEMA, ResultsFolder, read_json, schema_of, settings_of
+from resemotenet.runs.results import SCHEMA, ResultsFolder, read_json, schema_of, settings_of
 
 from .fields import at, number, text, whole
 from .latency import Latency, read_latency

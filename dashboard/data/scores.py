@@ -12,12 +12,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from resemotenet import metrics
-from resemotenet.calibration import apply_temperature, fit_temperature
 from resemotenet.errors import ResultsError
-from resemotenet.label_sets import label_set
-from resemotenet.paired import Paired, pair_up
-from resemotenet.results import Predictions, ResultsFolder
+from resemotenet.runs import metrics
+from resemotenet.runs.calibration import apply_temperature, fit_temperature
+from resemotenet.runs.label_sets import label_set
+from resemotenet.runs.paired import Paired, pair_up
+from resemotenet.runs.results import Predictions, ResultsFolder
 
 from .runs import Run
 

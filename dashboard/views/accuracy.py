@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from resemotenet.claims import DATASETS
+from resemotenet.runs.claims import DATASETS
 
 from ..analysis.groups import Group, in_percent, labels_name, setting, teachers
 from ..analysis.telling import milliseconds

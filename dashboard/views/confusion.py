@@ -9,9 +9,9 @@ import streamlit as st
 
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError
-from resemotenet.metrics import confusion
-from resemotenet.paired import Paired
-from resemotenet.results import Predictions
+from resemotenet.runs.metrics import confusion
+from resemotenet.runs.paired import Paired
+from resemotenet.runs.results import Predictions
 
 from .. import data
 from ..analysis.groups import p_in_words

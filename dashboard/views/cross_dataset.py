@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from resemotenet.errors import ResultsError
-from resemotenet.paired import pair_up
+from resemotenet.runs.paired import pair_up
 
 from ..analysis.crossing import Crossing, crossings
 from ..analysis.groups import in_percent, interval_in_percent, labels_name, p_in_words, setting, usable

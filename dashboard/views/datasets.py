@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from resemotenet.claims import DATASETS, FER2013_COUNTS, PAPER, TABLE_II, errata_in
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError, ResultsError
+from resemotenet.runs.claims import DATASETS, FER2013_COUNTS, PAPER, TABLE_II, errata_in
 
 from .. import data
 from ..analysis.counting import Counts, copies_left_out, learned_counts, scored_counts

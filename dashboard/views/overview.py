@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from resemotenet.claims import CLAIMS, DATASETS, OURS, claim_of, errata_in
+from resemotenet.runs.claims import CLAIMS, DATASETS, OURS, claim_of, errata_in
 
 from ..analysis.groups import Group, grouped, interval_in_percent, labels_name, setting
 from ..analysis.verdicts import METHODS, Verdict, claim_for, compared, is_rerun, span, user_reports, verdicts

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from resemotenet.claims import DATASETS, OURS, cost_for
 from resemotenet.errors import ResultsError
+from resemotenet.runs.claims import DATASETS, OURS, cost_for
 
 from .. import data
 from ..analysis.per_class import averages

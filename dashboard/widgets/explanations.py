@@ -34,8 +34,8 @@ def weights_of(run: Run) -> Path:
     if os.path.isfile(own / "model.safetensors"):
         return own
     try:
-        from resemotenet.checkpoint import read_info
-        from resemotenet.pretrained import bundled_folder
+        from resemotenet.checkpoints.checkpoint import read_info
+        from resemotenet.checkpoints.pretrained import bundled_folder
 
         bundled = bundled_folder()
         if read_info(bundled).training.get("run") == run.id:
@@ -65,7 +65,7 @@ def overlays(run: Run, faces: "Sequence[tuple[str, NDArray[np.uint8], int]]") ->
     folder = weights_of(run)
     from PIL import Image
 
-    from resemotenet.explain import explain, overlay
+    from resemotenet.reading.explain import explain, overlay
 
     drawn = {}
     try:
@@ -84,6 +84,6 @@ def overlays(run: Run, faces: "Sequence[tuple[str, NDArray[np.uint8], int]]") ->
 @st.cache_resource(max_entries=2, show_spinner="Loading the weights")
 def _model(folder: str, written: int) -> Any:
     """The weights of a folder; another time of writing loads them again."""
-    from resemotenet.checkpoint import load_model
+    from resemotenet.checkpoints.checkpoint import load_model
 
     return load_model(folder)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from streamlit.delta_generator import DeltaGenerator
 
-    from resemotenet.results import Predictions
+    from resemotenet.runs.results import Predictions
 
 PER_PAGE = 12
 _ASKS = {"off": "Not shown", "predicted": "For its answer", "truth": "For the truth"}

@@ -20,7 +20,7 @@ from ..data.pictures import Pictures
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from resemotenet.results import Predictions
+    from resemotenet.runs.results import Predictions
 
 _STYLE = """<style>
 .faces {display:grid; grid-template-columns:repeat(auto-fill,minmax(285px,1fr)); gap:10px; font-size:12px;

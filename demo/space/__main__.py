@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from resemotenet.checkpoints.hub_files import listing
 from resemotenet.errors import ResEmoteNetError
-from resemotenet.hub_files import listing
 
 from .assemble import assemble, has_mark, pin
 
@@ -38,7 +38,7 @@ def _push(folder: Path, space: str, *, private: bool, force: bool) -> None:
     Raises:
         ResEmoteNetError: the Space holds what was not made here, or the Hub refuses.
     """
-    from resemotenet import hub
+    from resemotenet.checkpoints import hub
 
     sizes = {
         path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()

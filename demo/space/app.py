@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from demo.handlers import Read
     from resemotenet import EmotionPredictor, FaceEmotion
-    from resemotenet.faces import Face
+    from resemotenet.reading.faces import Face
 
     ReadFaces = Callable[[Image.Image, list[Face]], list[FaceEmotion]]
 
@@ -51,7 +51,7 @@ def load() -> "tuple[EmotionPredictor, Read]":
     import torch
 
     from resemotenet import EmotionPredictor
-    from resemotenet.images import lightened
+    from resemotenet.reading.images import lightened
 
     steady = swift = EmotionPredictor.from_pretrained(MODEL, revision=REVISION, device="cpu")
     if torch.cuda.is_available():

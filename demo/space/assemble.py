@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resemotenet import pretrained
-from resemotenet.checkpoint import CONFIG_FILE, WEIGHTS_FILE, load_model, read_info
+from resemotenet.checkpoints import pretrained
+from resemotenet.checkpoints.checkpoint import CONFIG_FILE, WEIGHTS_FILE, load_model, read_info
+from resemotenet.checkpoints.model_info import ModelInfo
 from resemotenet.errors import ResEmoteNetError
-from resemotenet.model_info import ModelInfo
 
 from .. import handlers
 

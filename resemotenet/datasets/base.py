@@ -114,7 +114,7 @@ class FaceSet:
             return images
         import torch
 
-        from ..preprocessing import Preprocess
+        from ..checkpoints.preprocessing import Preprocess
 
         levels = Preprocess(size=size).resize(torch.from_numpy(images)).round().clamp(0, 255)
         resized: NDArray[np.uint8] = levels.to(torch.uint8).numpy()

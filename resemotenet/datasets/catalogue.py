@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import DatasetNotFoundError
-from . import affectnet, ckplus, expw, rafdb, upstream
+from . import affectnet, ckplus, expw, fer2013, rafdb, upstream
 from .base import FaceSource
 from .collection import Collection
-from .fer2013 import FER2013, SPLITS, read_fer2013
+from .fer2013 import FER2013, SPLITS
 
 Whole = Collection | FER2013
 Layout = tuple[str, Path]
@@ -58,20 +58,8 @@ def _codes(codes: dict[int, str | None] | dict[int, str]) -> str:
     return ", ".join(f"{code} {emotion or 'left out'}" for code, emotion in codes.items())
 
 
-def _fer2013_layout(path: Path) -> Layout | None:
-    files = ("fer2013.parquet", "fer2013.csv", "icml_face_data.csv", "train.csv")
-    if path.is_file() and path.suffix in (".csv", ".parquet"):
-        return path.suffix.lstrip("."), path
-    for name in files:
-        if (path / name).is_file():
-            return name, path
-    emotions = ("angry", "anger", "disgust", "fear", "happy", "happiness", "sad", "sadness", "surprise", "neutral")
-    there = any((path / split / emotion).is_dir() for split in ("train", "test") for emotion in emotions)
-    return ("folders", path) if there else None
-
-
 def _read_fer2013(path: Path, *, skip_broken: bool = False) -> Whole:
-    return read_fer2013(path)
+    return fer2013.read_fer2013(path)
 
 
 _RESEARCH = "non-commercial research; must not be passed on"
@@ -172,7 +160,7 @@ CATALOGUE: tuple[DatasetInfo, ...] = (
         licence=f"{_RESEARCH}; the FER+ votes are MIT",
         citation="Goodfellow et al., Challenges in representation learning, ICONIP 2013; Barsoum et al., Training deep "
         "networks for facial expression recognition with crowd-sourced label distribution, ICMI 2016",
-        find_layout=_fer2013_layout,
+        find_layout=fer2013.find_layout,
         read=_read_fer2013,
     ),
 )

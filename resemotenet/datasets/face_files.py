@@ -76,7 +76,7 @@ class FaceFiles:
         Raises:
             DatasetFormatError: the picture cannot be read, or the box lies outside of it; names file and id.
         """
-        from ..images import read_image
+        from ..reading.images import read_image
 
         path = os.path.join(self.root, self.files[row])  # Path's own "/" takes ten times as long
         place = f"{path} (id {self.ids[row]})"
@@ -109,7 +109,7 @@ class FaceFiles:
         Returns:
             (n, 1, size, size), zero where nothing could be read; and place in ``rows`` -> what is wrong there.
         """
-        from ..preprocessing import Preprocess
+        from ..checkpoints.preprocessing import Preprocess
 
         looks = Preprocess(size=size).looks
         images, broken = np.zeros((len(rows), 1, size, size), np.uint8), {}

@@ -104,6 +104,18 @@ class FER2013:
         return self.votes
 
 
+def find_layout(path: Path) -> tuple[str, Path] | None:
+    """The layout and the file or folder it starts from, by its first sign; None if it is not there."""
+    if path.is_file() and path.suffix in (".csv", ".parquet"):
+        return path.suffix.lstrip("."), path
+    for name in ("fer2013.parquet", "fer2013.csv", "icml_face_data.csv", "train.csv"):
+        if (path / name).is_file():
+            return name, path
+    names = (*CODES, *_FOLDER_NAMES)
+    there = any((path / split / name).is_dir() for split in ("train", "test") for name in names)
+    return ("folders", path) if there else None
+
+
 def read_fer2013(path: str | Path, *, ferplus: str | Path | None = None) -> FER2013:
     """Read FER2013 from any of the layouts above.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DatasetFormatError, DatasetNotFoundError
-from ..images import SUFFIXES
+from ..reading.images import SUFFIXES
 
 if TYPE_CHECKING:
     import pandas as pd

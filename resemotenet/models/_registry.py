@@ -98,7 +98,7 @@ def create_model(
         num_classes: outputs of the last layer.
         in_channels: 3 (grey repeated, the upstream layout) or 1 (grey once).
         width: multiplies every channel count; 1.0 is the published network. The ResNets have no other.
-        compact: leave out the weights that never meet a pixel at 40 to 71 pixels of input (see models.compact).
+        compact: leave out the weights that never meet a pixel at 40 to 71 pixels of input (see models.resemotenet).
         **options: what this network takes besides, for example ``head_dropout``; ``model_entry(name).options``.
 
     Raises:

@@ -178,7 +178,7 @@ def resnet18(**arguments: Any) -> nn.Module:
     """torchvision's, 11,180,103 parameters with 7 classes.
 
     Upstream writes the same layers without the max pooling after the first convolution, so its maps are twice as wide;
-    torchvision's is kept, because weights for it exist (see ``resemotenet.backbone``). Takes every input size; from 33
+    torchvision's is kept, because weights for it exist (see ``checkpoints.backbone``). Takes every input size; from 33
     pixels on the last map is larger than 1x1.
     """
     from torchvision.models import resnet18 as build  # slow to import, few networks need it

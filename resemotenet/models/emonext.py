@@ -3,7 +3,7 @@
 Paper: El Boudouri and Bohi, "EmoNeXt: an Adapted ConvNeXt for Facial Emotion Recognition", MMSP 2023
 (https://doi.org/10.1109/MMSP59012.2023.10337732); ConvNeXt: Liu et al., 2022 (https://arxiv.org/abs/2201.03545). The
 released EmoNeXt code has no licence and no weights, so this is written from the paper's description, on torchvision's
-ConvNeXt, whose parameter names it keeps (``features``, ``classifier``): see ``resemotenet.backbone`` for starting from
+ConvNeXt, whose parameter names it keeps (``features``, ``classifier``): see ``checkpoints.backbone`` for starting from
 ConvNeXt weights.
 
 **What forward returns.** In evaluation mode the logits (N, K), as every network here. In training mode

@@ -50,7 +50,7 @@ class ResidualBlock(nn.Module):
 
     ``compact=True`` is the same function for a 2x2 map and no other: there the padding zeros meet five of the nine
     taps of the first kernel and eight of the second, so the live taps are a 2x2 and a 1x1 kernel.
-    ``resemotenet.models.compact`` converts weights between the two layouts.
+    ``resemotenet.models.resemotenet`` converts weights between the two layouts.
 
     Raises:
         CompactLayoutError: the block is compact and its input is not 2x2.

@@ -6,8 +6,8 @@ stand apart, as claims.
 
 from collections.abc import Iterator
 
-from ..claims import CLAIMS, OURS, USER_REPORTS, ablation_of
 from ..datasets import CATALOGUE
+from ..runs.claims import CLAIMS, OURS, USER_REPORTS, ablation_of
 from .escaping import link, text
 from .facts import Evaluation, ModelFacts, canonical_order
 from .measured import measured, touches

@@ -5,10 +5,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..checkpoint import WEIGHTS_FILE, LoadedModel
+from ..checkpoints.checkpoint import WEIGHTS_FILE, LoadedModel
 from ..errors import PublicationError
-from ..metrics import summary
-from ..results import Predictions
+from ..runs.metrics import summary
+from ..runs.results import Predictions
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..checkpoint import WEIGHTS_FILE, LoadedModel, load_model
+from ..checkpoints.checkpoint import WEIGHTS_FILE, LoadedModel, load_model
 from ..emotions import EMOTIONS
 from ..errors import CheckpointNotFoundError, PublicationError
-from ..metrics import confusion, per_class, reliability
-from ..results import SCHEMA, Predictions, ResultsFolder, read_json
+from ..runs.metrics import confusion, per_class, reliability
+from ..runs.results import SCHEMA, Predictions, ResultsFolder, read_json
 from .checks import check_entry, check_figures, check_operating_point, check_weights, sha256_of
 from .escaping import plain
 from .shape import check_fact, check_files

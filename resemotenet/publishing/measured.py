@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..emotions import EMOTIONS
-from ..label_sets import label_set
+from ..runs.label_sets import label_set
 from .calibration import calibration
 from .escaping import code, text
 from .facts import Evaluation, ModelFacts, protocol_of

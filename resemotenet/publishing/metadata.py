@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
+from ..checkpoints.hub_files import LIBRARY
 from .escaping import license_name, link, plain, repository_name
 from .facts import Evaluation, ModelFacts
 
-LIBRARY = "resemotenet"
 TAGS = ("facial-expression-recognition", "emotion-recognition", "face", "pytorch", "safetensors")
 _SPLIT_NAMES = {("fer2013", "validation"): "PublicTest", ("fer2013", "test"): "PrivateTest"}
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from ..checkpoint import CONFIG_FILE, WEIGHTS_FILE
+from ..checkpoints.checkpoint import CONFIG_FILE, WEIGHTS_FILE
+from ..checkpoints.hub_files import CARD
+from ..checkpoints.model_info import ModelInfo
 from ..emotions import EMOTIONS
 from ..errors import PublicationError
-from ..hub_files import CARD
-from ..model_info import ModelInfo
 from .card import model_card
 from .confusion_picture import confusion_svg
 from .facts import ModelFacts, gather, measured_facts, protocol_of

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..datasets import CATALOGUE
 from ..datasets.ferplus import MIN_SOFT_VOTES
-from ..results import flatten
+from ..runs.results import flatten
 from .escaping import code, repository_name, text
 from .facts import ModelFacts
 from .texts import DRAWN, TAUGHT

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from ..claims import DATASETS
-from ..label_sets import label_set
+from ..runs.claims import DATASETS
+from ..runs.label_sets import label_set
 from .escaping import text
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch
 
-from resemotenet.checkpoint import LoadedModel
+from resemotenet.checkpoints.checkpoint import LoadedModel
 from resemotenet.models import create_model
-from resemotenet.paired import pair_up
-from resemotenet.results import Predictions, ResultsFolder, read_json
+from resemotenet.runs.paired import pair_up
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json
 from training.config import RunConfig
 from training.description import describe
 from training.evaluation import predict

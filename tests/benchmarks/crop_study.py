@@ -1,4 +1,4 @@
-"""Where CROP_SCALE and CROP_DOWN in resemotenet/crops.py come from, and how well they restore FER2013's frame.
+"""Where CROP_SCALE and CROP_DOWN in resemotenet/reading/crops.py come from, and how well they restore FER2013's frame.
 
     python tests/benchmarks/crop_study.py --data PATH [--n 1000] [--model FOLDER]
 
@@ -32,11 +32,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from resemotenet.checkpoint import LoadedModel, load_model
-from resemotenet.crops import crop_box
+from resemotenet.checkpoints.checkpoint import LoadedModel, load_model
+from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.datasets import FaceSet, read_fer2013
-from resemotenet.faces import Box, Face, MTCNNDetector, overlap
-from resemotenet.preprocessing import Preprocess
+from resemotenet.reading.crops import crop_box
+from resemotenet.reading.faces import Box, Face, MTCNNDetector, overlap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

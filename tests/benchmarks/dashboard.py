@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from resemotenet.results import read_json, write_json
+from resemotenet.runs.results import read_json, write_json
 from tests.dashboard.fake_runs import age, draw_predictions, write_run
 
 FACES = 3_589

@@ -1,4 +1,4 @@
-"""Which way of explaining points at what the network uses: the measurement behind resemotenet/explain.py.
+"""Which way of explaining points at what the network uses: the measurement behind resemotenet/reading/explain.py.
 
     python tests/benchmarks/explain_study.py --data PATH [--n 1000] [--rank 1] [--model FOLDER] [--layer se]
 
@@ -48,7 +48,7 @@ from torch import Tensor, nn
 
 from resemotenet import LoadedModel, load_model, pretrained
 from resemotenet.datasets import read_fer2013
-from resemotenet.explain import _at_layer, _private
+from resemotenet.reading.explain import _at_layer, _private
 
 BATCH = 128
 SHARE = 0.2

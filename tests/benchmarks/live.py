@@ -14,7 +14,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from resemotenet.pretrained import resolve
+from resemotenet.checkpoints.pretrained import resolve
 from tests.browser import camera
 from tests.browser.conftest import FLAGS, installed
 from tests.demo.server import Demo, running

@@ -32,9 +32,9 @@ from tqdm import tqdm
 
 from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
 from resemotenet.datasets import FaceSet, read_fer2013
-from resemotenet.faces import Box, Face, FaceDetector
-from resemotenet.images import lightened
-from resemotenet.metrics import wilson_interval
+from resemotenet.reading.faces import Box, Face, FaceDetector
+from resemotenet.reading.images import lightened
+from resemotenet.runs.metrics import wilson_interval
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

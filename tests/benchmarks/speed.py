@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from resemotenet import EmotionPredictor, create_model
-from resemotenet.images import read_image
-from resemotenet.models.compact import compact
+from resemotenet.models.resemotenet import to_compact
+from resemotenet.reading.images import read_image
 
 WARM_UP = 3
 PICTURE = Path(__file__).resolve().parents[2] / "demo" / "examples" / "astronaut.jpg"
@@ -38,7 +38,7 @@ def main() -> None:
 
     torch.manual_seed(0)
     published = create_model("resemotenet").eval()
-    networks = {"published network, 64 px": published, "the same, compact": compact(published)}
+    networks = {"published network, 64 px": published, "the same, compact": to_compact(published)}
     for name, module in networks.items():
         for batch in (1, 16):
             report(f"{name}, batch {batch}", forward(module, torch.randn(batch, 3, 64, 64)), options.repeats)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Error, Page, Playwright, Request, expect, sync_playwright
 
-from resemotenet.pretrained import bundled_folder
+from resemotenet.checkpoints.pretrained import bundled_folder
 from tests.browser import camera
 from tests.browser.dashboard_visits import Dashboards, Visitor
 from tests.demo.server import PATIENCE, Demo, running

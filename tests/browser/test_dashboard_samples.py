@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboard import data
-from resemotenet.checkpoint import read_info
+from resemotenet.checkpoints.checkpoint import read_info
+from resemotenet.checkpoints.pretrained import bundled_folder
 from resemotenet.emotions import EMOTIONS
-from resemotenet.pretrained import bundled_folder
 from tests.browser.dashboard_visits import Visitor, drawn
 from tests.dashboard.fake_runs import write_run, write_running
 from tests.dashboard.matching import score_faces, write_matching

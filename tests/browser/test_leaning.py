@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Request, expect
 
-from resemotenet.crops import cut
+from resemotenet.reading.crops import cut
 from tests.browser.conftest import Visit
 from tests.browser.live_page import answers, asked, decoded, expect_state, watch
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageColor, ImageOps
 from playwright.sync_api import Request, expect
 
 from resemotenet import EMOTIONS
-from resemotenet.drawing import color_of
+from resemotenet.reading.drawing import color_of
 from tests.browser.camera import EXAMPLES
 from tests.browser.conftest import Visit
 from tests.browser.live_page import (

@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from demo.space.assemble import assemble
-from resemotenet.checkpoint import read_info
-from resemotenet.pretrained import bundled_folder
+from resemotenet.checkpoints.checkpoint import read_info
+from resemotenet.checkpoints.pretrained import bundled_folder
 from tests.browser.conftest import Launch, visits_of
 from tests.browser.live_page import sideways, wait_for_answers, watch
 from tests.browser.test_photo import ASTRONAUT, TWO_FACES, choose, expect_state

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resemotenet.emotions import EMOTIONS
-from resemotenet.metrics import summary
-from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
+from resemotenet.runs.metrics import summary
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 # How often each emotion is drawn, and which other one it is mistaken for most; canonical order.

@@ -6,7 +6,7 @@ import numpy as np
 
 from resemotenet.datasets import read_fer2013
 from resemotenet.emotions import EMOTIONS
-from resemotenet.results import Predictions, ResultsFolder
+from resemotenet.runs.results import Predictions, ResultsFolder
 from tests.dashboard.fake_runs import write_run
 from tests.fake_fer2013 import VOTE_COLUMNS, Fake, draw, write_parquet
 

@@ -8,9 +8,9 @@ import pytest
 from dashboard import data
 from dashboard.analysis.ablations import CONFIGURATIONS, against_c1, over_seeds, series_of
 from dashboard.analysis.settings import side_by_side
-from resemotenet.claims import ABLATIONS
-from resemotenet.metrics import mcnemar
-from resemotenet.results import Predictions, read_json, write_json
+from resemotenet.runs.claims import ABLATIONS
+from resemotenet.runs.metrics import mcnemar
+from resemotenet.runs.results import Predictions, read_json, write_json
 from tests.dashboard import comparing, fake_runs
 from tests.dashboard.comparing import again, opened, rows, words
 from tests.dashboard.pages import figures

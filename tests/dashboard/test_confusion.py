@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import data
 from dashboard.widgets.samples import of_cell
 from resemotenet.emotions import EMOTIONS
-from resemotenet.results import Predictions
+from resemotenet.runs.results import Predictions
 from tests.dashboard.fake_runs import write_every_state, write_run, write_running
 from tests.dashboard.matching import score_faces, write_matching
 from tests.dashboard.pages import figures, html, numbers, open_page, sound, texts

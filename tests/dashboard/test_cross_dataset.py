@@ -7,7 +7,7 @@ import pytest
 
 from dashboard import data
 from dashboard.analysis.crossing import crossings
-from resemotenet.results import Predictions, read_json, write_json
+from resemotenet.runs.results import Predictions, read_json, write_json
 from tests.dashboard import comparing, fake_runs
 from tests.dashboard.comparing import again, opened, rows, words
 from tests.dashboard.pages import figures

@@ -15,7 +15,7 @@ import pytest
 
 from dashboard import data
 from dashboard.data import PUBLISHED, scan
-from resemotenet.results import read_json, write_json
+from resemotenet.runs.results import read_json, write_json
 from tests.dashboard import fake_runs
 from tests.dashboard.fake_runs import FAULTS, write_run
 from tests.dashboard.pages import open_page, sound

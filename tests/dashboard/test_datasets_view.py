@@ -10,11 +10,11 @@ from dashboard.analysis import crowd
 from dashboard.analysis.counting import learned_counts, scored_counts
 from dashboard.data.pictures import Pictures
 from dashboard.views.datasets import audit_rows, table_ii_rows
-from resemotenet.claims import TABLE_II
 from resemotenet.datasets import read_fer2013
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError
-from resemotenet.results import read_json, write_json
+from resemotenet.runs.claims import TABLE_II
+from resemotenet.runs.results import read_json, write_json
 from tests.dashboard.fake_runs import AUDIT, write_every_state, write_run
 from tests.dashboard.matching import write_matching
 from tests.dashboard.pages import figures, html, numbers, open_page, sound, texts
@@ -106,8 +106,8 @@ def test_explanations_of_published_runs_come_from_the_weights_that_gave_their_pr
     import torch
 
     from dashboard.widgets.explanations import weights_of
-    from resemotenet.checkpoint import load_model
-    from resemotenet.pretrained import bundled_folder
+    from resemotenet.checkpoints.checkpoint import load_model
+    from resemotenet.checkpoints.pretrained import bundled_folder
 
     bundled = load_model(bundled_folder()).info.training["run"]
     for run in [run for run in PUBLISHED if run.id == bundled]:  # of the others no weights are published

@@ -7,7 +7,7 @@ import pytest
 
 from dashboard import data
 from dashboard.data.latency import read_latency
-from resemotenet.results import read_json, write_json
+from resemotenet.runs.results import read_json, write_json
 from tests.dashboard.comparing import again, opened, rows, words
 from tests.dashboard.fake_runs import time_run, write_older, write_run
 from tests.dashboard.pages import figures, html, numbers

@@ -12,8 +12,8 @@ import pytest
 from dashboard import data
 from dashboard.analysis import verdicts
 from dashboard.analysis.groups import Group, grouped
-from resemotenet.claims import CLAIMS
-from resemotenet.results import Predictions, read_json, write_json
+from resemotenet.runs.claims import CLAIMS
+from resemotenet.runs.results import Predictions, read_json, write_json
 from tests.dashboard import comparing, fake_runs
 from tests.dashboard.comparing import again, opened, rows, words
 from tests.dashboard.pages import figures

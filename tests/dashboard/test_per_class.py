@@ -8,8 +8,8 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_
 from dashboard.analysis.per_class import averages, class_figures, most_confused, together
 from dashboard.charts.matrix import confusion_figure, difference_figure
 from resemotenet.emotions import EMOTIONS
-from resemotenet.metrics import confusion
-from resemotenet.results import Predictions
+from resemotenet.runs.metrics import confusion
+from resemotenet.runs.results import Predictions
 from tests.dashboard.fake_runs import draw_predictions
 from tests.dashboard.pages import numbers
 

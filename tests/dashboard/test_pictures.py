@@ -13,7 +13,7 @@ from dashboard.data.pictures import Pictures
 from dashboard.widgets.samples import cards, hardest, most_confident_mistakes, of_cell, samples
 from resemotenet.datasets import read_fer2013
 from resemotenet.emotions import EMOTIONS
-from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
 from tests.dashboard.fake_runs import draw_predictions, write_run
 from tests.dashboard.matching import write_matching
 from tests.dashboard.pages import html, open_page, sound, texts

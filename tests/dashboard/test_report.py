@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.data import PUBLISHED, scan
 from dashboard.report import ablation_table, main, results_table
-from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
 from tests.dashboard.fake_runs import write_run
 
 C1_AND_C2 = ("resemotenet", "resemotenet_c2")

@@ -15,7 +15,7 @@ from dashboard.analysis.settings import flat
 from dashboard.analysis.telling import best_epoch, command_of, duration, thousands, why_chosen
 from dashboard.charts.run import curves_figure
 from resemotenet.emotions import EMOTIONS
-from resemotenet.results import read_json, write_json
+from resemotenet.runs.results import read_json, write_json
 from tests.dashboard.fake_runs import (
     COMMIT,
     write_every_state,

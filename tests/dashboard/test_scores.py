@@ -11,9 +11,9 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
 from dashboard import data
 from dashboard.data import PUBLISHED, scan
-from resemotenet import metrics
 from resemotenet.errors import ResultsError
-from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
+from resemotenet.runs import metrics
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
 from tests.dashboard import fake_runs
 from tests.dashboard.fake_runs import draw_predictions, write_run
 

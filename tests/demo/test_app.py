@@ -22,7 +22,7 @@ from gradio_client.exceptions import AppError
 
 from demo import guard, handlers
 from resemotenet import EmotionPredictor
-from resemotenet.pretrained import bundled_folder
+from resemotenet.checkpoints.pretrained import bundled_folder
 from tests.demo.server import PATIENCE, ROOT, Demo, running
 from tests.demo.test_space import hub_settings
 from tests.hub.server import LoopbackHub

@@ -11,9 +11,9 @@ from PIL import Image
 
 from demo import guard, handlers, markup
 from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
-from resemotenet.crops import cut
 from resemotenet.emotions import percent
 from resemotenet.errors import ImageError
+from resemotenet.reading.crops import cut
 
 
 def data_uri(data: bytes) -> str:

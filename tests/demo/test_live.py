@@ -15,7 +15,7 @@ from PIL import Image
 
 from demo import guard, handlers, live
 from resemotenet import EMOTIONS, EmotionPredictor
-from resemotenet.faces import Box, Face, MTCNNDetector, overlap
+from resemotenet.reading.faces import Box, Face, MTCNNDetector, overlap
 
 SCENE = (640, 480)
 T = TypeVar("T")

@@ -13,10 +13,10 @@ from PIL import Image
 
 from demo import guard, markup
 from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
-from resemotenet.checkpoint import LoadedModel
+from resemotenet.checkpoints.checkpoint import LoadedModel
+from resemotenet.checkpoints.preprocessing import Preprocess
+from resemotenet.checkpoints.pretrained import Source, bundled_folder
 from resemotenet.emotions import COLORS
-from resemotenet.preprocessing import Preprocess
-from resemotenet.pretrained import Source, bundled_folder
 
 VOID = {"img", "br", "input"}
 

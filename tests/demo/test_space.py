@@ -26,8 +26,8 @@ from demo import handlers
 from demo.space import __main__ as command
 from demo.space.assemble import MARK, Pinned, app_file, assemble, front_matter, pin
 from resemotenet import EmotionPredictor
+from resemotenet.checkpoints.pretrained import Source
 from resemotenet.errors import ResEmoteNetError
-from resemotenet.pretrained import Source
 from tests.demo.server import ROOT, Demo, started
 from tests.demo.space_host import HOST, DeviceApi, can_be_zero_gpu
 from tests.hub.server import File, LoopbackHub
@@ -193,7 +193,7 @@ def test_the_weights_licence_is_named_where_a_card_can_hold_it(
     config = tmp_path / "model" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"license": {"name": stated}}))
     source = Source(tmp_path / "model", PINNED.name, PINNED.revision)
-    monkeypatch.setattr("resemotenet.pretrained.resolve", lambda *_: source)
+    monkeypatch.setattr("resemotenet.checkpoints.pretrained.resolve", lambda *_: source)
     fields = front_matter(pin(PINNED.name))
     assert (fields["license"], fields.get("license_name")) == ("other", expected)
 

@@ -15,7 +15,7 @@ import huggingface_hub.hf_api
 import huggingface_hub.utils._http
 import pytest
 
-import resemotenet.hub
+import resemotenet.checkpoints.hub
 from tests.hub.server import LoopbackHub
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,7 +78,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Nobody waits between tries, neither the client nor we; the list holds the seconds that it would have taken."""
     seconds: list[float] = []
     clock = SimpleNamespace(sleep=seconds.append)
-    for module in (huggingface_hub.utils._http, huggingface_hub.file_download, resemotenet.hub):
+    for module in (huggingface_hub.utils._http, huggingface_hub.file_download, resemotenet.checkpoints.hub):
         monkeypatch.setattr(module, "time", clock)
     return seconds
 

@@ -8,8 +8,8 @@ import pytest
 from huggingface_hub import constants
 
 from resemotenet import errors
-from resemotenet.hub import Upload, page, upload
-from resemotenet.pretrained import pull
+from resemotenet.checkpoints.hub import Upload, page, upload
+from resemotenet.checkpoints.pretrained import pull
 from resemotenet.publishing.publication import prepare
 from tests.hub.server import LoopbackHub
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from resemotenet import errors
-from resemotenet.pretrained import pull
+from resemotenet.checkpoints.pretrained import pull
 from tests.hub.server import File, LoopbackHub
 
 NAME = "owner/name"

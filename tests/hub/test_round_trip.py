@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from resemotenet import EmotionPredictor, hub, load_model
+from resemotenet.checkpoints.convert import convert_upstream
+from resemotenet.checkpoints.hub import upload
+from resemotenet.checkpoints.pretrained import pull, resolve
 from resemotenet.cli import main
-from resemotenet.convert import convert_upstream
 from resemotenet.errors import (
     HubAccessError,
     HubConnectionError,
@@ -21,8 +23,6 @@ from resemotenet.errors import (
     HubRepositoryNotFoundError,
     HubRevisionNotFoundError,
 )
-from resemotenet.hub import upload
-from resemotenet.pretrained import pull, resolve
 from tests.finished_run import make_run
 from tests.hub.server import LoopbackHub
 
@@ -207,7 +207,7 @@ def test_a_hub_that_is_gone(
     assert caplog.records == []
     hub.stop()
     assert resolve("owner/name", revision) == found
-    (warning,) = (record.getMessage() for record in caplog.records if record.name == "resemotenet.hub")
+    (warning,) = (record.getMessage() for record in caplog.records if record.name == "resemotenet.checkpoints.hub")
     assert f"using commit {found.revision} of owner/name from the cache" in warning
 
 
@@ -221,7 +221,7 @@ def test_a_file_of_the_cache_that_was_changed(
     weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     assert resolve("owner/name", found.revision) == found
     assert weights.read_bytes() == content
-    (warning,) = (record.getMessage() for record in caplog.records if record.name == "resemotenet.hub")
+    (warning,) = (record.getMessage() for record in caplog.records if record.name == "resemotenet.checkpoints.hub")
     assert warning == "model.safetensors of owner/name in the cache is damaged; downloading it again"
     weights.write_bytes(content[:-1])
     hub.stop()
@@ -298,7 +298,7 @@ def test_the_token_is_in_no_address(hub: LoopbackHub, push, run: Path, tmp_path:
 
 
 def test_a_space_is_what_the_folder_is(hub: LoopbackHub, tmp_path: Path) -> None:
-    from resemotenet.hub import upload_space
+    from resemotenet.checkpoints.hub import upload_space
 
     folder = tmp_path / "space"
     (folder / "demo").mkdir(parents=True)

@@ -13,7 +13,7 @@ from skimage import data
 from resemotenet import EMOTIONS, create_model, load_model
 from resemotenet.cli import format_table, main
 from resemotenet.emotions import COLORS
-from resemotenet.predictor import FaceEmotion
+from resemotenet.reading.predictor import FaceEmotion
 
 ROOT = Path(__file__).resolve().parents[2]
 

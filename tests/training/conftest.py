@@ -9,7 +9,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState, PartialState
 
-from resemotenet.results import ResultsFolder, read_json
+from resemotenet.runs.results import ResultsFolder, read_json
 from tests.fake_fer2013 import Fake, draw, write_parquet
 from training.config import Augmentation, Dataset, Network, Optimization, RunConfig
 from training.recorder import Recorder

@@ -17,8 +17,8 @@ import numpy as np
 import safetensors.torch
 import torch
 
-import resemotenet.checkpoint
-from resemotenet.results import read_json
+import resemotenet.checkpoints.checkpoint
+from resemotenet.runs.results import read_json
 from training.cli import main
 from training.config import RunConfig
 from training.loop import train
@@ -73,7 +73,7 @@ def in_the_weights() -> None:
         if next(saved) == 1:
             half(path, path.read_bytes())
 
-    setattr(resemotenet.checkpoint, "save_file", save_file)  # noqa: B010
+    setattr(resemotenet.checkpoints.checkpoint, "save_file", save_file)  # noqa: B010
 
 
 def between_the_renames() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from resemotenet.errors import TrainingError
-from resemotenet.results import ResultsFolder, read_json
+from resemotenet.runs.results import ResultsFolder, read_json
 from training.campaign import CAMPAIGNS, find_run, rehearsed, run_campaign
 from training.cli import main
 from training.config import Network, RunConfig

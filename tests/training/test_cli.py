@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from resemotenet.checkpoint import load_model, save_model
-from resemotenet.results import ResultsFolder, read_json
+from resemotenet.checkpoints.checkpoint import load_model, save_model
+from resemotenet.runs.results import ResultsFolder, read_json
 from tests.fake_fer2013 import Fake, draw, write_csv, write_parquet
 from training.cli import main, read_config
 from training.config import RunConfig

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from resemotenet.errors import ResultsError
-from resemotenet.paired import Paired
-from resemotenet.results import Predictions, ResultsFolder, write_json
+from resemotenet.runs.paired import Paired
+from resemotenet.runs.results import Predictions, ResultsFolder, write_json
 from training.cli import main
 from training.compare import compare, differing_settings, report, verdict
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from resemotenet.errors import CompactLayoutError, ResEmoteNetError, TrainingError, UnknownModelError
-from resemotenet.results import LATER_SETTINGS, flatten
+from resemotenet.runs.results import LATER_SETTINGS, flatten
 from training.config import Augmentation, Dataset, Distillation, Network, Optimization, RunConfig
 from training.description import check_network, describe
 from training.optimization import has_stalled, learning_rate

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from resemotenet import create_model
-from resemotenet.checkpoint import LoadedModel, load_model
+from resemotenet.checkpoints.checkpoint import LoadedModel, load_model
 from resemotenet.errors import ResultsError
-from resemotenet.results import ResultsFolder, read_json, write_json
+from resemotenet.runs.results import ResultsFolder, read_json, write_json
 from training.config import RunConfig
 from training.cost import count_macs, measure_latency, measure_runs, note_latency, peak_memory, run_cost
 from training.evaluation import evaluate_run

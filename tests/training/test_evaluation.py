@@ -10,11 +10,11 @@ import pytest
 import torch
 from sklearn import metrics as sklearn_metrics
 
-from resemotenet.checkpoint import LoadedModel, load_model, save_model
+from resemotenet.checkpoints.checkpoint import LoadedModel, load_model, save_model
 from resemotenet.datasets import FER2013, FaceSet, read_fer2013
 from resemotenet.emotions import EMOTIONS, UPSTREAM_ORDER
 from resemotenet.errors import DatasetFormatError, ResultsError
-from resemotenet.results import Predictions, ResultsFolder, read_json
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json
 from training.config import RunConfig
 from training.evaluation import check_facts, evaluate_run, figures, load_chosen, predict, predict_all, record
 from training.loading import Data, load_data

@@ -22,7 +22,7 @@ from resemotenet.errors import (
     DeviceError,
     TrainingError,
 )
-from resemotenet.results import Predictions, ResultsFolder, read_json
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json
 from tests.training.conftest import accuracies, assert_same_run
 from training.config import Network, Optimization, RunConfig
 from training.cost import count_macs

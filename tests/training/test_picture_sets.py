@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from resemotenet.checkpoint import load_model
+from resemotenet.checkpoints.checkpoint import load_model
 from resemotenet.datasets import Collection, dataset_info
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError, DatasetFormatError, ResultsError, TrainingError
-from resemotenet.metrics import summary
 from resemotenet.publishing.facts import gather
-from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
+from resemotenet.runs.metrics import summary
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
 from tests.fake_trees import (
     TREES,
     cut_short,

@@ -14,7 +14,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from resemotenet.results import ResultsFolder, read_json
+from resemotenet.runs.results import ResultsFolder, read_json
 from tests.training.conftest import STILL, assert_same_run
 from tests.training.killed import IN_TEST, MOMENTS
 from tests.training.shared_gradient import gradient

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from resemotenet.errors import ResultsError
-from resemotenet.metrics import summary
-from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
+from resemotenet.runs.metrics import summary
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
 from training.cli import main
 from training.publish import publish, without_folders
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from resemotenet.errors import ResultsError
-from resemotenet.results import read_json, write_json
+from resemotenet.runs.results import read_json, write_json
 from training.config import RunConfig
 from training.recorder import Recorder, check_place
 

@@ -10,15 +10,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from resemotenet.calibration import choose_prior_bias
-from resemotenet.checkpoint import load_model
+from resemotenet.checkpoints.checkpoint import load_model
+from resemotenet.checkpoints.pretrained import bundled_folder
 from resemotenet.datasets import FaceSet, read_fer2013
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import PublicationError, ResultsError, TrainingError
-from resemotenet.metrics import nll
-from resemotenet.pretrained import bundled_folder
 from resemotenet.publishing.facts import gather
-from resemotenet.results import Predictions, ResultsFolder, read_json, write_json
+from resemotenet.runs.calibration import choose_prior_bias
+from resemotenet.runs.metrics import nll
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
 from training.config import RunConfig
 from training.evaluation import check_facts
 from training.loading import Data, load_data

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from resemotenet import load_model
-from resemotenet.checkpoint import save_model
+from resemotenet.checkpoints.checkpoint import save_model
 from resemotenet.errors import TrainingError
 from resemotenet.publishing.checks import sha256_of
-from resemotenet.results import ResultsFolder, read_json
+from resemotenet.runs.results import ResultsFolder, read_json
 from tests.training.conftest import assert_same_run, stop_after_one_epoch
 from training.config import RunConfig
 from training.loading import load_data

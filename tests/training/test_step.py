@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from resemotenet import create_model
-from resemotenet.preprocessing import Preprocess
+from resemotenet.checkpoints.preprocessing import Preprocess
 from tests.training.conftest import STILL
 from training.augmentation import augment
 from training.config import Optimization, RunConfig

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from resemotenet.results import ResultsFolder, read_json
+from resemotenet.runs.results import ResultsFolder, read_json
 from tests.training.conftest import accuracies, assert_same_run
 from training.config import RunConfig
 from training.loop import resume, train

@@ -11,7 +11,7 @@ import torch
 
 from resemotenet.datasets import FaceSet, PreparedFaces, read_rafdb
 from resemotenet.errors import DatasetFormatError, TrainingError
-from resemotenet.results import Predictions, ResultsFolder, read_json
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json
 from tests.fake_trees import cut_short, write_affectnet_lists, write_raf_official, write_upstream
 from tests.training.conftest import weights
 from training import audit, loop, picture_sets

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from resemotenet.errors import TrainingError
-from resemotenet.results import ResultsFolder
+from resemotenet.runs.results import ResultsFolder
 from training.config import RunConfig
 from training.loop import train
 from training.trackers import check_tracker

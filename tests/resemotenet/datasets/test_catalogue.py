@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from resemotenet.claims import TABLE_II
 from resemotenet.datasets import (
     CATALOGUE,
     FER2013,
@@ -17,6 +16,7 @@ from resemotenet.datasets import (
 )
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError, DatasetFormatError, DatasetNotFoundError
+from resemotenet.runs.claims import TABLE_II
 from tests.fake_fer2013 import draw, write_csv, write_folders, write_parquet, write_train_csv
 from tests.fake_trees import TREES, cut_short
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.datasets import FaceFiles, read_expw, read_rafdb
 from resemotenet.errors import DatasetFormatError
-from resemotenet.preprocessing import Preprocess
 from tests.fake_trees import cut_short, write_expw, write_raf_official
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from resemotenet.errors import CompactLayoutError
 from resemotenet.models import create_model
-from resemotenet.models.compact import compact, expand
+from resemotenet.models.resemotenet import to_compact, to_full
 
 Build = Callable[..., nn.Module]
 
@@ -37,7 +37,7 @@ def assert_same_answers(one: nn.Module, other: nn.Module, size: int) -> None:
 
 def test_published_network_at_full_width(network: Build) -> None:
     full = network(width=1.0).eval()
-    small = compact(full)
+    small = to_compact(full)
     for size in (64, 48):
         assert_same_answers(full, small, size)
 
@@ -47,20 +47,20 @@ def test_published_network_at_full_width(network: Build) -> None:
 @pytest.mark.parametrize("name", ["resemotenet", "resemotenet_c2"])
 def test_same_answers(network: Build, name: str, size: int, training: bool) -> None:
     full = network(name).train(training)
-    assert_same_answers(full, compact(full), size)
+    assert_same_answers(full, to_compact(full), size)
 
 
 @pytest.mark.parametrize("size", [64, 48])
 def test_expand_loads_in_the_upstream_layout_and_answers_the_same(network: Build, size: int) -> None:
     small = network(compact=True).eval()
     upstream = create_model("resemotenet", width=1 / 16)
-    upstream.load_state_dict(expand(small).state_dict(), strict=True)
+    upstream.load_state_dict(to_full(small).state_dict(), strict=True)
     assert_same_answers(small, upstream.eval(), size)
 
 
 def test_there_and_back_loses_only_dead_taps(network: Build) -> None:
     full = network()
-    back = expand(compact(full)).state_dict()
+    back = to_full(to_compact(full)).state_dict()
     for key, value in full.state_dict().items():
         expected = value.clone()
         if key == "res_block3.conv1.weight":
@@ -75,14 +75,14 @@ def test_compact_starts_where_full_starts() -> None:
     full = create_model("resemotenet", width=1 / 16)
     torch.manual_seed(3)
     small = create_model("resemotenet", width=1 / 16, compact=True)
-    for (key, expected), value in zip(compact(full).state_dict().items(), small.state_dict().values(), strict=True):
+    for (key, expected), value in zip(to_compact(full).state_dict().items(), small.state_dict().values(), strict=True):
         torch.testing.assert_close(value, expected, rtol=0, atol=0, msg=key)
 
 
 def test_five_steps_of_training_agree(network: Build) -> None:
     """In double precision, so that agreement means the same function and not a loose tolerance."""
     full = network().double()
-    small = compact(full)
+    small = to_compact(full)
     start = {key: value.clone() for key, value in full.state_dict().items()}
     networks = (full, small)
     optimizers = [
@@ -95,7 +95,7 @@ def test_five_steps_of_training_agree(network: Build) -> None:
             optimizer.zero_grad()
             F.cross_entropy(network(batch), target).backward()
             optimizer.step()
-    for key, expected in compact(full).state_dict().items():
+    for key, expected in to_compact(full).state_dict().items():
         torch.testing.assert_close(small.state_dict()[key], expected, rtol=0, atol=1e-10, msg=key)
     moved = (full.state_dict()["res_block3.conv2.weight"] - start["res_block3.conv2.weight"]).abs().amax((0, 1))
     assert moved[1, 1] > 10 * moved[0, 0], "the live tap must have learned, not only decayed"
@@ -111,25 +111,25 @@ def test_refuses_input_for_which_it_is_not_exact(network: Build, size: int) -> N
 @pytest.mark.parametrize("number", [3, 4, 5, 6])
 def test_refuses_ablations_with_larger_last_maps(network: Build, number: int) -> None:
     with pytest.raises(CompactLayoutError, match="exact for C1 and C2 only"):
-        compact(network(f"resemotenet_c{number}"))
+        to_compact(network(f"resemotenet_c{number}"))
     with pytest.raises(CompactLayoutError, match=r"c\d has no compact layout.*; resemotenet, resemotenet_c2 have one"):
         create_model(f"resemotenet_c{number}", width=1 / 16, compact=True)
 
 
 def test_refuses_other_networks_and_the_layout_it_has_already(network: Build) -> None:
-    for function in (compact, expand):
+    for function in (to_compact, to_full):
         with pytest.raises(CompactLayoutError, match="only ResEmoteNet has a compact layout, not Linear"):
             function(nn.Linear(2, 2))
     with pytest.raises(CompactLayoutError, match="in the compact layout already"):
-        compact(network(compact=True))
+        to_compact(network(compact=True))
     with pytest.raises(CompactLayoutError, match="in the full layout already"):
-        expand(network())
+        to_full(network())
 
 
 def test_the_copy_shares_nothing_with_the_original(network: Build) -> None:
     full = network().eval()
     before = {key: value.clone() for key, value in full.state_dict().items()}
-    for value in compact(full).state_dict().values():
+    for value in to_compact(full).state_dict().values():
         value.zero_()
     for key, value in full.state_dict().items():
         torch.testing.assert_close(value, before[key], rtol=0, atol=0, msg=key)
@@ -141,7 +141,7 @@ def test_the_copy_keeps_mode_frozen_weights_and_settings(network: Build) -> None
     normalisation = full.get_submodule("res_block3.bn1")
     assert isinstance(normalisation, nn.BatchNorm2d)
     normalisation.eps = 0.5
-    small = compact(full)
+    small = to_compact(full)
     assert not any(module.training for module in small.modules())
     assert {key for key, value in small.named_parameters() if value.requires_grad} == {"fc4.weight", "fc4.bias"}
     assert {value.dtype for value in small.parameters()} == {torch.float64}

@@ -7,10 +7,10 @@ import pytest
 from markdown_it import MarkdownIt
 
 from resemotenet.emotions import EMOTIONS
-from resemotenet.metrics import per_class
 from resemotenet.publishing.card import model_card
 from resemotenet.publishing.facts import gather
-from resemotenet.results import Predictions, read_json
+from resemotenet.runs.metrics import per_class
+from resemotenet.runs.results import Predictions, read_json
 from tests.finished_run import add_elsewhere, make_run
 from tests.resemotenet.publishing.cards import PAGE, card_of, change
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from resemotenet.results import read_json
+from resemotenet.runs.results import read_json
 from tests.resemotenet.publishing.cards import card_of, change
 
 EVIL = "x\n\n# Head [a](javascript:alert(1)) <img src=x onerror=alert(1)> `code` **bold** | cell"

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from resemotenet.errors import CheckpointError, PublicationError, ResultsError
 from resemotenet.publishing.facts import gather, measured_facts
-from resemotenet.results import Predictions, read_json
+from resemotenet.runs.results import Predictions, read_json
 from tests.finished_run import add_elsewhere
 from tests.resemotenet.publishing.cards import change
 

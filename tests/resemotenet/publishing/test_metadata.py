@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 
 from resemotenet.publishing.facts import gather
 from resemotenet.publishing.metadata import metadata, yaml
-from resemotenet.results import read_json
+from resemotenet.runs.results import read_json
 from tests.finished_run import make_run
 from tests.resemotenet.publishing.cards import PAGE, change
 

@@ -8,9 +8,9 @@ import pytest
 from resemotenet import load_model
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import PublicationError
-from resemotenet.metrics import confusion
 from resemotenet.publishing.publication import Publication, prepare
-from resemotenet.results import Predictions, read_json
+from resemotenet.runs.metrics import confusion
+from resemotenet.runs.results import Predictions, read_json
 from tests.finished_run import SECRET_PLACE, make_run
 from tests.resemotenet.publishing.cards import PAGE
 

@@ -1,0 +1,103 @@
+"""The files of a model on the Hub: which are asked for, how large they may be, whether they are what is on record."""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ..errors import HubFileNotFoundError, HubIntegrityError, HubTooLargeError, HubUnsafeNameError
+
+# "owner/name" on the Hub.
+REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+CARD = "README.md"
+# What a card of ours calls its library.
+LIBRARY = "resemotenet"
+MODEL_FILES = ("config.json", "model.safetensors")
+# The largest model of the registry has some 350 million parameters: 1.4 GB.
+LARGEST = {"config.json": 2**20, "model.safetensors": 2 * 2**30, CARD: 2**20}
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A repository at one commit, as the Hub describes it.
+
+    Attributes:
+        repository: "owner/name".
+        sha: the commit.
+        files: of each its size in bytes and its hash on record (SHA-256, or the id of a git blob).
+    """
+
+    repository: str
+    sha: str
+    files: dict[str, tuple[int | None, str | None]]
+
+    def check(self, names: Sequence[str]) -> None:
+        """Before anything is downloaded: these files are there, not too large, and with a hash to compare with.
+
+        Raises:
+            HubUnsafeNameError, HubFileNotFoundError, HubTooLargeError, HubIntegrityError.
+        """
+        for name in self.files:
+            _check_name(name, self.repository)
+        for name in names:
+            if name not in self.files:
+                raise HubFileNotFoundError(
+                    f"{self.repository} at {self.sha} has no {name}, so it is no model of this package; expected "
+                    f"{' and '.join(MODEL_FILES)}"
+                )
+            size, digest = self.files[name]
+            if size is None or digest is None:
+                raise HubIntegrityError(
+                    f"the Hub does not say the size and hash of {name} of {self.repository}, so it cannot be checked; "
+                    "it was not downloaded"
+                )
+            if size > LARGEST[name]:
+                raise HubTooLargeError(
+                    f"{name} of {self.repository} has {size:,} bytes, expected at most {LARGEST[name]:,}; it was not "
+                    "downloaded"
+                )
+
+
+def _check_name(name: str, repository: str) -> None:
+    """Only known names are ever asked for; a repository that has such a name was not made by honest tools."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or re.search(r"[\\:\x00-\x1f]", name) or not path.parts:
+        raise HubUnsafeNameError(
+            f"{repository} has a file called {name!r}, a name that could lead out of its folder; nothing was downloaded"
+        )
+
+
+def recorded_hash(path: Path) -> str | None:
+    """The hash of a file in the cache: it is a link to a blob that is named after it.
+
+    Where the system has no links (Windows without developer mode) the cache holds the file itself and no hash.
+    """
+    return Path(os.readlink(path)).name if path.is_symlink() else None
+
+
+def fits(path: Path, digest: str | None) -> bool:
+    """Whether a file has this SHA-256 (64 digits) or git blob id (40); without a hash nobody can say, so no."""
+    if digest is None:
+        return False
+    with path.open("rb") as file:
+        if len(digest) == 64:
+            return hashlib.file_digest(file, "sha256").hexdigest() == digest
+        content = file.read()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == digest
+
+
+def listing(sizes: Mapping[str, int], repository: str) -> str:
+    """What is about to be uploaded, for people: a line for all files, and one with size and name for each."""
+    width = len(f"{max(sizes.values()):,}")
+    lines = [f"  {size:{width},}  {name}" for name, size in sizes.items()]
+    return "\n".join([f"{len(sizes)} files, {sum(sizes.values()):,} bytes, for {repository}:", *lines])
+
+
+def forget(path: Path) -> None:
+    """Take a file out of the cache: the link, and the blob that it leads to."""
+    blob = path.parent / os.readlink(path) if path.is_symlink() else None
+    path.unlink(missing_ok=True)
+    if blob is not None:
+        blob.unlink(missing_ok=True)

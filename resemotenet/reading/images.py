@@ -1,0 +1,213 @@
+"""Reading pictures: whatever people have, as upright RGB, or one sentence that says what is wrong."""
+
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Union
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from ..errors import ImageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ImageSource = Union[str, Path, bytes, Image.Image, "NDArray[np.uint8]"]
+
+# Formats of cameras and of the web. Pillow would also open formats that start other programs (EPS runs Ghostscript).
+# HEIF is there for those who have registered a plugin for it.
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+SUFFIXES = frozenset(
+    {
+        *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpeg", ".jpg", ".mpo"),
+        *(".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
+    }
+)
+# 12,000 x 12,000, 432 MB as RGB: above nearly every camera. A small file can claim any size to exhaust memory.
+MAX_PIXELS = 144_000_000
+
+# Mean grey level up to which dark pictures are lightened, and the share of pixels that may lose detail by it. What
+# would gain less than a tenth is left as it is, so what was lightened is not lightened again.
+_LIGHT = 80
+_WHITE = 0.02
+_LEAST_GAIN = 1.1
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# What Pillow says of a PNG whose compressed metadata unpack to more than it takes: one block, all together.
+_MUCH_METADATA = ("decompressed data too large", "too much memory used in text chunks")
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+# catch_warnings changes the filters of the whole process; two threads inside it at once could leave them changed.
+_WARNINGS_LOCK = threading.Lock()
+
+
+def read_image(source: ImageSource, *, name: str | None = None) -> Image.Image:
+    """Any picture as a new, upright PIL image in mode RGB, 8 bits a channel.
+
+    EXIF orientation is obeyed, and the result carries none, so reading it again turns nothing. Transparent parts
+    are put on white, as on a page. 16-bit grey is scaled to 8 bits, not clipped. Of an animation it is the first
+    frame (of a PIL image, the frame it stands at). The caller's image or array is not changed.
+
+    Args:
+        source: a path, the bytes of a file, a PIL image, or a uint8 array, (H, W, 3) RGB or (H, W) grey.
+        name: what errors call the picture; its path unless given.
+
+    Raises:
+        ImageError: not a picture, damaged, of more than ``MAX_PIXELS``, without pixels, or of a layout or type that
+            cannot be understood. One sentence, fit to be shown to the person who gave the picture.
+    """
+    if isinstance(source, np.ndarray):
+        return Image.fromarray(_checked_array(source, name or "the array")).convert("RGB")
+    opened: Image.Image | Path | io.BytesIO
+    if isinstance(source, Image.Image):
+        name, opened = name or "the image", source
+    elif isinstance(source, (bytes, bytearray)):
+        name, opened = name or "the data", io.BytesIO(source)
+    elif isinstance(source, (str, Path)):
+        name, opened = name or str(source), Path(source)
+    else:
+        raise ImageError(f"a picture must be a path, bytes, a PIL image or a uint8 array, got {type(source).__name__}")
+    return _read(opened, name)
+
+
+def lightened(image: Image.Image) -> Image.Image:
+    """A dark RGB picture as if there were more light; one that is not dark is returned itself.
+
+    Detector and networks know faces in daylight. Of faces in a picture with 0.15 times the light half are found, with
+    this nearly all (tests/benchmarks/scene_study.py). Every value is multiplied by the same number, as light does it.
+    """
+    sample = image.resize((256, 256), Image.Resampling.NEAREST)
+    wanted = _LIGHT / max(1.0, float(np.asarray(sample.convert("L")).mean()))
+    if wanted < _LEAST_GAIN:  # as most pictures, and every frame of a live camera is asked
+        return image
+    white = max(1.0, float(np.quantile(np.asarray(sample).max(axis=2), 1 - _WHITE)))
+    gain = min(wanted, 255 / white)
+    return image if gain < _LEAST_GAIN else image.point([min(255, round(gain * level)) for level in range(256)] * 3)
+
+
+def _read(source: "Image.Image | Path | io.BytesIO", name: str) -> Image.Image:
+    try:
+        if isinstance(source, Image.Image):
+            return _upright_rgb(source, name)
+        with _without_warnings():
+            opened = Image.open(source, formats=readable_formats())
+        with opened as image:
+            return _upright_rgb(image, name)
+    except (ImageError, MemoryError):
+        raise
+    except UnidentifiedImageError:
+        raise ImageError(f"{name}: {_why_unidentified(source)}") from None
+    except Image.DecompressionBombError:
+        raise _too_large(name) from None
+    # On damaged files Pillow's decoders raise a dozen kinds (SyntaxError, struct.error, ...); all of them end here.
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise ImageError(f"{name}: {error.strerror.lower()}") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if any(words in reason.lower() for words in _MUCH_METADATA):
+            much = "it carries an unusual amount of text or colour data besides its pixels"
+            raise ImageError(f"{name}: {much}; save it again without metadata") from error
+        raise ImageError(f"{name}: the picture is damaged or cut short ({reason})") from error
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Pillow warns of damaged metadata and of large pictures. The first is no matter here, the second an error.
+
+    Not for decoding, which may take seconds: the filters are those of the whole process, so others would have to wait.
+    """
+    with _WARNINGS_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def readable_formats() -> list[str]:
+    """Pillow's names of the formats that are read here, as far as this Pillow knows them."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
+    width, height = image.size
+    if width == 0 or height == 0:
+        raise ImageError(f"{name}: the picture has no pixels ({width}x{height})")
+    if width * height > MAX_PIXELS:
+        raise _too_large(name)
+    image.load()
+    upright = _rgb(image, name)
+    turn = _TURNS.get(_orientation(image))
+    if turn is not None:
+        upright = upright.transpose(turn)
+    upright.info = {}  # the EXIF in it would be obeyed a second time
+    return upright
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        with _without_warnings():
+            return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    # Damaged EXIF says nothing about the pixels, and people cannot mend it: the picture is taken as it lies.
+    except (SyntaxError, ValueError, TypeError, KeyError, IndexError, OSError):
+        return 1
+
+
+def _rgb(image: Image.Image, name: str) -> Image.Image:
+    """A new image in mode RGB, without alpha."""
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return _from_16_bits(np.asarray(image).astype(np.int32), name)
+    if image.mode == "F":
+        raise ImageError(f"{name}: its pixels are floating-point numbers without an agreed range; save it with 8 bits")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    colours = image.convert("RGBA")
+    white = Image.new("RGBA", colours.size, "white")
+    return Image.alpha_composite(white, colours).convert("RGB")
+
+
+def _from_16_bits(grey: "NDArray[np.int32]", name: str) -> Image.Image:
+    if grey.min() < 0 or grey.max() > 65535:
+        raise ImageError(f"{name}: its pixels go from {grey.min()} to {grey.max()}, expected 0 to 65535")
+    return Image.fromarray(((grey + 128) // 257).astype(np.uint8)).convert("RGB")
+
+
+def _checked_array(pixels: "NDArray[np.uint8]", name: str) -> "NDArray[np.uint8]":
+    if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
+        raise ImageError(f"{name}: expected (H, W, 3) RGB or (H, W) grey, got the shape {pixels.shape}")
+    if pixels.dtype != np.uint8:
+        raise ImageError(f"{name}: expected uint8 pixels from 0 to 255, got {pixels.dtype}; scale and convert them")
+    if pixels.size == 0:
+        raise ImageError(f"{name}: the picture has no pixels ({pixels.shape[1]}x{pixels.shape[0]})")
+    return np.ascontiguousarray(pixels)
+
+
+def _too_large(name: str) -> ImageError:
+    return ImageError(f"{name}: the picture has more than {MAX_PIXELS // 10**6} megapixels; scale it down")
+
+
+def _why_unidentified(source: "Path | io.BytesIO | Image.Image") -> str:
+    head = _first_bytes(source)
+    if not head:
+        return "the file is empty"
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        return "HEIC pictures cannot be read here; save it as JPEG"
+    return "not a picture, or of a format that cannot be read (JPEG, PNG, WebP, GIF, BMP and TIFF can)"
+
+
+def _first_bytes(source: "Path | io.BytesIO | Image.Image") -> bytes:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return file.read(12)
+    assert isinstance(source, io.BytesIO)
+    return source.getvalue()[:12]

@@ -1,0 +1,252 @@
+"""The results folder: what a training run leaves behind, and how to read it.
+
+    config.json         the whole config, defaults included
+    environment.json    commit and dirty flag, versions, device, seed, command; the same of every resumption
+    audit.json          identical and nearly identical images within and between the splits; a SHA-256 of the data
+    epochs.jsonl        one line an epoch, appended while training runs; safe to read at any time
+    model/              the chosen epoch as a model folder
+    resume/             what going on needs; local, never published
+    predictions/        <labels>-<split>.npz
+    result.json         written last: its presence means finished
+
+Needs numpy only, so results can be read where there is no torch.
+"""
+
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..emotions import EMOTIONS
+from ..errors import ResultsError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SCHEMA = 1
+
+# What numpy and zipfile raise for a file that is missing, cut off, altered, or no .npz at all.
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model said of one split; every figure can be computed again from it.
+
+    Attributes:
+        probabilities: (N, 7) float32, columns in canonical order, rows sum to 1.
+        targets: (N,) int64 into the canonical emotions.
+        ids: (N,) str, the data set's sample ids.
+        leaked: (N,) bool, which images have a pixel-identical copy in train; None where the file does not say.
+    """
+
+    probabilities: "NDArray[np.float32]"
+    targets: "NDArray[np.int64]"
+    ids: "NDArray[np.str_]"
+    leaked: "NDArray[np.bool_] | None" = None
+
+    def __post_init__(self) -> None:
+        n = self.ids.size
+        shapes = (self.probabilities.shape, self.targets.shape, self.ids.shape)
+        if shapes != ((n, len(EMOTIONS)), (n,), (n,)):
+            raise ResultsError(
+                f"predictions do not fit together: probabilities {shapes[0]}, targets {shapes[1]}, ids {shapes[2]}; "
+                f"expected (N, {len(EMOTIONS)}), (N,), (N,)"
+            )
+        right = self.probabilities.dtype == np.float32 and self.targets.dtype == np.int64 and self.ids.dtype.kind == "U"
+        if not right:
+            raise ResultsError(
+                f"predictions hold probabilities {self.probabilities.dtype}, targets {self.targets.dtype}, ids "
+                f"{self.ids.dtype}; expected float32, int64, str"
+            )
+        if self.leaked is not None and (self.leaked.shape != (n,) or self.leaked.dtype != np.bool_):
+            raise ResultsError(
+                f"leaked is {self.leaked.dtype} of shape {self.leaked.shape}; expected bool of shape ({n},)"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write one .npz, atomically; the same predictions give the same bytes."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays = {name: array for name, array in vars(self).items() if array is not None}
+        with replacing(path) as fresh, fresh.open("wb") as file:
+            np.savez_compressed(file, labels=np.array(EMOTIONS), **arrays)
+
+    def take(self, rows: "NDArray[np.int64]") -> "Predictions":
+        """Of these faces only, in this order."""
+        leaked = None if self.leaked is None else self.leaked[rows]
+        return Predictions(self.probabilities[rows], self.targets[rows], self.ids[rows], leaked)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Predictions":
+        """Read what ``save`` wrote.
+
+        Raises:
+            ResultsError: the file is missing or damaged, or its columns are in another order.
+        """
+        try:
+            # Opened here, because numpy leaves a damaged file open.
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+                labels = tuple(str(label) for label in arrays["labels"])
+                leaked = arrays.get("leaked")
+                predictions = cls(arrays["probabilities"], arrays["targets"], arrays["ids"], leaked)
+        except _DAMAGED as error:
+            raise ResultsError(f"{path} holds no predictions: {error}") from error
+        if labels != EMOTIONS:
+            raise ResultsError(f"{path} has the columns {labels}, expected {EMOTIONS}")
+        return predictions
+
+
+@dataclass(frozen=True)
+class ResultsFolder:
+    """The places in one run's folder."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def audit(self) -> Path:
+        return self.path / "audit.json"
+
+    @property
+    def epochs(self) -> Path:
+        return self.path / "epochs.jsonl"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def resume(self) -> Path:
+        return self.path / "resume"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    def predictions(self, labels: str, split: str) -> Path:
+        return self.path / "predictions" / f"{labels}-{split}.npz"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.result.is_file()
+
+    def check_finished(self) -> None:
+        """Raise ResultsError unless the run is finished."""
+        if not self.is_finished:
+            raise ResultsError(f"{self.path} has no {self.result.name}, so the run is not finished; resume it first")
+
+    def read_epochs(self) -> list[dict[str, Any]]:
+        """All epochs written so far; a last line cut off by a crash is not one.
+
+        Raises:
+            ResultsError: another line is damaged.
+        """
+        if not self.epochs.is_file():
+            return []
+        lines = self.epochs.read_text(encoding="utf-8").splitlines(keepends=True)
+        try:
+            return [json.loads(line) for line in lines if line.endswith("\n")]
+        except ValueError as error:
+            raise ResultsError(f"{self.epochs} is damaged: {error}") from error
+
+
+def schema_of(result: Mapping[str, Any]) -> Literal["older", "current", "newer"]:
+    """Whether a result.json was written by an older version, one like this, or a newer one.
+
+    What an older one lacks is absent and the rest means the same. Of a newer one nothing can be relied on, its version
+    number apart; a number that makes no sense counts as newer for that reason.
+    """
+    schema = result.get("schema", 0)
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema > SCHEMA:
+        return "newer"
+    return "current" if schema == SCHEMA else "older"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a name beside ``path`` to write to; it takes the place of ``path`` only when the block ends well."""
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        yield fresh
+        with fresh.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON, atomically; numbers that are not finite are refused."""
+    with replacing(path) as fresh:
+        fresh.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def flatten(values: Mapping[str, Any], separator: str = ".") -> dict[str, Any]:
+    """Nested objects as one, under joined names: "optimization.epochs"."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}{separator}{inner}": each for inner, each in flatten(value, separator).items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+# What runs did before a setting was there to be made. A config.json without it means this.
+LATER_SETTINGS: dict[str, Any] = {
+    "cache": None,
+    "compile": False,
+    "track": "none",
+    "network.stochastic_depth": None,
+    "network.backbone": None,
+    "network.start": None,
+    "dataset.skip_broken": False,
+    "dataset.memory_share": 0.25,
+    "augmentation.dimming": 1.0,
+    "augmentation.shade": 0.0,
+    "augmentation.blur": 0.0,
+    "augmentation.noise": 0.0,
+    "augmentation.mixup": 0.0,
+    "optimization.accumulate": 1,
+    "optimization.optimizer": "sgd",
+    "optimization.decay": "kernels",
+    "optimization.patience": None,
+    "optimization.class_weights": "none",
+    "optimization.attention_variance": 0.0,
+    "optimization.plateau_factor": 0.1,
+    "optimization.plateau_patience": 10,
+    "optimization.cycle_epochs": 1.0,
+    "distillation.teachers": [],
+    "distillation.share": 0.5,
+}
+
+
+def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in a run's config.json under dotted names, the same whatever version wrote it; of {}, {}."""
+    return {**LATER_SETTINGS, **flatten(config)} if config else {}
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        ResultsError: it is missing or damaged.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,403 @@
+"""Model folders: what is written is what is read, nothing that does not fit is taken, and no crash mixes two models."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from resemotenet.checkpoints import checkpoint
+from resemotenet.checkpoints.checkpoint import ModelInfo, load_model, read_info, save_model
+from resemotenet.checkpoints.preprocessing import Preprocess
+from resemotenet.emotions import EMOTIONS
+from resemotenet.errors import (
+    CheckpointError,
+    CheckpointFormatError,
+    CheckpointMismatchError,
+    CheckpointNotFoundError,
+    DeviceError,
+)
+from resemotenet.models import create_model, list_models, model_entry
+
+ARGUMENTS: dict[str, Any] = {"num_classes": 7, "in_channels": 1, "width": 0.0625, "compact": True}
+INFO = ModelInfo(
+    architecture="resemotenet",
+    arguments=ARGUMENTS,
+    labels=EMOTIONS,
+    preprocess=Preprocess(size=48, channels=1, mean=(0.5,), std=(0.25,)),
+    temperature=1.5,
+    logit_bias=(0.5, 0.0, -0.25, 0.0, 1.0, 0.0, 0.0),
+    views="flip",
+    measured=({"dataset": "fer2013", "split": "PrivateTest", "n": 3589, "accuracy": 0.5},),
+    training={"recipe": "none", "seed": 0},
+    license={"name": "test", "link": "https://example.org", "text": "Für Tests."},
+)
+
+
+def network(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return create_model("resemotenet", **ARGUMENTS).eval()
+
+
+def crops(count: int = 3) -> Tensor:
+    return torch.randn(count, 1, 48, 48, generator=torch.Generator().manual_seed(7))
+
+
+def assert_holds(folder: Path, module: nn.Module) -> None:
+    """The folder loads, and its weights are exactly these."""
+    expected, state = module.state_dict(), load_model(folder).module.state_dict()
+    assert list(state) == list(expected)
+    for key, value in expected.items():
+        torch.testing.assert_close(state[key], value, rtol=0, atol=0, msg=key)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return save_model(tmp_path / "model", network(), INFO)
+
+
+@pytest.fixture
+def edit(folder: Path) -> Callable[[dict[str, Any]], None]:
+    """Overwrite keys of the folder's config.json."""
+
+    def overwrite(changes: dict[str, Any]) -> None:
+        path = folder / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
+
+    return overwrite
+
+
+class TestRoundTrip:
+    def test_weights_and_info_come_back(self, folder: Path) -> None:
+        assert sorted(item.name for item in folder.iterdir()) == ["config.json", "model.safetensors"]
+        assert_holds(folder, network())
+        model = load_model(folder)
+        assert model.info == INFO == read_info(folder)
+        assert (model.labels, model.preprocess, model.folder) == (EMOTIONS, INFO.preprocess, folder)
+        assert not any(module.training for module in model.module.modules())
+
+    def test_config_is_plain_text_for_people(self, folder: Path) -> None:
+        text = (folder / "config.json").read_text(encoding="utf-8")
+        assert json.loads(text)["schema"] == 1
+        assert text.count("\n") > 20
+
+    def test_defaults_come_back(self, tmp_path: Path) -> None:
+        info = ModelInfo("resemotenet", ARGUMENTS, EMOTIONS, INFO.preprocess)
+        assert load_model(save_model(tmp_path / "model", network(), info)).info == info
+        assert (info.explain_layer, info.temperature, info.logit_bias, info.views) == ("se", 1.0, None, "none")
+
+    def test_half_precision_storage(self, tmp_path: Path) -> None:
+        whole = save_model(tmp_path / "whole", network(), INFO)
+        half = save_model(tmp_path / "half", network(), INFO, dtype=torch.float16)
+        sizes = [(path / "model.safetensors").stat().st_size for path in (half, whole)]
+        assert sizes[0] < 0.56 * sizes[1]
+        state = load_model(half).module.state_dict()
+        for key, value in network().state_dict().items():
+            expected = value.half().float() if value.ndim > 1 else value
+            torch.testing.assert_close(state[key], expected, rtol=0, atol=0, msg=key)
+
+    def test_a_network_in_another_memory_layout(self, tmp_path: Path) -> None:
+        module = network().to(memory_format=torch.channels_last)
+        assert_holds(save_model(tmp_path / "model", module, INFO), network())
+
+    def test_loading_draws_no_random_numbers(self, folder: Path) -> None:
+        before = torch.random.get_rng_state()
+        load_model(folder)
+        assert torch.equal(before, torch.random.get_rng_state())
+
+    def test_saving_again_replaces(self, folder: Path) -> None:
+        model = load_model(folder)
+        save_model(folder, network(seed=1), replace(INFO, views="none"))
+        assert_holds(folder, network(seed=1))
+        assert read_info(folder).views == "none"
+        # A model that was loaded before is not pulled away from under its user.
+        torch.testing.assert_close(model.module.state_dict()["fc4.weight"], network().state_dict()["fc4.weight"])
+
+
+class TestProbabilities:
+    def test_by_hand(self, folder: Path) -> None:
+        module, batch = network(), crops()
+        bias = torch.tensor(INFO.logit_bias)
+        with torch.no_grad():
+            views = [torch.softmax(module(view) / 1.5 + bias, 1) for view in (batch, batch.flip(3))]
+        result = load_model(folder).probabilities(batch)
+        torch.testing.assert_close(result, (views[0] + views[1]) / 2, rtol=0, atol=1e-6)
+        assert not torch.allclose(views[0], views[1], atol=1e-6), "a mirrored crop that looks the same proves nothing"
+        torch.testing.assert_close(result.sum(1), torch.ones(3))
+        assert not result.requires_grad
+
+    def test_without_an_operating_point(self, tmp_path: Path) -> None:
+        info = ModelInfo("resemotenet", ARGUMENTS, EMOTIONS, INFO.preprocess)
+        model = load_model(save_model(tmp_path / "model", network(), info))
+        with torch.no_grad():
+            expected = torch.softmax(network()(crops()), 1)
+        torch.testing.assert_close(model.probabilities(crops()), expected, rtol=0, atol=1e-6)
+
+    def test_no_crops(self, folder: Path) -> None:
+        assert load_model(folder).probabilities(crops(0)).shape == (0, 7)
+
+    @pytest.mark.parametrize("shape", [(1, 48, 48), (2, 3, 48, 48), (2, 1, 64, 64)])
+    def test_a_batch_of_another_shape(self, folder: Path, shape: tuple[int, ...]) -> None:
+        with pytest.raises(ValueError, match=r"expected a batch \(N, 1, 48, 48\), got \("):
+            load_model(folder).probabilities(torch.zeros(shape))
+
+    @pytest.mark.parametrize("device", ["cuda:99", "abacus"])
+    def test_a_device_that_is_not_there(self, folder: Path, device: str) -> None:
+        with pytest.raises(DeviceError, match=f"cannot be put on '{device}'"):
+            load_model(folder, device=device)
+
+
+class TestConfigIsReadStrictly:
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"schema": 2}, "schema 2 by a newer version"),
+            ({"schema": "1"}, "schema must be a whole number"),
+            ({"colour": 1}, r"not known: \['colour'\]"),
+            ({"architecture": 3}, "architecture must be str, got 3"),
+            ({"architecture": "resnet_900"}, "no model is called 'resnet_900'"),
+            ({"arguments": {**ARGUMENTS, "depth": 3}}, "cannot be built: .*depth"),
+            ({"arguments": {**ARGUMENTS, "width": -1}}, "cannot be built: width must be positive"),
+            ({"arguments": {**ARGUMENTS, "num_classes": 8}}, "8 outputs, but there are 7 labels"),
+            ({"arguments": {"num_classes": 7}}, "takes 3 channels, but preprocessing gives 1"),
+            ({"labels": "angry"}, "labels must be list"),
+            ({"labels": ["a", "b", "c", "d", "e", "f", "a"]}, "labels must be different"),
+            ({"labels": [1, 2, 3, 4, 5, 6, 7]}, "labels must be different, non-empty names"),
+            ({"preprocess": {}}, "preprocess has the keys"),
+            ({"preprocess": {**INFO.preprocess.to_dict(), "size": "48"}}, "size must be a whole number"),
+            ({"explain_layer": "attention"}, "explain_layer 'attention' cannot be built: .*no attribute"),
+            ({"temperature": 0}, "temperature must be a positive number"),
+            ({"temperature": True}, "temperature must be int or float"),
+            ({"logit_bias": [0.0]}, "one finite number for each of 7 labels"),
+            ({"logit_bias": ["0"] * 7}, "one finite number for each of 7 labels"),
+            ({"views": "ten-crop"}, "views must be 'none' or 'flip', got 'ten-crop'"),
+            ({"measured": [1]}, "every entry of measured must be a dict"),
+            ({"license": None}, "license must be dict, got None"),
+            # What would end in a traceback at the first face, or in memory that no machine has.
+            ({"preprocess": {**INFO.preprocess.to_dict(), "size": 3}}, "crops of 3 pixels .* cannot be built: .*size"),
+            ({"preprocess": {**INFO.preprocess.to_dict(), "size": 72}}, "cannot be built: .*only 2x2 is exact"),
+            ({"preprocess": {**INFO.preprocess.to_dict(), "size": 20_000}}, "size must be .* from 1 to 1024"),
+            ({"preprocess": {**INFO.preprocess.to_dict(), "mean": [10**400]}}, "mean .* must be finite numbers"),
+            ({"preprocess": {**INFO.preprocess.to_dict(), "mean": [10**30]}}, "mean .* must be finite numbers"),
+            ({"preprocess": {**INFO.preprocess.to_dict(), "std": [1e-60]}}, "std must be positive, at least 1e-06"),
+            ({"arguments": {**ARGUMENTS, "width": float("inf")}}, "cannot be built: .*infinity"),
+            ({"arguments": {**ARGUMENTS, "width": 1e300}}, "cannot be built"),
+            ({"temperature": 10**400}, "temperature must be a positive number"),
+            ({"temperature": float("nan")}, "temperature must be a positive number"),
+            ({"temperature": 1e-300}, "temperature must be a positive number"),
+            ({"logit_bias": [10**400] * 7}, "one finite number for each of 7 labels"),
+            ({"logit_bias": [1e300] * 7}, "one finite number for each of 7 labels"),
+            ({"labels": ["a\x1b[2J", "b", "c", "d", "e", "f", "g"]}, r"printable characters, got \('a\\x1b\[2J'"),
+            ({"labels": ["a" * 41, "b", "c", "d", "e", "f", "g"]}, "names of at most 40 printable characters"),
+            ({"labels": [str(number) for number in range(1001)]}, "labels must be at most 1000, got 1001$"),
+            ({"explain_layer": ""}, "explain_layer '' cannot be built: explain_layer must name a layer"),
+            ({"explain_layer": "fc1"}, "explain_layer must name a layer that gives one map"),
+            ({"explain_layer": "relu"}, "explain_layer must name a layer that gives one map"),
+        ],
+    )
+    def test_a_value_that_does_not_fit(
+        self, folder: Path, edit: Callable[[dict[str, Any]], None], changes: dict[str, Any], message: str
+    ) -> None:
+        edit(changes)
+        with pytest.raises(CheckpointFormatError, match=message) as caught:
+            load_model(folder)
+        assert str(folder / "config.json") in str(caught.value)
+
+    @pytest.mark.parametrize("key", ["labels", "license", "schema"])
+    def test_a_key_that_is_missing(self, folder: Path, key: str) -> None:
+        path = folder / "config.json"
+        values = json.loads(path.read_text(encoding="utf-8"))
+        del values[key]
+        path.write_text(json.dumps(values), encoding="utf-8")
+        with pytest.raises(CheckpointFormatError, match=key):
+            load_model(folder)
+
+    @pytest.mark.parametrize(
+        "content",
+        [b"", b"{", b"[1]", b"\xff\xfe", b"null", b"[" * 200_000, b"1" * 10_000],
+        ids=lambda text: text[:4].hex(),
+    )
+    def test_what_is_no_json_object(self, folder: Path, content: bytes) -> None:
+        (folder / "config.json").write_bytes(content)
+        with pytest.raises(CheckpointFormatError, match=r"config\.json"):
+            load_model(folder)
+
+    def test_a_size_that_would_do(self, folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+        edit({"preprocess": {**INFO.preprocess.to_dict(), "size": 71}, "explain_layer": None})
+        assert load_model(folder).probabilities(torch.zeros(1, 1, 71, 71)).shape == (1, 7)
+
+    @pytest.mark.parametrize("name", list_models())
+    def test_every_network_is_taken_as_its_entry_describes_it(self, name: str, tmp_path: Path) -> None:
+        entry = model_entry(name)
+        arguments: dict[str, Any] = {"width": 0.03} if entry.scalable else {}
+        info = ModelInfo(
+            name, arguments, EMOTIONS, Preprocess(size=entry.default_size), explain_layer=entry.explain_layer
+        )
+        folder = save_model(tmp_path / "model", create_model(name, **arguments), info)
+        assert load_model(folder).info == info
+
+    def test_looking_at_shapes_takes_little(self, folder: Path) -> None:
+        """Neither the weights' memory, nor torch's compiler, whose import takes seconds."""
+        load = "import sys; from resemotenet import load_model; load_model(sys.argv[1])"
+        code = f"{load}; print('torch._dynamo' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "False"
+
+
+class TestWeightsAreReadStrictly:
+    @staticmethod
+    def change(folder: Path, edit_state: Callable[[dict[str, Tensor]], Any]) -> None:
+        path = folder / "model.safetensors"
+        state = {key: value.clone() for key, value in load_file(path).items()}
+        edit_state(state)
+        save_file(state, path)
+
+    @pytest.mark.parametrize(
+        ("edit_state", "message"),
+        [
+            (lambda state: state.pop("fc2.bias"), r"missing keys: fc2\.bias$"),
+            (lambda state: state.update(extra=torch.zeros(1)), "surplus keys: extra$"),
+            (
+                lambda state: state.update({"fc4.weight": torch.zeros(8, 16)}),
+                r"fc4\.weight has the shape \(8, 16\), expected \(7, 16\)$",
+            ),
+            (
+                lambda state: state.update({"fc4.weight": torch.zeros(7, 16, dtype=torch.int8)}),
+                r"fc4\.weight holds torch\.int8, expected torch\.float32$",
+            ),
+            (lambda state: state.clear(), r"missing keys: bn1\.bias, .* and \d+ more$"),
+        ],
+    )
+    def test_what_does_not_fit_is_named(
+        self, folder: Path, edit_state: Callable[[dict[str, Tensor]], Any], message: str
+    ) -> None:
+        self.change(folder, edit_state)
+        with pytest.raises(CheckpointMismatchError, match=message) as caught:
+            load_model(folder)
+        assert str(folder / "model.safetensors") in str(caught.value)
+
+    @pytest.mark.parametrize("keep", [0, 4, 1000, -1])
+    def test_a_file_cut_short(self, folder: Path, keep: int) -> None:
+        path = folder / "model.safetensors"
+        path.write_bytes(path.read_bytes()[:keep])
+        with pytest.raises(CheckpointFormatError, match=r"model\.safetensors is damaged"):
+            load_model(folder)
+
+    @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+    def test_a_file_that_is_missing(self, folder: Path, name: str) -> None:
+        (folder / name).unlink()
+        with pytest.raises(CheckpointFormatError, match=f"{name} is missing"):
+            load_model(folder)
+
+    def test_no_folder(self, tmp_path: Path) -> None:
+        with pytest.raises(CheckpointNotFoundError, match="nowhere does not exist"):
+            load_model(tmp_path / "nowhere")
+        (tmp_path / "file").touch()
+        with pytest.raises(CheckpointNotFoundError, match="file is a file"):
+            load_model(tmp_path / "file")
+
+
+class TestSavingRefuses:
+    """Whatever is refused, the model that was there stays."""
+
+    def test_a_network_that_the_info_does_not_describe(self, folder: Path) -> None:
+        other = create_model("resemotenet", **{**ARGUMENTS, "compact": False})
+        with pytest.raises(CheckpointMismatchError, match=r"res_block3\.conv1\.weight has the shape"):
+            save_model(folder, other, INFO)
+        assert_holds(folder, network())
+
+    def test_weights_that_are_not_finite(self, folder: Path) -> None:
+        module = network(seed=1)
+        module.get_parameter("fc1.bias").data[3] = float("nan")
+        with pytest.raises(CheckpointError, match=r"fc1\.bias has values that are not finite"):
+            save_model(folder, module, INFO)
+        assert_holds(folder, network())
+
+    def test_weights_too_large_for_half_precision(self, folder: Path) -> None:
+        module = network(seed=1)
+        module.get_parameter("fc1.weight").data[0, 0] = 1e5
+        with pytest.raises(CheckpointError, match=r"fc1\.weight has values that are not finite as torch\.float16"):
+            save_model(folder, module, INFO, dtype=torch.float16)
+        assert_holds(folder, network())
+        assert_holds(save_model(folder, module, INFO), module)
+
+    def test_facts_that_json_cannot_hold(self, folder: Path) -> None:
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            save_model(folder, network(seed=1), replace(INFO, measured=({"accuracy": float("nan")},)))
+        assert_holds(folder, network())
+
+    def test_a_folder_that_holds_other_things(self, tmp_path: Path) -> None:
+        (tmp_path / "letters.txt").write_text("dear", encoding="utf-8")
+        with pytest.raises(CheckpointError, match=r"holds other things than a model \(letters\.txt\)"):
+            save_model(tmp_path, network(), INFO)
+        assert (tmp_path / "letters.txt").read_text(encoding="utf-8") == "dear"
+
+    def test_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(CheckpointError, match="is a file; a model is written as a folder"):
+            save_model(tmp_path / "file", network(), INFO)
+
+    def test_an_empty_folder_and_missing_ones_above_are_fine(self, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        for target in (tmp_path / "empty", tmp_path / "a" / "b" / "model"):
+            assert_holds(save_model(target, network(), INFO), network())
+
+
+class TestCrash:
+    """A crash at any step leaves the old model or the new one, and the next save clears up."""
+
+    @pytest.mark.parametrize("step", [0, 1])
+    def test_at_a_rename(self, folder: Path, step: int) -> None:
+        real, calls = Path.rename, 0
+
+        def failing(self: Path, target: Path) -> Path:
+            nonlocal calls
+            calls += 1
+            if calls == step + 1:
+                raise KeyboardInterrupt
+            return real(self, target)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Path, "rename", failing)
+            with pytest.raises(KeyboardInterrupt):
+                save_model(folder, network(seed=1), INFO)
+        assert_holds(folder, network())
+        assert_holds(save_model(folder, network(seed=2), INFO), network(seed=2))
+        assert [item.name for item in folder.parent.iterdir()] == ["model"]
+
+    def test_while_the_old_one_is_removed(self, folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(shutil, "rmtree", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                save_model(folder, network(seed=1), INFO)
+        assert_holds(folder, network(seed=1))
+        assert_holds(save_model(folder, network(seed=2), INFO), network(seed=2))
+        assert [item.name for item in folder.parent.iterdir()] == ["model"]
+
+    def test_while_writing(self, folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(checkpoint, "save_file", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                save_model(folder, network(seed=1), INFO)
+        assert_holds(folder, network())
+        assert [item.name for item in folder.parent.iterdir()] == ["model"]
+
+    def test_that_could_not_clear_up(self, folder: Path) -> None:
+        leftover = folder.parent / ".model.new"
+        leftover.mkdir()
+        (leftover / "model.safetensors").write_bytes(b"half")
+        assert_holds(folder, network())
+        assert_holds(save_model(folder, network(seed=1), INFO), network(seed=1))
+        assert not leftover.exists()
+
+
+def interrupted(*_arguments: object, **_options: object) -> None:
+    raise KeyboardInterrupt
