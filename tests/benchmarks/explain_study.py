@@ -46,7 +46,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from resemotenet import LoadedModel, load_model, pretrained
+from resemotenet import LoadedModel, load_model
+from resemotenet.checkpoints import pretrained
 from resemotenet.datasets import read_fer2013
 from resemotenet.reading.explain import _at_layer, _private
 

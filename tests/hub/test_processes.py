@@ -79,7 +79,8 @@ def test_a_pull_that_is_killed(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from resemotenet import cli, pretrained
+from resemotenet import cli
+from resemotenet.checkpoints import pretrained
 
 moment, die = sys.argv.pop(1), lambda: os.kill(os.getpid(), signal.SIGKILL)
 

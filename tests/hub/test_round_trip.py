@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resemotenet import EmotionPredictor, hub, load_model
+from resemotenet import EmotionPredictor, load_model
+from resemotenet.checkpoints import hub
 from resemotenet.checkpoints.convert import convert_upstream
 from resemotenet.checkpoints.hub import upload
 from resemotenet.checkpoints.pretrained import pull, resolve

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from resemotenet import load_model, pretrained
+from resemotenet import load_model
+from resemotenet.checkpoints import pretrained
 from resemotenet.checkpoints.pretrained import Source, bundled_folder, pull, resolve
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import CheckpointError, CheckpointNotFoundError, HubRevisionNotFoundError

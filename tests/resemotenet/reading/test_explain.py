@@ -17,7 +17,7 @@ from resemotenet.datasets import FaceSet, read_fer2013
 from resemotenet.reading.explain import Explanation, explain, overlay
 from resemotenet.reading.images import read_image
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "demo" / "examples"
+EXAMPLES = Path(__file__).resolve().parents[3] / "demo" / "examples"
 HIDDEN = 0.2
 
 Grey = NDArray[np.uint8]

@@ -12,7 +12,7 @@ from resemotenet.models import list_models
 from resemotenet.runs import claims
 from resemotenet.runs.claims import ABLATIONS, CLAIMS, COSTS, FER2013_COUNTS, RECALLS, TABLE_II, USER_REPORTS
 
-SEEDS = Path(__file__).resolve().parents[2].parent / "shared" / "seeds"
+SEEDS = Path(__file__).resolve().parents[3].parent / "shared" / "seeds"
 COLUMNS = ("fer2013", "raf-db", "affectnet-7", "expw")
 
 

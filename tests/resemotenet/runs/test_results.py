@@ -15,7 +15,7 @@ from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError
 from resemotenet.runs.results import Predictions, ResultsFolder, flatten, read_json, replacing, schema_of, write_json
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
