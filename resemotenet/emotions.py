@@ -4,6 +4,8 @@ Everything inside the project speaks of emotions in lower case and in this order
 A model may have another order of outputs (upstream checkpoints do): its own labels always decide.
 """
 
+from collections.abc import Iterable
+
 EMOTIONS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
 # Okabe & Ito's palette (https://jfly.uni-koeln.de/color/), told apart by people with any common colour blindness.
@@ -20,6 +22,12 @@ COLORS: dict[str, str] = {
 
 # The order of outputs in the checkpoints that upstream released.
 UPSTREAM_ORDER: tuple[str, ...] = ("happy", "surprise", "sad", "angry", "disgust", "fear", "neutral")
+
+
+def canonical_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """A model's labels for people: the known emotions in canonical order, then others as they come."""
+    given = tuple(labels)
+    return (*(name for name in EMOTIONS if name in given), *(name for name in given if name not in EMOTIONS))
 
 
 def percent(fraction: float) -> str:

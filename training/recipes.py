@@ -70,8 +70,8 @@ def strong() -> RunConfig:
     Leaves out the 703 training images that have a copy in validation or test.
 
     Time: not run to its end here. Accuracy: not known; one small network trained from scratch is reported to reach 72
-    to 73 % on PrivateTest, which runs one to two points above PublicTest. A quarter of the width gave 63.7 % in 36
-    epochs with slightly other settings (measured, one seed).
+    to 73 % on PrivateTest, which runs one to two points above PublicTest. A quarter of the width, otherwise the same,
+    gave 59.2 % in 36 epochs (measured, one seed; LOG.md, "more epochs").
 
         python -m training train strong --data fer2013.csv
     """

@@ -19,7 +19,6 @@ class ModelEntry:
         name: what ``create_model`` takes.
         explain_layer: the submodule whose output map explanations look at; larger than 1x1 at ``default_size``.
         default_size: height and width in pixels of the input that it was published for.
-        default_channels: channels of that input.
         options: arguments that its builder takes besides ``num_classes``, ``in_channels`` and ``width``.
         compact: whether it has an exact compact layout.
         scalable: whether ``width`` may be other than 1.
@@ -30,7 +29,6 @@ class ModelEntry:
     explain_layer: str
     default_size: int
     build: Builder
-    default_channels: int = 3
     options: tuple[str, ...] = ()
     compact: bool = False
     scalable: bool = True

@@ -7,9 +7,10 @@ stand apart, as claims.
 from collections.abc import Iterator
 
 from ..datasets import CATALOGUE
+from ..emotions import canonical_order
 from ..runs.claims import CLAIMS, OURS, USER_REPORTS, ablation_of
 from .escaping import link, text
-from .facts import Evaluation, ModelFacts, canonical_order
+from .facts import Evaluation, ModelFacts
 from .measured import measured, touches
 from .metadata import metadata
 from .taught import origin, taught

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.checkpoint import WEIGHTS_FILE, LoadedModel, load_model
-from ..emotions import EMOTIONS
 from ..errors import CheckpointNotFoundError, PublicationError
 from ..runs.metrics import confusion, per_class, reliability
 from ..runs.results import SCHEMA, Predictions, ResultsFolder, read_json
@@ -280,8 +279,3 @@ def _ordered(evaluations: list[Evaluation]) -> tuple[Evaluation, ...]:
     splits = ("test", "validation")
     place = {split: number for number, split in enumerate(splits)}
     return tuple(sorted(evaluations, key=lambda each: (place.get(each.split, len(splits)), not each.primary)))
-
-
-def canonical_order(labels: tuple[str, ...]) -> list[str]:
-    """A model's labels for people: the known emotions in canonical order, then others."""
-    return [*(name for name in EMOTIONS if name in labels), *(name for name in labels if name not in EMOTIONS)]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..checkpoints.checkpoint import LoadedModel, load_model
 from ..checkpoints.pretrained import Source, resolve
-from ..emotions import EMOTIONS
+from ..emotions import canonical_order
 from ..errors import DeviceError
 from .crops import crop_box, crop_roll, cut
 from .faces import Box, Face, FaceDetector, MTCNNDetector, clip
@@ -208,8 +208,6 @@ class EmotionPredictor:
     def _face(self, face: Face, box: Box, crop: Box, turn: float, row: "NDArray[np.float32]") -> FaceEmotion:
         probability = dict(zip(self.labels, row.tolist(), strict=True))
         label = max(probability, key=probability.__getitem__)
-        canonical = [name for name in EMOTIONS if name in probability]
-        others = [name for name in self.labels if name not in EMOTIONS]
         return FaceEmotion(
             box=box,
             crop_box=crop,
@@ -217,7 +215,7 @@ class EmotionPredictor:
             detection_score=face.score,
             label=label,
             confidence=probability[label],
-            probabilities={name: probability[name] for name in (*canonical, *others)},
+            probabilities={name: probability[name] for name in canonical_order(self.labels)},
         )
 
 

@@ -2,11 +2,16 @@ import re
 
 import pytest
 
-from resemotenet.emotions import COLORS, EMOTIONS, UPSTREAM_ORDER, percent
+from resemotenet.emotions import COLORS, EMOTIONS, UPSTREAM_ORDER, canonical_order, percent
 
 
 def test_canonical_order() -> None:
     assert EMOTIONS == ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+
+
+def test_labels_in_canonical_order() -> None:
+    assert canonical_order(UPSTREAM_ORDER) == EMOTIONS
+    assert canonical_order(iter(("zeal", "sad", "calm", "angry"))) == ("angry", "sad", "zeal", "calm")
 
 
 def test_upstream_order() -> None:

@@ -94,6 +94,11 @@ def test_a_config_that_lacks_a_setting(config: RunConfig):
         ({"optimization": Optimization(ema_decay=1.5)}, r"optimization\.ema_decay is 1\.5, expected 0 to 1"),
         ({"augmentation": Augmentation(erase=2)}, r"augmentation\.erase is 2, expected 0 to 1"),
         ({"augmentation": Augmentation(scale=1)}, r"augmentation\.scale is 1"),
+        ({"augmentation": Augmentation(dimming=0.5)}, r"augmentation\.dimming is 0\.5, expected 1 to 100"),
+        ({"augmentation": Augmentation(shade=1.1)}, r"augmentation\.shade is 1\.1, expected 0 to 1"),
+        ({"augmentation": Augmentation(blur=-0.01)}, r"augmentation\.blur is -0\.01, expected 0 to 0\.25"),
+        ({"augmentation": Augmentation(blur=0.26)}, r"augmentation\.blur is 0\.26, expected 0 to 0\.25"),
+        ({"augmentation": Augmentation(noise=1.1)}, r"augmentation\.noise is 1\.1, expected 0 to 1"),
         ({"augmentation": Augmentation(mixup=-1)}, r"augmentation\.mixup is -1, expected 0 to inf"),
         ({"distillation": Distillation(share=2)}, r"distillation\.share is 2, expected 0 to 1"),
         ({"dataset": Dataset(limit=0)}, r"dataset\.limit is 0"),
@@ -112,6 +117,11 @@ def test_a_config_that_lacks_a_setting(config: RunConfig):
 def test_settings_out_of_range(config: RunConfig, change: dict[str, Any], message: str):
     with pytest.raises(TrainingError, match=message):
         replace(config, **change)
+
+
+def test_the_ends_of_a_range_are_in_it(config: RunConfig):
+    for blur in (0, 0.25):
+        assert replace(config, augmentation=Augmentation(blur=blur)).augmentation.blur == blur
 
 
 def test_no_moving_average_and_no_limit_are_in_range(config: RunConfig):

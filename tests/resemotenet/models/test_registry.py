@@ -43,7 +43,7 @@ def test_an_argument_that_the_builder_does_not_take() -> None:
 
 def test_an_entry_says_what_its_network_takes() -> None:
     entry = model_entry("vgg")
-    assert (entry.name, entry.explain_layer, entry.default_size, entry.default_channels) == ("vgg", "stages.2", 64, 3)
+    assert (entry.name, entry.explain_layer, entry.default_size) == ("vgg", "stages.2", 64)
     assert (entry.options, entry.compact, entry.scalable) == (("conv_dropout", "head_dropout"), False, True)
     with pytest.raises(UnknownModelError, match=r"no model is called 'vgg19'; there are: "):
         model_entry("vgg19")
