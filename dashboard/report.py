@@ -1,7 +1,7 @@
 """Results folders as Markdown tables, for a README: ``python -m dashboard.report [--ablation] [FOLDER ...]``.
 
-Without a folder, the published runs. Every figure is computed from the stored predictions of test; claims stand in a
-column of their own.
+Without a folder, the published runs; ``--into FILE`` renews the tables in a document. Every figure is computed from the
+stored predictions of test; claims stand in a column of their own.
 """
 
 import argparse
@@ -154,12 +154,31 @@ def _markdown(rows: Sequence[Mapping[str, str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+_TABLES = {"results": results_table, "ablation": ablation_table}
+
+
+def renewed(text: str, runs: Sequence[Run], *, relative_to: Path) -> str:
+    """A document with the tables written anew that stand between ``<!-- results -->`` and ``<!-- end of results -->``,
+    and between the same marks of ``ablation``.
+
+    Raises:
+        ResultsError: it has no such marks, or there is no run for a table.
+    """
+    marks = {name: (f"<!-- {name} -->\n", f"<!-- end of {name} -->") for name in _TABLES}
+    marked = {name: (start, end) for name, (start, end) in marks.items() if start in text and end in text}
+    if not marked:
+        expected = " or ".join(start.strip() + " ... " + end for start, end in marks.values())
+        raise ResultsError(f"the document marks no place for a table; expected {expected}")
+    for name, (start, end) in marked.items():
+        before, _, rest = text.partition(start)
+        _, _, after = rest.partition(end)
+        text = before + start + _TABLES[name](runs, relative_to=relative_to) + end + after
+    return text
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a table; links are relative to the folder one is in."""
-    parser = argparse.ArgumentParser(prog="python -m dashboard.report", description=__doc__)
-    parser.add_argument("folders", nargs="*", type=Path, default=[PUBLISHED], help="of results folders")
-    parser.add_argument("--ablation", action="store_true", help="C1 to C6 beside the paper's Table IV")
-    options = parser.parse_args(arguments)
+    """Print a table, with links relative to the folder one is in; or write both into a document."""
+    options = _parser().parse_args(arguments)
     if problems := [problem for folder in options.folders if (problem := folder_problem(folder))]:
         print("\n".join(f"error: {problem}" for problem in problems), file=sys.stderr)
         return 1
@@ -168,12 +187,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if run.problem:
             print(f"{run.path}: {run.problem}", file=sys.stderr)
     try:
-        table = (ablation_table if options.ablation else results_table)(runs, relative_to=Path.cwd())
-    except ResultsError as error:
+        if options.into is not None:
+            text = options.into.read_text(encoding="utf-8")
+            options.into.write_text(renewed(text, runs, relative_to=options.into.parent), encoding="utf-8")
+        else:
+            print(_TABLES["ablation" if options.ablation else "results"](runs, relative_to=Path.cwd()), end="")
+    except (ResultsError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(table, end="")
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dashboard.report", description=__doc__)
+    parser.add_argument("folders", nargs="*", type=Path, default=[PUBLISHED], help="of results folders")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--ablation", action="store_true", help="C1 to C6 beside the paper's Table IV")
+    where.add_argument("--into", type=Path, metavar="FILE", help="renew both tables between their marks in FILE")
+    return parser
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from resemotenet.checkpoints.pretrained import bundled_folder
 from resemotenet.runs.metrics import summary
 from resemotenet.runs.results import Predictions, ResultsFolder, read_json
 
-PUBLISHED = sorted((Path(__file__).parents[1] / "dashboard" / "published").iterdir())
+PUBLISHED = sorted((Path(__file__).parents[1] / "dashboard" / "published").glob("*/"))
 
 
 def entries(folder: ResultsFolder):

@@ -46,7 +46,7 @@ def beside(test: AppTest) -> str:
 def test_it_opens_with_the_published_results(start):
     test = start()
     assert test.title[0].value == "Overview"
-    assert f"**{len(list(PUBLISHED.iterdir()))}** finished" in beside(test)
+    assert f"**{len(list(PUBLISHED.glob('*/')))}** finished" in beside(test)
     assert "the published runs" in beside(test)
     assert len(test.dataframe[0].value)
 

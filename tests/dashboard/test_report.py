@@ -1,20 +1,20 @@
-"""The table of results for a README, and the one in ours."""
+"""The tables of results for a document, and those in ours."""
 
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dashboard.data import PUBLISHED, scan
-from dashboard.report import ablation_table, main, results_table
+from dashboard.report import ablation_table, main, renewed, results_table
 from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
 from tests.dashboard.fake_runs import write_run
 
 C1_AND_C2 = ("resemotenet", "resemotenet_c2")
 REPOSITORY = Path(__file__).parents[2]
+RESULTS = PUBLISHED / "README.md"
 
 
 def rows(table: str) -> list[dict[str, str]]:
@@ -23,18 +23,35 @@ def rows(table: str) -> list[dict[str, str]]:
     return [dict(zip(names, line, strict=True)) for line in lines if line != names and set(line) != {"---"}]
 
 
-@pytest.mark.parametrize(("name", "table"), [("results", results_table), ("ablation", ablation_table)])
-def test_the_tables_in_the_readme_are_those_of_the_published_runs(name: str, table: Callable[..., str]):
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- end of {name} -->", text, re.DOTALL)
-    assert found is not None
-    assert found[1] == table(scan([PUBLISHED]), relative_to=REPOSITORY), "python -m dashboard.report writes it"
+def test_the_tables_in_the_results_are_those_of_the_published_runs():
+    text = RESULTS.read_text(encoding="utf-8")
+    assert all(
+        text.count(f"<!-- {mark}{name} -->") == 1 for name in ("results", "ablation") for mark in ("", "end of ")
+    )
+    command = "python -m dashboard.report --into dashboard/published/README.md"
+    assert renewed(text, scan([PUBLISHED]), relative_to=PUBLISHED) == text, f"{command} writes them"
+
+
+def test_only_the_tables_of_a_document_are_written_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write_run(tmp_path / "results")
+    document = tmp_path / "README.md"
+    document.write_text("before\n<!-- results -->\nold\n<!-- end of results -->\nafter\n")
+    assert main(["--into", str(document), str(tmp_path / "results")]) == 0
+    before, table, after = re.split(r"<!-- (?:end of )?results -->\n", document.read_text())
+    assert (before, after) == ("before\n", "after\n")
+    assert table == results_table(scan([tmp_path]), relative_to=tmp_path)
+    document.write_text("no marks")
+    assert main(["--into", str(document), str(tmp_path / "results")]) == 1
+    assert (
+        "marks no place for a table; expected <!-- results --> ... <!-- end of results -->" in capsys.readouterr().err
+    )
+    assert document.read_text() == "no marks"
 
 
 def test_links_lead_to_the_runs():
     table = results_table(scan([PUBLISHED]), relative_to=REPOSITORY)
     links = re.findall(r"\]\(([^)]+)\)", table)
-    assert {(REPOSITORY / link).resolve() for link in links} == {path.resolve() for path in PUBLISHED.iterdir()}
+    assert {(REPOSITORY / link).resolve() for link in links} == {path.resolve() for path in PUBLISHED.glob("*/")}
 
 
 def test_figures_are_those_of_the_predictions():
