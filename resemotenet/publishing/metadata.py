@@ -1,36 +1,45 @@
 """The head of a model card: what the Hub itself reads of it, as YAML."""
 
-import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.hub_files import LIBRARY
 from .escaping import license_name, link, plain, repository_name
-from .facts import Evaluation, ModelFacts
+from .facts import ModelFacts
 
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
+
+TASK = "image-classification"
 TAGS = ("facial-expression-recognition", "emotion-recognition", "face", "pytorch", "safetensors")
+# The Hub's name of a metric -> ours in result.json, and what people call it.
+METRICS = {
+    "accuracy": ("accuracy", "accuracy"),
+    "recall": ("macro_recall", "macro recall"),
+    "f1": ("macro_f1", "macro F1"),
+    "ece": ("ece", "expected calibration error, 15 bins"),
+}
 _SPLIT_NAMES = {("fer2013", "validation"): "PublicTest", ("fer2013", "test"): "PrivateTest"}
 
 
 def metadata(facts: ModelFacts, repository: str, *, page: str, tag: str | None) -> str:
     """Everything between the two lines of dashes, the lines included."""
+    from huggingface_hub import ModelCardData  # heavy, and only a push needs it
+
     info = facts.model.info
-    values: dict[str, Any] = {
-        "library_name": LIBRARY,
-        "pipeline_tag": "image-classification",
-        **_license(info.license),
-        "tags": list(dict.fromkeys([*TAGS, info.architecture, *_datasets(facts)])),
-    }
     origin = info.training.get("converted_from")
-    if isinstance(origin, dict) and (base := repository_name(origin.get("base_model"))):
-        values["base_model"] = base
     # Rankings are for figures that were checked, of runs that may be published; the others are for readers of the card.
-    if facts.result and facts.evaluations and not facts.remarks:
-        values["metrics"] = ["accuracy", "recall", "f1"]
-        source = {"name": "result.json of this repository", "url": f"{page}/blob/{tag or 'main'}/result.json"}
-        counted = [each for each in facts.evaluations if each.split == facts.evaluations[0].split]
-        results = [_result(each, source) for each in (*counted, *facts.elsewhere)]
-        values["model-index"] = [{"name": repository.split("/")[1], "results": results}]
-    return f"---\n{yaml(values)}---\n"
+    ranked = bool(facts.result and facts.evaluations and not facts.remarks)
+    data = ModelCardData(
+        base_model=repository_name(origin.get("base_model")) if isinstance(origin, dict) else None,
+        eval_results=_results(facts, f"{page}/blob/{tag or 'main'}/result.json") if ranked else None,
+        library_name=LIBRARY,
+        metrics=["accuracy", "recall", "f1"] if ranked else None,
+        model_name=repository.split("/")[1] if ranked else None,
+        pipeline_tag=TASK,
+        tags=[*TAGS, info.architecture, *_datasets(facts)],
+        **_license(info.license),
+    )
+    return f"---\n{data.to_yaml()}\n---\n"
 
 
 def split_name(dataset: str, split: str) -> str:
@@ -39,7 +48,7 @@ def split_name(dataset: str, split: str) -> str:
     return split if own is None else f"{split} ({own})"
 
 
-def _license(license_: dict[str, Any]) -> dict[str, Any]:
+def _license(license_: dict[str, Any]) -> dict[str, str]:
     name, url = license_.get("name"), link(license_.get("link"))
     if not name:
         return {"license": "unknown"}
@@ -58,48 +67,27 @@ def _datasets(facts: ModelFacts) -> list[str]:
     return [plain(name, 40) for name in (facts.data, facts.taught) if name and name != "synthetic"]
 
 
-def _result(each: Evaluation, source: dict[str, str]) -> dict[str, Any]:
-    figures = each.figures
-    metrics = [
-        ("accuracy", "accuracy", figures["accuracy"]),
-        ("recall", "macro recall", figures.get("macro_recall")),
-        ("f1", "macro F1", figures.get("macro_f1")),
-        ("ece", "expected calibration error, 15 bins", figures.get("ece")),
-    ]
-    return {
-        "task": {"type": "image-classification", "name": "facial expression recognition, given face crops"},
-        "dataset": {
-            "type": plain(each.dataset),
-            "name": plain(
-                f"{each.dataset}, {split_name(each.dataset, each.split)}, labels {each.labels}, n = {figures['n']}"
+def _results(facts: ModelFacts, source: str) -> "list[EvalResult]":
+    from huggingface_hub import EvalResult
+
+    counted = [each for each in facts.evaluations if each.split == facts.evaluations[0].split]
+    return [
+        EvalResult(
+            task_type=TASK,
+            task_name="facial expression recognition, given face crops",
+            dataset_type=plain(each.dataset),
+            dataset_name=plain(
+                f"{each.dataset}, {split_name(each.dataset, each.split)}, labels {each.labels}, n = {each.figures['n']}"
             ),
-            "config": plain(each.labels),
-            "split": plain(each.split),
-        },
-        "metrics": [{"type": kind, "name": name, "value": value} for kind, name, value in metrics if value is not None],
-        "source": source,
-    }
-
-
-def yaml(value: Any, indent: int = 0) -> str:
-    """Mappings, lists and plain values as block YAML; plain values are written as JSON, which is YAML too."""
-    pad = "  " * indent
-    if isinstance(value, dict):
-        return "".join(f"{pad}{key}:{_below(item, indent)}" for key, item in value.items())
-    lines = ""
-    for item in value:
-        inner = yaml(item, indent + 1) if isinstance(item, (dict, list)) else f"{_plain(item)}\n"
-        lines += f"{pad}- {inner.lstrip()}"
-    return lines
-
-
-def _below(item: Any, indent: int) -> str:
-    if isinstance(item, (dict, list)) and item:
-        return "\n" + yaml(item, indent if isinstance(item, list) else indent + 1)
-    return f" {_plain(item)}\n"
-
-
-def _plain(item: Any) -> str:
-    text = json.dumps(item, ensure_ascii=False)
-    # YAML 1.1 takes 1e-07 for a word and 1.0e-07 for a number.
-    return text.replace("e", ".0e") if isinstance(item, float) and "e" in text and "." not in text else text
+            dataset_config=plain(each.labels),
+            dataset_split=plain(each.split),
+            metric_type=kind,
+            metric_name=name,
+            metric_value=each.figures[figure],
+            source_name="result.json of this repository",
+            source_url=source,
+        )
+        for each in (*counted, *facts.elsewhere)
+        for kind, (figure, name) in METRICS.items()
+        if each.figures.get(figure) is not None
+    ]
