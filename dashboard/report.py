@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from resemotenet.errors import ResultsError
+from resemotenet.runs.label_sets import teaching
 
 from .analysis.ablations import (
     CONFIGURATIONS,
@@ -29,10 +30,8 @@ from .analysis.ablations import (
 )
 from .analysis.groups import Group, grouped, interval_in_percent, labels_name, setting
 from .analysis.verdicts import claim_for
-from .data import LABELS, PUBLISHED, Run, Score, folder_problem, scan
+from .data import LABEL_SETS, PUBLISHED, Run, Score, folder_problem, scan
 
-# By its votes a network is taught, but never scored.
-_TAUGHT = {"ferplus": "FER+ votes"}
 _SCORE_IT = "'python -m training evaluate RUN --split test' scores a finished one"
 
 
@@ -49,8 +48,8 @@ def results_table(runs: Iterable[Run], *, relative_to: Path) -> str:
     if not groups:
         raise ResultsError(f"no run was scored on test; {_SCORE_IT}")
     groups.sort(key=lambda group: -group.accuracy)
-    known = [labels for labels in LABELS if any(group.labels == labels for group in groups)]
-    others = sorted({group.labels for group in groups} - set(LABELS))
+    known = [labels for labels in LABEL_SETS if any(group.labels == labels for group in groups)]
+    others = sorted({group.labels for group in groups} - set(LABEL_SETS))
     parts = []
     for labels in known + others:
         rows = [_row(group, relative_to) for group in groups if group.labels == labels]
@@ -119,7 +118,7 @@ def _row(group: Group, relative_to: Path) -> dict[str, str]:
     return {
         "network": run.model,
         "setting": setting(run),
-        "taught": _TAUGHT.get(run.taught) or labels_name(run.taught),
+        "taught": teaching(run.taught).name,
         "n": f"{group.n:,}",
         "accuracy %": f"{100 * group.accuracy:.1f}{spread} {interval_in_percent(group.interval)}",
         "without copies %": "" if clean is None else f"{100 * clean:.1f}",
@@ -134,7 +133,7 @@ def _crowd(labels: str) -> dict[str, str] | None:
     """What a reader would score on FER2013's own labels who always gave the emotion with the most FER+ votes."""
     if labels != "fer2013":
         return None
-    everyone, strict = LABELS[labels].most_votes["test"], LABELS[labels].agreement["test"]
+    everyone, strict = LABEL_SETS[labels].most_votes["test"], LABEL_SETS[labels].agreement["test"]
     return {
         "network": "*the crowd itself*",
         "setting": "plurality of FER+ votes, all faces (ties split evenly, no votes: missed); "

@@ -15,7 +15,7 @@ from resemotenet.emotions import EMOTIONS, percent
 from resemotenet.reading.crops import cut
 from resemotenet.reading.drawing import color_of
 from resemotenet.runs.claims import DATASETS
-from resemotenet.runs.label_sets import LABELS
+from resemotenet.runs.label_sets import LABEL_SETS
 
 from . import guard
 
@@ -39,8 +39,8 @@ education. How well it works for different groups of people is not known: nobody
 _PLAIN = {
     "dataset": {**DATASETS, "synthetic": "faces drawn by the program"},
     "labels": {
-        **{key: each.name for key, each in LABELS.items()},
-        **{key: "its own labels" for key in LABELS if key in DATASETS or key == "synthetic"},
+        **{key: each.name for key, each in LABEL_SETS.items()},
+        **{key: "its own labels" for key in LABEL_SETS if key in DATASETS or key == "synthetic"},
         "ferplus-strict": "faces on which more than half of ten people agree (FER+ strict)",
         "ferplus-usual": "the same with single votes dropped (FER+ usual)",
     },

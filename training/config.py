@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from resemotenet.errors import TrainingError
+from resemotenet.runs.label_sets import teaching
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class RunConfig:
             value = attrgetter(name)(self)
             if value is not None and not low <= value <= high:
                 raise TrainingError(f"{name} is {value}, expected {low} to {high}")
-        own = "fer2013" if self.dataset.labels == "ferplus" else self.dataset.labels
+        own = teaching(self.dataset.labels).dataset
         if self.dataset.name != own:
             raise TrainingError(
                 f"dataset.labels {self.dataset.labels!r} do not belong to dataset.name {self.dataset.name!r}: "

@@ -18,6 +18,7 @@ import numpy as np
 from resemotenet.checkpoints.checkpoint import LoadedModel
 from resemotenet.datasets import FER2013, FaceFiles, FaceSet, ReadyFaces, read_ckplus, recognise
 from resemotenet.errors import ResultsError
+from resemotenet.runs.label_sets import FERPLUS, teaching
 from resemotenet.runs.metrics import summary
 from resemotenet.runs.results import ResultsFolder, read_json, write_json
 
@@ -106,7 +107,8 @@ def _definitions(
         return _ckplus(root, split, size, skip_broken)
     whole = info.read(root, skip_broken=skip_broken)
     if isinstance(whole, FER2013):
-        names = ["fer2013"] if whole.votes is None else ["fer2013", "ferplus-strict", "ferplus-usual"]
+        scored = (teaching("fer2013") if whole.votes is None else FERPLUS).scored
+        names = [name for name in FER2013.definitions if name in scored]
         return {name: whole.split(split, name) for name in names}, ()
     held, broken = storage.ready(whole.split(split), size, skip_broken=skip_broken)
     return {whole.name: held}, (*whole.broken, *broken)

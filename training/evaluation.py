@@ -17,7 +17,7 @@ from accelerate.utils import gather_object
 from tqdm.auto import tqdm
 
 from resemotenet.checkpoints.checkpoint import LoadedModel, load_model
-from resemotenet.datasets import FER2013, LABELS, SPLITS, ReadyFaces
+from resemotenet.datasets import FER2013, SPLITS, ReadyFaces
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError
 from resemotenet.publishing.checks import operating_point_of, sha256_of
@@ -231,7 +231,7 @@ def check_facts(folder: Path, data: FER2013 | PictureFiles) -> list[dict[str, An
 
 
 def _faces_of(fact: dict[str, Any], data: FER2013 | PictureFiles) -> ReadyFaces:
-    own, known = ("fer2013", LABELS) if isinstance(data, FER2013) else (data.name, (data.name,))
+    own, known = ("fer2013", FER2013.definitions) if isinstance(data, FER2013) else (data.name, (data.name,))
     if missing := {"dataset", "labels", "split", "n", "accuracy"} - set(fact):
         raise ResultsError(f"a measured fact in config.json does not say {sorted(missing)}: {fact}")
     if fact["dataset"] != own or fact["split"] not in SPLITS or fact["labels"] not in known:

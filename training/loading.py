@@ -27,6 +27,7 @@ from resemotenet.datasets import (
     recognise,
 )
 from resemotenet.errors import DatasetError, DatasetFormatError, TrainingError
+from resemotenet.runs.label_sets import teaching
 from resemotenet.runs.results import ResultsFolder, read_json
 
 from .ahead import ahead
@@ -36,11 +37,6 @@ from .picture_sets import PictureFiles, Storage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-# What a run learns from, and the label definitions its predictions are scored under, the first one deciding; its own
-# labels for both unless named here.
-_LEARNED = {"ferplus": "ferplus-soft"}
-_SCORED = {"ferplus": ("ferplus-strict", "ferplus-usual", "fer2013")}
 
 
 @dataclass(frozen=True)
@@ -102,15 +98,15 @@ def load_data(config: RunConfig) -> Data:
         faces = original[split] if labels == original[split].name else whole.split(split, labels)
         return faces.where(np.isin(faces.ids, first[split]))
 
-    own = config.dataset.labels
-    train = part("train", _LEARNED.get(own, own))
+    taught = teaching(config.dataset.labels)
+    train = part("train", taught.learned)
     if config.dataset.leave_out_leaked:
         others = np.concatenate([prints["validation"], prints["test"]])
         train = train.where(~np.isin(train.ids, original["train"].ids[np.isin(prints["train"], others)]))
     if len(train) < config.optimization.batch_size:
         batch = config.optimization.batch_size
         raise DatasetFormatError(f"{len(train)} training faces are fewer than one batch of {batch}; make it smaller")
-    scored = {split: {name: part(split, name) for name in _SCORED.get(own, (own,))} for split in ("validation", "test")}
+    scored = {split: {name: part(split, name) for name in taught.scored} for split in ("validation", "test")}
     for split, definitions in scored.items():
         for name, faces in definitions.items():
             if not len(faces):

@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from resemotenet.datasets import FER2013
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError
+from resemotenet.runs.label_sets import teaching
 
 from .. import data
 from ..data import Run
 from ..data.pictures import Pictures
-
-# What a run learns from, by the labels that its config names.
-_LEARNED = {"fer2013": "fer2013", "ferplus": "ferplus-soft"}
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,9 @@ def learned_counts(run: Run, pictures: Pictures) -> Counts:
         DatasetError: the data cannot be read or has no such labels, or the run was trained on another data set.
     """
     settings: dict[str, Any] = run.config.get("dataset") or {}
-    if run.dataset != "fer2013" or run.taught not in _LEARNED:
+    labels = teaching(run.taught).learned
+    if run.dataset != "fer2013" or labels not in FER2013.definitions:
         raise DatasetError(f"{pictures.path.name} is FER2013, and this run was trained on {run.dataset}")
-    labels = _LEARNED[run.taught]
     faces = pictures.faces("train", labels)
     limit = settings.get("limit")
     if isinstance(limit, int):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resemotenet.emotions import EMOTIONS
+from resemotenet.runs.label_sets import FERPLUS
 from resemotenet.runs.metrics import wilson_interval
 
 from .. import data
@@ -19,7 +20,7 @@ from ..data.pictures import Pictures
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DEFINITIONS = ("ferplus-strict", "ferplus-usual")
+DEFINITIONS = tuple(labels for labels in FERPLUS.scored if labels in FERPLUS.own)
 NO_MAJORITY = len(EMOTIONS)
 COLUMNS = (*EMOTIONS, "no majority")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from time import time
 
-from resemotenet.runs.label_sets import LABELS, Agreement, LabelSet, label_set
+from resemotenet.runs.label_sets import LABEL_SETS, Agreement, LabelSet, label_set
 from resemotenet.runs.paired import Paired
 
 from .latency import Latency
@@ -33,7 +33,7 @@ from .scores import (
 )
 
 __all__ = [
-    "LABELS",
+    "LABEL_SETS",
     "PUBLISHED",
     "Agreement",
     "Calibrated",

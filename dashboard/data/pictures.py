@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resemotenet.datasets import FER2013, LABELS, SPLITS, read_fer2013
-from resemotenet.datasets.fer2013 import VOTES
+from resemotenet.datasets import FER2013, SPLITS, read_fer2013
+from resemotenet.datasets.fer2013 import USAGES, VOTES
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError
 
@@ -68,7 +68,7 @@ class Pictures:
         """
         if (problem := self.problem()) is not None:
             return problem
-        if labels not in LABELS or split not in SPLITS:
+        if labels not in FER2013.definitions or split not in SPLITS:
             return f"No pictures: {self.path.name} is FER2013, and this run was scored on {labels}."
         absent = [str(name) for name in predictions.ids if str(name) not in self._rows]
         if absent:
@@ -104,7 +104,7 @@ class Pictures:
     def trained_copies(self) -> frozenset[str]:
         """Ids of training faces that are pixel for pixel in validation or test as well; errors as for ``data``."""
         data = self.data
-        train = data.usage == SPLITS["train"]
+        train = data.usage == USAGES["train"]
         others = {image.tobytes() for image in data.images[~train]}
         rows = np.flatnonzero(train)
         return frozenset(str(data.ids[row]) for row in rows if data.images[row].tobytes() in others)

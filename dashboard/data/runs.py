@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from resemotenet.errors import ResultsError
+from resemotenet.runs.label_sets import teaching
 from resemotenet.runs.results import SCHEMA, ResultsFolder, read_json, schema_of, settings_of
 
 from .fields import at, number, text, whole
@@ -22,8 +23,6 @@ _QUIET_EPOCHS = 3.0
 
 FILES = ("config.json", "environment.json", "audit.json", "epochs.jsonl", "result.json", "predictions")
 _STAMP = re.compile(r"-(\d{8}T\d{6}Z)$")
-# The definition by which an epoch is chosen, where no epoch says it yet.
-_JUDGED_BY = {"ferplus": "ferplus-strict"}
 # Where files lie and what watched the run does not change what was trained.
 PLACES = ("data", "results", "cache", "track")
 # Nor are seed and machine part of the recipe; and the compact layout computes the same function.
@@ -82,7 +81,7 @@ class Run:
             return str(found)
         if self.epochs and isinstance(measured := self.epochs[0].get("validation"), dict) and measured:
             return str(next(iter(measured)))
-        return _JUDGED_BY.get(self.taught, self.taught)
+        return teaching(self.taught).deciding
 
     @cached_property
     def seed(self) -> int | None:

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from resemotenet.datasets import SPLITS
 from resemotenet.errors import ResultsError
 from resemotenet.runs import metrics
 from resemotenet.runs.calibration import apply_temperature, fit_temperature
@@ -21,7 +22,6 @@ from resemotenet.runs.results import Predictions, ResultsFolder
 
 from .runs import Run
 
-SPLITS = ("train", "validation", "test")
 _FOLDS = 5
 
 
@@ -39,7 +39,7 @@ class Score:
     """One prediction file in figures; fractions in [0, 1], nll in nats, interval Wilson's at 95 %.
 
     Attributes:
-        labels: the label definition, a key of ``LABELS`` or the name of another data set.
+        labels: the label definition, a key of ``LABEL_SETS`` or the name of another data set.
         dataset: the data set whose faces were scored; ``run.dataset`` is the one trained on.
         leaked: how many faces have a pixel-identical copy in train, None where the predictions do not say.
         without_leaks: None where none has, or that is not known.

@@ -12,7 +12,7 @@ from ..analysis.groups import Group, in_percent, labels_name, setting, teachers
 from ..analysis.telling import milliseconds
 from ..analysis.verdicts import claim_for, span, user_reports
 from ..charts import compare
-from ..data import LABELS, Latency, Run
+from ..data import LABEL_SETS, Latency, Run
 from ..widgets import state
 
 _COSTS = {
@@ -68,7 +68,7 @@ def _ranking(groups: Sequence[Group]) -> None:
     figure = compare.ranking(measured, claimed, reported, crowd)
     st.plotly_chart(figure, key="ranking", config={"displayModeBar": False})
     if crowd:
-        n = LABELS["fer2013"].most_votes[drawn[0].split].n
+        n = LABEL_SETS["fer2013"].most_votes[drawn[0].split].n
         st.caption(
             f"Dotted: a reader who always gives the emotion with the most FER+ votes (plurality), all {n:,} faces."
         )
@@ -119,7 +119,7 @@ def _crowd(groups: Sequence[Group]) -> list[compare.Line]:
     Counted over all faces, as the runs are; the majority's agreement is not.
     """
     split = groups[0].split
-    crowd = LABELS["fer2013"].most_votes.get(split)
+    crowd = LABEL_SETS["fer2013"].most_votes.get(split)
     if crowd is None or not any(group.labels == "fer2013" for group in groups):
         return []
     return [compare.Line(crowd.share, f"most votes: {100 * crowd.share:.1f} %")]

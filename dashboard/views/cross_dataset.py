@@ -6,20 +6,19 @@ from typing import Any
 import streamlit as st
 
 from resemotenet.errors import ResultsError
+from resemotenet.runs.label_sets import teaching
 from resemotenet.runs.paired import pair_up
 
 from ..analysis.crossing import Crossing, crossings
 from ..analysis.groups import in_percent, interval_in_percent, labels_name, p_in_words, setting, usable
 from ..analysis.settings import differing
 from ..charts import compare
-from ..data import LABELS, Run, scores
+from ..data import LABEL_SETS, Run, scores
 from ..data.pictures import Pictures
 from ..widgets import state
 from ..widgets.tables import copy_buttons, show_table
 
-# What was taught -> the definitions that score the same thing.
-_HOME = {"ferplus": ("ferplus-strict", "ferplus-usual", "ferplus-soft")}
-_TAUGHT = {"fer2013": "FER2013's own labels", "ferplus": "FER+ votes", "synthetic": "drawn faces"}
+# Short enough for the rows of the figure.
 _TAUGHT_SHORT = {"fer2013": "FER2013", "ferplus": "FER+", "synthetic": "drawn"}
 _MOST_ROWS = 12
 
@@ -92,7 +91,7 @@ def _usual(finished: Sequence[Run], split: str) -> list[str]:
 
 
 def _matrix(table: Sequence[Crossing], split: str) -> None:
-    known = list(LABELS)
+    known = list(LABEL_SETS)
     columns = sorted(
         {each.labels for each in table}, key=lambda name: (known.index(name) if name in known else 99, name)
     )
@@ -123,10 +122,6 @@ def _told_apart(run: Run) -> str:
     return f"{run.recipe}, seed {run.seed}" + ("" if run.started is None else f", {run.started:%d %b %H:%M}")
 
 
-def _taught(run: Run) -> str:
-    return _TAUGHT.get(run.taught, run.taught)
-
-
 def _counts(table: Sequence[Crossing], labels: str) -> str:
     counts = sorted({each.n for each in table if each.labels == labels})
     return " or ".join(f"{n:,}" for n in counts[:3])
@@ -135,18 +130,18 @@ def _counts(table: Sequence[Crossing], labels: str) -> str:
 def _note(each: Crossing) -> str:
     return (
         f"<b>{in_percent(each.accuracy, each.interval)}</b>, n = {each.n:,}<br>"
-        f"trained on {_taught(each.run)}<br>tested on {labels_name(each.labels)}, {each.split}"
+        f"trained on {teaching(each.run.taught).name}<br>tested on {labels_name(each.labels)}, {each.split}"
     )
 
 
 def _is_home(each: Crossing) -> bool:
-    return each.labels in _HOME.get(each.run.taught, (each.run.taught,))
+    return each.labels in teaching(each.run.taught).own
 
 
 def _reading(table: Sequence[Crossing], split: str) -> None:
     """What the labels themselves allow, and where they come from."""
     lines = []
-    agreement = LABELS["ferplus-strict"].agreement.get(split)
+    agreement = LABEL_SETS["ferplus-strict"].agreement.get(split)
     if agreement is not None and {each.labels for each in table} >= {"fer2013", "ferplus-strict"}:
         lines.append(
             f"The label sets are two tasks: on {split}, FER2013's original label and the strict majority of ten "
@@ -164,7 +159,7 @@ def _reading(table: Sequence[Crossing], split: str) -> None:
 
 def _row(each: Crossing, *, digits: int = 1) -> dict[str, Any]:
     return {
-        "Trained on": _taught(each.run),
+        "Trained on": teaching(each.run.taught).name,
         "Tested on": labels_name(each.labels),
         "Same kind": "yes" if _is_home(each) else "no",
         "Split": each.split,
@@ -195,7 +190,7 @@ def _lessons(table: Sequence[Crossing], split: str) -> None:
     ]
     st.subheader("Does it matter what was taught?")
     if not lines:
-        taught = sorted({_taught(each.run) for each in table})
+        taught = sorted({teaching(each.run.taught).name for each in table})
         st.info(
             f"All runs shown were trained on {', '.join(taught)}. Train one on other labels to compare: "
             "`python -m training train strong --data PATH` learns FER2013's own labels, "

@@ -10,7 +10,7 @@ from resemotenet.runs.claims import CLAIMS, DATASETS, OURS, claim_of, errata_in
 
 from ..analysis.groups import Group, grouped, interval_in_percent, labels_name, setting
 from ..analysis.verdicts import METHODS, Verdict, claim_for, compared, is_rerun, span, user_reports, verdicts
-from ..data import LABELS, Run
+from ..data import LABEL_SETS, Run
 from ..data.pictures import Pictures
 from ..widgets import state
 from ..widgets.tables import copy_buttons, show_table
@@ -46,7 +46,7 @@ def _claims(every: Sequence[Group], found: Sequence[Verdict]) -> None:
     here = {group.dataset for group in every} | {"fer2013"}
     with st.container(key="claims"):
         st.table([_claim_row(each) for each in found if each.claim.dataset in here], border="horizontal")
-    everyone, strict = LABELS["fer2013"].most_votes["test"], LABELS["fer2013"].agreement["test"]
+    everyone, strict = LABEL_SETS["fer2013"].most_votes["test"], LABEL_SETS["fer2013"].agreement["test"]
     st.caption(
         "Claims are papers' words, reports those of users, neither a result of this repository. A run is a re-run "
         "only with the paper's recipe (or that of its code), width, input size and epochs. Beside every figure on "
@@ -133,7 +133,7 @@ _FILTERS: tuple[tuple[str, str, Any, Any], ...] = (
 
 
 def _label_order(name: str) -> tuple[int, str]:
-    known = list(LABELS)
+    known = list(LABEL_SETS)
     return known.index(name) if name in known else len(known), name
 
 

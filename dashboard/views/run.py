@@ -9,6 +9,7 @@ import streamlit as st
 
 from resemotenet.errors import ResultsError
 from resemotenet.runs.claims import DATASETS, OURS, cost_for
+from resemotenet.runs.label_sets import teaching
 
 from .. import data
 from ..analysis.per_class import averages
@@ -25,7 +26,6 @@ from ..widgets.samples import hardest, most_confident_mistakes
 from .run_settings import show_settings
 
 _PARTS = ("Curves", "Calibration", "Mistakes", "Settings")
-_TAUGHT = {"ferplus": "FER+ votes"}
 _MISTAKES = {"confident": "Most confident", "hardest": "Hardest"}
 _MISTAKES_HELP = (
     "Most confident: wrong answers that the model was surest of. Hardest: faces whose true emotion it thought least "
@@ -80,7 +80,7 @@ def _head(run: Run) -> None:
 
 
 def _learned_from(run: Run) -> str:
-    return run.dataset if run.taught == run.dataset else f"{run.dataset}, {_TAUGHT.get(run.taught, run.taught)}"
+    return run.dataset if run.taught == run.dataset else f"{run.dataset}, {teaching(run.taught).name}"
 
 
 def _one_face(run: Run) -> None:

@@ -4,13 +4,13 @@ Reading only. None of these sets may be redistributed, so nothing here downloads
 """
 
 from .affectnet import read_affectnet
-from .base import FaceSet, FaceSource, ReadyFaces
+from .base import SPLITS, FaceSet, FaceSource, ReadyFaces
 from .catalogue import CATALOGUE, DatasetInfo, dataset_info, recognise, splits_of
 from .ckplus import read_ckplus
 from .collection import Carved, Collection
 from .expw import read_expw
 from .face_files import FaceFiles
-from .fer2013 import FER2013, LABELS, SPLITS, read_fer2013
+from .fer2013 import FER2013, read_fer2013
 from .prepared import PixelFile, PreparedFaces
 from .rafdb import read_rafdb
 from .splits import carve, folds
@@ -20,7 +20,6 @@ from .upstream import read_upstream
 __all__ = [
     "CATALOGUE",
     "FER2013",
-    "LABELS",
     "SPLITS",
     "Carved",
     "Collection",

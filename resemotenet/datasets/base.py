@@ -11,6 +11,8 @@ from ..emotions import EMOTIONS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+SPLITS = ("train", "validation", "test")
+
 BLOCK = 2048
 """Faces that are looked at together where all are, one after the other."""
 

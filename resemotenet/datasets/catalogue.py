@@ -9,7 +9,7 @@ from ..errors import DatasetNotFoundError
 from . import affectnet, ckplus, expw, fer2013, rafdb, upstream
 from .base import FaceSource
 from .collection import Collection
-from .fer2013 import FER2013, SPLITS
+from .fer2013 import FER2013, USAGES
 
 Whole = Collection | FER2013
 Layout = tuple[str, Path]
@@ -200,4 +200,4 @@ def splits_of(whole: Whole) -> dict[str, FaceSource]:
     """The splits that a data set has, under its own labels."""
     if isinstance(whole, Collection):
         return dict(whole.splits)
-    return {split: whole.split(split) for split, usage in SPLITS.items() if (whole.usage == usage).any()}
+    return {split: whole.split(split) for split, usage in USAGES.items() if (whole.usage == usage).any()}

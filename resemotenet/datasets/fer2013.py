@@ -17,7 +17,7 @@ A folder that holds one of these files stands for it. The images may not be redi
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 SIDE = 48
 CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-SPLITS = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
-LABELS = ("fer2013", "ferplus-strict", "ferplus-usual", "ferplus-soft")
+USAGES = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
 
 _FOLDER_NAMES = {"anger": "angry", "happiness": "happy", "sadness": "sad", "surprised": "surprise"}
 
@@ -51,7 +50,10 @@ class FER2013:
         usage: (N,) str, "Training", "PublicTest" or "PrivateTest".
         ids: (N,) str: the row number of fer2013.csv, or the path inside the folder.
         votes: (N, 10) int64 in the order of ``VOTES``, or None where there are none; rows of -1 have no votes.
+        definitions: the label definitions that ``split`` takes, of all copies of the data.
     """
+
+    definitions: ClassVar = ("fer2013", "ferplus-strict", "ferplus-usual", "ferplus-soft")
 
     images: "NDArray[np.uint8]"
     emotion: "NDArray[np.int64]"
@@ -73,20 +75,21 @@ class FER2013:
             ValueError: no such split or label definition.
             DatasetFormatError: the split is empty, perhaps under these labels only, or there are no FER+ votes.
         """
-        if split not in SPLITS or labels not in LABELS:
+        if split not in USAGES or labels not in self.definitions:
             raise ValueError(
-                f"no split {split!r} with labels {labels!r}; splits: {', '.join(SPLITS)}; labels: {', '.join(LABELS)}"
+                f"no split {split!r} with labels {labels!r}; splits: {', '.join(USAGES)}; labels: "
+                f"{', '.join(self.definitions)}"
             )
-        rows = self.usage == SPLITS[split]
+        rows = self.usage == USAGES[split]
         if not rows.any():
-            raise DatasetFormatError(f"this copy of FER2013 has no {SPLITS[split]} images, so no {split} split")
+            raise DatasetFormatError(f"this copy of FER2013 has no {USAGES[split]} images, so no {split} split")
         if labels == "fer2013":
             targets, distribution = self.emotion, np.eye(len(EMOTIONS), dtype=np.float32)[self.emotion]
         else:
             keep, targets, distribution = crowd(self._need_votes(), labels)
             rows &= keep
             if not rows.any():
-                raise DatasetFormatError(f"no {SPLITS[split]} image has a label under {labels}, so {split} is empty")
+                raise DatasetFormatError(f"no {USAGES[split]} image has a label under {labels}, so {split} is empty")
         return FaceSet(
             name=labels,
             split=split,
@@ -232,7 +235,7 @@ def _read_folders(path: Path) -> FER2013:
 def _usage_of(file: Path) -> str:
     """The file name's own word first: test/ holds PublicTest_ and PrivateTest_ images side by side."""
     named = file.name.split("_")[0]
-    if named in SPLITS.values():
+    if named in USAGES.values():
         return named
     return {"train": "Training", "test": "PrivateTest"}.get(file.parent.parent.name, "PublicTest")
 
@@ -284,11 +287,11 @@ def _checked(
     if not ids:
         raise DatasetFormatError(f"{path} holds no faces")
     usages = np.asarray(usage, dtype=str)
-    unknown = np.flatnonzero(~np.isin(usages, list(SPLITS.values())))
+    unknown = np.flatnonzero(~np.isin(usages, list(USAGES.values())))
     if unknown.size:
         row = unknown[0]
         raise DatasetFormatError(
-            f"{path}, row {row}: Usage {str(usages[row])!r}, expected one of {', '.join(SPLITS.values())}"
+            f"{path}, row {row}: Usage {str(usages[row])!r}, expected one of {', '.join(USAGES.values())}"
         )
     if len(set(ids)) != len(ids):
         raise DatasetFormatError(f"{path}: row numbers must differ, but {len(ids) - len(set(ids))} appear again")

@@ -1,5 +1,6 @@
 """How sure the model is against how right it is: the part of a model card about its probabilities."""
 
+from ..runs.label_sets import FERPLUS
 from .escaping import text
 from .facts import Evaluation, ModelFacts
 from .wording import label_name, share
@@ -13,7 +14,7 @@ def calibration(facts: ModelFacts) -> str:
         f"### Calibration\n\nThe mean of the largest probability against the accuracy on {text(first.split)}, and the "
         "expected calibration error (ECE, 15 bins):\n\n" + "\n".join(lines) + f"\n\n{_settings(facts)}"
     )
-    if facts.config["dataset"].get("labels") == "ferplus" and facts.model.info.temperature == 1:
+    if facts.config["dataset"].get("labels") == FERPLUS.key and facts.model.info.temperature == 1:
         told += " It was taught shares of annotators, so its probabilities tell how people would be divided."
     return told
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ..datasets import CATALOGUE
 from ..emotions import canonical_order
 from ..runs.claims import CLAIMS, OURS, USER_REPORTS, ablation_of
+from ..runs.label_sets import FERPLUS
 from .escaping import link, text
 from .facts import Evaluation, ModelFacts
 from .measured import measured, touches
@@ -156,7 +157,9 @@ def claimed(facts: ModelFacts) -> Iterator[list[str]]:
     """What the literature claims for this network on this data; on all data where nothing is known of it."""
     info = facts.model.info
     network, data = info.architecture, facts.data
-    wanted = {data, *("ferplus" for each in facts.evaluations if each.labels.startswith("ferplus"))} if data else None
+    wanted = None
+    if data is not None:
+        wanted = {data, *(FERPLUS.key for each in facts.evaluations if each.labels in FERPLUS.own)}
     if (row := ablation_of(network)) is not None and network != "resemotenet":
         yield [f"{OURS} {row.name}", "RAF-DB", share(row.accuracy), "paper, Table IV"]
     method = {"resemotenet": OURS, "emonext": "EmoNeXt"}.get(network.removesuffix("_xlarge"))
@@ -185,7 +188,7 @@ def _differences(facts: ModelFacts) -> str:
         found.append("one grey channel instead of the same grey three times")
     if type(epochs := info.training.get("epochs")) is int and epochs < 80:
         found.append(f"at most {epochs} epochs instead of 80")
-    if facts.taught == "ferplus":
+    if facts.taught == FERPLUS.key:
         found.append("the crowd's labels instead of FER2013's")
     return f" These weights are no reproduction of the paper: {', '.join(found)}." if found else ""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.checkpoint import WEIGHTS_FILE, LoadedModel, load_model
 from ..errors import CheckpointNotFoundError, PublicationError
+from ..runs.label_sets import label_set
 from ..runs.metrics import confusion, per_class, reliability
 from ..runs.results import SCHEMA, Predictions, ResultsFolder, read_json
 from .checks import check_entry, check_figures, check_operating_point, check_weights, sha256_of
@@ -255,11 +256,6 @@ def _entries(figures: dict[str, Any]) -> Iterator[_Entry]:
         yield from ((labels, split, entry, False) for split, entry in splits.items() if "accuracy" in entry)
 
 
-def _dataset_of(labels: str) -> str:
-    """The data set that a label definition belongs to."""
-    return "fer2013" if labels.startswith("ferplus") else "ckplus" if labels.startswith("ckplus") else labels
-
-
 def _checked(
     folder: ResultsFolder, protocol: str, model: LoadedModel, weights: str, entry: _Entry, dataset: str | None = None
 ) -> Evaluation:
@@ -271,7 +267,7 @@ def _checked(
     check_entry(model, said, where, folder.result)
     check_weights(weights, said, where, folder.result)
     return Evaluation(
-        dataset or _dataset_of(labels), labels, split, {**said, "protocol": protocol}, predictions, primary
+        dataset or label_set(labels).dataset, labels, split, {**said, "protocol": protocol}, predictions, primary
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..datasets import CATALOGUE
 from ..datasets.ferplus import MIN_SOFT_VOTES
+from ..runs.label_sets import FERPLUS
 from ..runs.results import flatten
 from .escaping import code, repository_name, text
 from .facts import ModelFacts
@@ -55,7 +56,7 @@ def _left_out(facts: ModelFacts) -> str:
             f"Of the {images:,} training images, {leaked:,} with an identical copy in validation or test were left "
             f"out: {images - leaked:,} remain."
         )
-    if dataset.get("labels") == "ferplus":
+    if dataset.get("labels") == FERPLUS.key:
         said.append(f"Faces with fewer than {MIN_SOFT_VOTES} FER+ votes for the seven emotions were left out too.")
     return " ".join(said)
 

@@ -1,4 +1,7 @@
-"""What the label definitions mean under which models are scored; tables, pages and cards all say it from here."""
+"""What the label definitions mean under which models are scored, and which of them follow from what a run is taught.
+
+Training, tables, pages and cards all have it from here.
+"""
 
 from dataclasses import dataclass, field
 
@@ -53,7 +56,7 @@ _USUAL = {"validation": Agreement(3_186, 2_136), "test": Agreement(3_137, 2_115)
 # and 16, all of them without a name in FER+) count as missed; without them it would be 63.6 % of test.
 _MOST_VOTES = {"validation": Agreement(3_589, 2_265 + 3 / 4), "test": Agreement(3_589, 2_273 + 2 / 3)}
 
-LABELS: dict[str, LabelSet] = {
+LABEL_SETS: dict[str, LabelSet] = {
     each.key: each
     for each in (
         LabelSet(
@@ -111,4 +114,47 @@ LABELS: dict[str, LabelSet] = {
 def label_set(key: str) -> LabelSet:
     """What a label definition means; one that is not known here stands for a data set of that name."""
     unknown = f"The labels that came with {key}; nothing more is known of them here."
-    return LABELS.get(key) or LabelSet(key, key, key, unknown)
+    return LABEL_SETS.get(key) or LabelSet(key, key, key, unknown)
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """What a run is taught: the label sets that it learns from and is scored under.
+
+    Attributes:
+        key: ``dataset.labels`` of its config.
+        name: for people.
+        learned: the label set whose distribution is aimed at.
+        scored: the label sets that predictions are scored under; the first one decides which epoch is kept.
+        own: the label sets that are made of what is taught; any other is another task.
+    """
+
+    key: str
+    name: str
+    learned: str
+    scored: tuple[str, ...]
+    own: tuple[str, ...]
+
+    @property
+    def dataset(self) -> str:
+        """The data set whose faces are learned from."""
+        return label_set(self.learned).dataset
+
+    @property
+    def deciding(self) -> str:
+        """The label set by which the epoch is chosen."""
+        return self.scored[0]
+
+
+FERPLUS = Teaching(
+    "ferplus",
+    "FER+ votes",
+    learned="ferplus-soft",
+    scored=("ferplus-strict", "ferplus-usual", "fer2013"),
+    own=("ferplus-strict", "ferplus-usual", "ferplus-soft"),
+)
+
+
+def teaching(key: str) -> Teaching:
+    """What follows from a run's ``dataset.labels``: all but the votes are learned and scored under their own name."""
+    return FERPLUS if key == FERPLUS.key else Teaching(key, label_set(key).name, key, (key,), (key,))

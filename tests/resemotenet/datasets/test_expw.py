@@ -4,13 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resemotenet.datasets import read_expw
+from resemotenet.datasets import SPLITS, read_expw
 from resemotenet.datasets.expw import CARVED, CODES, EXPECTED, PAPER
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetFormatError, DatasetNotFoundError
 from tests.fake_trees import change, emotions_of, write_expw
-
-SPLITS = ("train", "validation", "test")
 
 
 @pytest.fixture

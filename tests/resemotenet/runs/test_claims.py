@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from resemotenet.datasets.fer2013 import CODES, SPLITS
+from resemotenet.datasets.fer2013 import CODES, USAGES
 from resemotenet.emotions import EMOTIONS
 from resemotenet.models import list_models
 from resemotenet.runs import claims
@@ -100,7 +100,7 @@ class TestAgainstThePaper:
 def test_fer2013_counts_are_those_of_the_data(fer2013_parquet: Path):
     table = pd.read_parquet(fer2013_parquet, columns=["usage", "emotion"])
     for split, counts in FER2013_COUNTS.items():
-        numbers = table["emotion"][table["usage"] == SPLITS[split]].value_counts()
+        numbers = table["emotion"][table["usage"] == USAGES[split]].value_counts()
         assert tuple(numbers[CODES.index(emotion)] for emotion in EMOTIONS) == counts
 
 
