@@ -37,7 +37,7 @@ CHOICES = {"RECIPE": "strong"}
 
 def commands(document: Document) -> Iterator[str]:
     """Every line of its shell blocks, and the commands in its text; without comments, and settings before them."""
-    yield from (line for block in document.blocks("sh") for line in block.splitlines())
+    yield from (line for block in document.blocks("sh") for line in block.replace("\\\n", " ").splitlines())
     for code in document.inline_code():
         words = [word for word in code.split() if "=" not in word]
         if words[:1] in (["make"], ["python"]) and words[1:] and "..." not in code:
