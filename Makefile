@@ -39,8 +39,9 @@ push-space: $(VENV)/.demo
 	@if [ -z "$(SPACE)" ]; then echo "error: which one? make push-space SPACE=owner/name" >&2; exit 1; fi
 	$(BIN)/python -m demo.space $(OUT) $(WEIGHTS) --push "$(SPACE)" $(ARGS)
 
+# A file's tests stay together, so that servers and trained runs of its fixtures are made once.
 test: lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

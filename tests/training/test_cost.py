@@ -1,4 +1,5 @@
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -84,12 +85,20 @@ def sleeping(model_folder: Path):
     return make
 
 
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
 class TestLatency:
-    def test_it_is_the_median_time_of_one_face_in_evaluation_mode(self, sleeping):
+    def test_it_is_the_median_time_of_one_face_in_evaluation_mode(self, sleeping, three_threads: None):
         (latency,) = measure_latency([sleeping(0.02)])
         low, high = latency["quartiles"]
         assert 20 <= low <= latency["milliseconds"] <= high
-        assert (latency["faces"], latency["threads"]) == (1, torch.get_num_threads())
+        assert (latency["faces"], latency["threads"]) == (1, 3)
         assert latency["device"].startswith("cpu (")
         shapes, modes = {shape for _, shape, _ in sleeping.seen}, {training for *_, training in sleeping.seen}
         assert {shape[0] for shape in shapes} == {1}

@@ -26,8 +26,6 @@ from training.loop import resume
 from training.recorder import Recorder
 
 ROOT = Path(__file__).resolve().parents[2]
-# One thread each, so that two processes do not fight over two cores.
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 SETTINGS = (
     "train", "bundled", "--network.width", "0.0625", "--network.head-dropout", "0", "--optimization.batch-size", "8",
@@ -35,11 +33,11 @@ SETTINGS = (
 )  # fmt: skip
 
 
-def python(*arguments: str, threads: int = 1) -> subprocess.CompletedProcess[str]:
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env={**ENVIRONMENT, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=600,
@@ -62,9 +60,7 @@ def settings(config: RunConfig, epochs: int) -> list[str]:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_killed_in_the_middle_of_an_epoch_and_resumed(config: RunConfig):
     command = [sys.executable, "-m", "training", *settings(config, epochs=6)]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as run:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
         lines: list[Path] = []
         while not lines or not lines[0].read_text().count("\n"):
             assert run.poll() is None, "it ended before its first epoch did"
@@ -97,7 +93,7 @@ def test_killed_at_the_worst_moment_and_resumed(
 ):
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
     script = str(Path(__file__).with_name("killed.py"))
-    done = python(script, str(tmp_path / "config.json"), moment, threads=torch.get_num_threads())
+    done = python(script, str(tmp_path / "config.json"), moment)
     assert done.returncode == -signal.SIGKILL, done.stderr
     (path,) = config.results.iterdir()
     killed = ResultsFolder(path)
@@ -141,7 +137,7 @@ def test_ctrl_c_in_the_middle_of_an_epoch_and_resumed(config: RunConfig, finishe
     # A run that was only begun, so that the command line needs no settings of its own.
     begun = Recorder.start(config, "cpu", {}).folder
     script = str(Path(__file__).with_name("killed.py"))
-    done = python(script, "ctrl-c", "resume", str(begun.path), threads=torch.get_num_threads())
+    done = python(script, "ctrl-c", "resume", str(begun.path))
     assert done.returncode == 130
     said = f"training: interrupted; 'python -m training resume {begun.path}' goes on from the last whole epoch"
     assert done.stderr.splitlines()[-1] == said
@@ -245,10 +241,5 @@ class TestOneBatchSharedByTwo:
 
         together = {path.name: path.read_bytes() for path in (finished.path / "predictions").iterdir()}
         monkeypatch.setattr("training.evaluation._BATCH", 8)
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # as the two had; sums over more threads round differently
-        try:
-            evaluate_run(finished, load_data(shared).scored, "validation")
-        finally:
-            torch.set_num_threads(threads)
+        evaluate_run(finished, load_data(shared).scored, "validation")
         assert together == {path.name: path.read_bytes() for path in (finished.path / "predictions").iterdir()}

@@ -55,7 +55,7 @@ def test_the_others_take_what_is_sent(config: RunConfig, tmp_path: Path, name: s
          "--results", str(config.results), "--network.width", "0.0625", "--optimization.batch-size", "16",
          "--optimization.epochs", "1", "--device", "cpu"],
         env={**os.environ, "WANDB_MODE": "offline", "WANDB_DIR": str(tmp_path), "HF_HOME": str(tmp_path),
-             "TRACKIO_DIR": str(tmp_path / "trackio"), "OMP_NUM_THREADS": "1"},
+             "TRACKIO_DIR": str(tmp_path / "trackio")},
         cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
