@@ -7,7 +7,8 @@ from typing import Any
 from resemotenet.errors import ResultsError
 from resemotenet.runs.metrics import wilson_interval
 from resemotenet.runs.paired import Paired, pair_up
-from resemotenet.runs.results import Predictions, ResultsFolder, flatten, read_json
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json
+from resemotenet.runs.settings import differing
 
 # How often chance alone makes so large a difference: from DOUBT on it may well be chance, between LEVEL and DOUBT
 # nothing can be said, below LEVEL the difference is called probably real, below a fifth of that real.
@@ -31,11 +32,9 @@ def compare(a: Path, b: Path, split: str, labels: str | None = None) -> Paired:
 
 
 def differing_settings(a: Path, b: Path) -> dict[str, tuple[Any, Any]]:
-    """Settings in which the configs of two runs differ, by dotted name; where the files lie does not count."""
-    first, second = (flatten(read_json(ResultsFolder(run).config)) for run in (a, b))
-    names = [*first, *(name for name in second if name not in first)]
-    told = [name for name in names if name not in ("data", "results", "device", "track")]
-    return {name: (first.get(name), second.get(name)) for name in told if first.get(name) != second.get(name)}
+    """Settings in which two runs differ, by dotted name; see ``runs.settings`` for those that do not count."""
+    first, second = (read_json(ResultsFolder(run).config) for run in (a, b))
+    return differing(first, second)
 
 
 def report(a: tuple[Path, ...], b: tuple[Path, ...], split: str, labels: str | None = None) -> str:

@@ -1,6 +1,5 @@
 """Series of runs that differ in the network alone, C1 to C6, compared face by face with C1."""
 
-import json
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,16 +7,14 @@ from statistics import fmean
 
 from resemotenet.errors import ResultsError
 from resemotenet.runs.claims import ABLATIONS
-from resemotenet.runs.results import settings_of
+from resemotenet.runs.settings import recipe_key
 
 from ..data import Paired, Run, Score, has_predictions, label_set, paired, scores
-from ..data.runs import NOT_THE_RECIPE
 from .groups import setting, usable
 
 # C1 to C6 as the paper defines them; and what each is called here.
 DEFINED = {each.name: each for each in ABLATIONS}
 CONFIGURATIONS = {name: each.model for name, each in DEFINED.items()}
-_NO_DIFFERENCE = (*NOT_THE_RECIPE, "network.name")
 # Weights that the compact layout leaves out at full width; it takes as many off the multiply-adds, for the map there
 # is 1x1. Both go with the square of the width.
 _LEFT_OUT = 44_040_192
@@ -166,9 +163,7 @@ def about_layouts(found: dict[str, Against]) -> str:
 
 
 def _key(run: Run) -> str:
-    told = {name: value for name, value in settings_of(run.config).items() if name not in _NO_DIFFERENCE}
-    told |= {"protocol": run.protocol, "views": run.views}
-    return json.dumps(told, sort_keys=True, default=str)
+    return recipe_key(run.config, apart_from=("network.name",), protocol=run.protocol, views=run.views)
 
 
 def _short(key: str) -> str:

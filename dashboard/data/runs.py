@@ -1,6 +1,5 @@
 """One results folder as the pages see it: whatever state it is in, reading it never raises."""
 
-import json
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -10,7 +9,8 @@ from typing import Any, Literal
 
 from resemotenet.errors import ResultsError
 from resemotenet.runs.label_sets import teaching
-from resemotenet.runs.results import SCHEMA, ResultsFolder, read_json, schema_of, settings_of
+from resemotenet.runs.results import SCHEMA, ResultsFolder, read_json, schema_of
+from resemotenet.runs.settings import recipe_key
 
 from .fields import at, number, text, whole
 from .latency import Latency, read_latency
@@ -23,10 +23,6 @@ _QUIET_EPOCHS = 3.0
 
 FILES = ("config.json", "environment.json", "audit.json", "epochs.jsonl", "result.json", "predictions")
 _STAMP = re.compile(r"-(\d{8}T\d{6}Z)$")
-# Where files lie and what watched the run does not change what was trained.
-PLACES = ("data", "results", "cache", "track")
-# Nor are seed and machine part of the recipe; and the compact layout computes the same function.
-NOT_THE_RECIPE = (*PLACES, "seed", "device", "network.compact")
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,8 +210,7 @@ class Run:
     @cached_property
     def recipe_key(self) -> str:
         """Equal for runs that differ in nothing but seed, place, machine and layout: the seeds of one experiment."""
-        told = {name: value for name, value in settings_of(self.config).items() if name not in NOT_THE_RECIPE}
-        return json.dumps(told, sort_keys=True, default=str)
+        return recipe_key(self.config)
 
     @property
     def caption(self) -> str:

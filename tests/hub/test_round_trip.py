@@ -269,7 +269,7 @@ def test_a_converted_checkpoint_names_its_base(hub: LoopbackHub, push, tmp_path:
     folder = convert_upstream(tmp_path / "best_model.pth", tmp_path / "model", compact=True, base_model="some/one")
     assert push(folder, "owner/name")[0] == 0
     card = hub.repositories["owner/name"].files()["README.md"].content.decode()
-    assert 'base_model: some/one\n' in card
+    assert "base_model: some/one\n" in card
     assert "Converted, not trained here: from `best_model.pth`" in card
 
 

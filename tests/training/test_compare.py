@@ -209,8 +209,21 @@ class TestErrors:
             compare(*runs, "validation")
 
 
-def test_where_files_lie_is_no_setting(tmp_path: Path):
-    one = write_run(tmp_path / "one", "x", data="elsewhere", optimization={"epochs": 40, "momentum": 0.9})
+@pytest.mark.parametrize("name", ["data", "results", "cache", "device", "track"])
+def test_where_files_lie_what_watched_and_which_device_are_no_settings(tmp_path: Path, name: str):
+    one, two = write_run(tmp_path / "one", "x", **{name: "another"}), write_run(tmp_path / "two", "x")
+    assert "No setting differs." in report((one,), (two,), "validation")
+
+
+def test_published_runs_of_several_versions_differ_in_what_differs():
+    """The first lacks nine settings that came later; its size is the only one that was another."""
+    published = Path(__file__).parents[2] / "dashboard/published"
+    runs = (published / f"strong-resemotenet-fer2013-s0-{stamp}" for stamp in ("20261121T183451Z", "20261122T112453Z"))
+    assert differing_settings(*runs) == {"network.size": (48, 64)}
+
+
+def test_a_setting_of_one_run_only(tmp_path: Path):
+    one = write_run(tmp_path / "one", "x", optimization={"epochs": 40, "momentum": 0.9})
     two = write_run(tmp_path / "two", "x")
     assert differing_settings(one, two) == {
         "optimization.momentum": (0.9, None),
