@@ -48,7 +48,7 @@ def split_name(dataset: str, split: str) -> str:
     return split if own is None else f"{split} ({own})"
 
 
-def _license(license_: dict[str, Any]) -> dict[str, str]:
+def _license(license_: dict[str, Any]) -> dict[str, Any]:
     name, url = license_.get("name"), link(license_.get("link"))
     if not name:
         return {"license": "unknown"}
