@@ -19,7 +19,6 @@ from resemotenet.checkpoints.checkpoint import LoadedModel
 from resemotenet.datasets import FER2013, FaceFiles, FaceSet, ReadyFaces, read_ckplus, recognise
 from resemotenet.errors import ResultsError
 from resemotenet.runs.label_sets import FERPLUS, teaching
-from resemotenet.runs.metrics import summary
 from resemotenet.runs.results import ResultsFolder, read_json, write_json
 
 from .evaluation import load_chosen, made_with, predict_all, save_predictions
@@ -66,9 +65,9 @@ def evaluate_elsewhere(
     predictions, measured_with = predict_all(model, definitions), made_with(model)
     for name, each in predictions.items():
         figures = {"broken": len(broken), "touched": entries[name][split]["touched"]}
-        entries[name][split] = {**summary(each.probabilities, each.targets), **measured_with, **figures}
+        entries[name][split] = {**each.figures(), **measured_with, **figures}
     if state.is_main_process:
-        save_predictions(folder, split, predictions, None)
+        save_predictions(folder, split, predictions)
         write_json(folder.result, result)
     return {name: entries[name][split] for name in definitions}
 

@@ -21,7 +21,6 @@ from resemotenet.datasets import FER2013, SPLITS, ReadyFaces
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError
 from resemotenet.publishing.checks import operating_point_of, sha256_of
-from resemotenet.runs.metrics import summary
 from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
 
 from .ahead import ahead
@@ -111,7 +110,7 @@ def predict_all(model: LoadedModel, definitions: Mapping[str, ReadyFaces]) -> di
 
 def figures(predictions: dict[str, Predictions]) -> dict[str, dict[str, Any]]:
     """Accuracy and its companions under each label definition."""
-    return {name: summary(each.probabilities, each.targets) for name, each in predictions.items()}
+    return {name: each.figures() for name, each in predictions.items()}
 
 
 def evaluate_run(
@@ -138,25 +137,29 @@ def evaluate_run(
     result: dict[str, Any] = read_json(folder.result)
     model = load_chosen(folder)
     touched = _count_touch(folder, result) if split == "test" else 0
-    predictions = predict_all(model, scored[split])
-    record(result, split, predictions, made_with(model), leaked)
+    predictions = marked(predict_all(model, scored[split]), leaked)
+    record(result, split, predictions, made_with(model))
     if split == "test":
         result["splits"]["test"]["touched"] = touched
         result.pop("test_touched", None)
     if join_processes().is_main_process:
-        save_predictions(folder, split, predictions, leaked)
+        save_predictions(folder, split, predictions)
         note_latency(result, model)
         write_json(folder.result, result)
     return result
 
 
-def save_predictions(
-    folder: ResultsFolder, split: str, predictions: dict[str, Predictions], leaked: set[str] | None
-) -> None:
-    """Write the predictions of a split, one file a label definition, each with the faces that leaked marked."""
+def marked(predictions: dict[str, Predictions], leaked: set[str] | None) -> dict[str, Predictions]:
+    """The same, saying which faces have an identical copy in train, where that is known."""
+    if leaked is None:
+        return predictions
+    return {name: replace(each, leaked=np.isin(each.ids, list(leaked))) for name, each in predictions.items()}
+
+
+def save_predictions(folder: ResultsFolder, split: str, predictions: dict[str, Predictions]) -> None:
+    """Write the predictions of a split, one file a label definition."""
     for name, each in predictions.items():
-        marks = None if leaked is None else np.isin(each.ids, list(leaked))
-        replace(each, leaked=marks).save(folder.predictions(name, split))
+        each.save(folder.predictions(name, split))
 
 
 def _count_touch(folder: ResultsFolder, result: dict[str, Any]) -> int:
@@ -177,25 +180,16 @@ def made_with(model: LoadedModel) -> dict[str, Any]:
 
 
 def record(
-    result: dict[str, Any],
-    split: str,
-    predictions: dict[str, Predictions],
-    measured_with: dict[str, Any],
-    leaked: set[str] | None,
+    result: dict[str, Any], split: str, predictions: dict[str, Predictions], measured_with: dict[str, Any]
 ) -> None:
     """Enter a split into a result: its first label definition under "splits", the others under "also".
 
     Args:
         measured_with: see ``made_with``.
     """
-    primary, *others = predictions
-    for name in (primary, *others):
-        each = predictions[name]
-        entry = {**summary(each.probabilities, each.targets), **measured_with}
-        clean = ~np.isin(each.ids, list(leaked or ()))
-        if leaked and clean.any():
-            hits = each.probabilities[clean].argmax(axis=1) == each.targets[clean]
-            entry["without_leaks"] = {"n": int(clean.sum()), "accuracy": float(hits.mean())}
+    primary = next(iter(predictions))
+    for name, each in predictions.items():
+        entry = {**each.figures(), **measured_with}
         if name == primary:
             result["splits"][split] = {"labels": name, **entry}
         else:
@@ -223,7 +217,7 @@ def check_facts(folder: Path, data: FER2013 | PictureFiles) -> list[dict[str, An
     rows = []
     for fact, faces in zip(model.info.measured, sets, strict=True):
         each = found_in[faces.split][faces.name]
-        found = summary(each.probabilities, each.targets)
+        found = each.figures()
         agrees = found["n"] == fact["n"] and round(found["accuracy"] * fact["n"]) == round(fact["accuracy"] * fact["n"])
         row = {"labels": faces.name, "split": faces.split, "claimed": fact["accuracy"], "found": found["accuracy"]}
         rows.append({**row, "n": found["n"], "macro_recall": found["macro_recall"], "agrees": agrees})

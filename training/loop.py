@@ -25,7 +25,7 @@ from .config import RunConfig
 from .cost import count_macs, device_name, forget_peak_memory, note_latency, peak_memory, run_cost
 from .description import check_network, describe
 from .earlier import check_earlier, noted, taught
-from .evaluation import figures, load_chosen, made_with, predict_all, record, save_predictions
+from .evaluation import figures, load_chosen, made_with, marked, predict_all, record, save_predictions
 from .loading import Batches, Data, load_data, load_data_of
 from .optimization import class_weights, has_stalled, learning_rate
 from .processes import start_accelerator
@@ -245,10 +245,10 @@ def finish(recorder: Recorder, data: Data, progress: Progress, accelerator: Acce
     """Validation predictions of the chosen epoch, then result.json: from here on the run is finished."""
     folder = recorder.folder
     model = load_chosen(folder)
-    predictions = predict_all(model, data.scored["validation"])
+    predictions = marked(predict_all(model, data.scored["validation"]), data.leaked["validation"])
     if not accelerator.is_main_process:
         return
-    save_predictions(folder, "validation", predictions, data.leaked["validation"])
+    save_predictions(folder, "validation", predictions)
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "run": recorder.run,
@@ -263,7 +263,7 @@ def finish(recorder: Recorder, data: Data, progress: Progress, accelerator: Acce
             "processes": accelerator.num_processes,
         },
     }
-    record(result, "validation", predictions, made_with(model), data.leaked["validation"])
+    record(result, "validation", predictions, made_with(model))
     note_latency(result, model)
     write_json(folder.result, result)
 

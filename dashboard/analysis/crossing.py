@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from resemotenet.errors import ResultsError
-from resemotenet.runs.metrics import summary
 from resemotenet.runs.paired import match
 from resemotenet.runs.results import Predictions
 
@@ -61,7 +60,7 @@ def _crossing(run: Run, labels: str, split: str, lenders: Sequence[Run]) -> Cros
                     break
         if said is None:
             return None
-        figures = summary(said.probabilities, said.targets)
+        figures = said.figures()
     except (ResultsError, ValueError):
         return None  # a damaged file is told of beside the pages, see prediction_problems
     kept = {name: figures[name] for name in ("n", "accuracy", "macro_recall", "macro_f1")}
@@ -74,10 +73,10 @@ def _joined(run: Run, lender: Run, labels: str, split: str) -> Predictions | Non
     common = [labels for labels in definitions if has_predictions(lender, labels, split)]
     if not common:
         return None  # nothing shows that an id means the same face in both
-    own = max((predictions(run, each, split) for each in definitions), key=lambda said: len(said.ids))
+    own = max((predictions(run, each, split) for each in definitions), key=lambda said: said.n)
     target = predictions(lender, labels, split)
     shared = match(own, target)
-    if shared.n < len(target.ids) or not all(_same_labels(run, lender, each, split) for each in common):
+    if shared.n < target.n or not all(_same_labels(run, lender, each, split) for each in common):
         return None
     return replace(own.take(shared.first), targets=target.targets[shared.second], leaked=None)
 

@@ -108,8 +108,7 @@ def difference_intervals(both: Together) -> Mapping[str, Sequence[Interval | Non
     Faces are drawn again with what both runs said of them. None where every draw gives the same difference: neither
     run has a hit, or they never differ. The two must be on the same faces.
     """
-    first, second = (each.probabilities.argmax(axis=1) for each in (both.first, both.second))
-    found = bootstrap_difference(first, second, both.first.targets, num_classes=len(EMOTIONS))
+    found = bootstrap_difference(both.first.guesses, both.second.guesses, both.first.targets, num_classes=len(EMOTIONS))
     return {"recall": found.recall, "precision": found.precision, "f1": found.f1}
 
 

@@ -73,7 +73,7 @@ class Pictures:
         absent = [str(name) for name in predictions.ids if str(name) not in self._rows]
         if absent:
             return (
-                f"No pictures: {self.path.name} lacks {len(absent):,} of the {len(predictions.ids):,} faces this run "
+                f"No pictures: {self.path.name} lacks {len(absent):,} of the {predictions.n:,} faces this run "
                 f"was scored on, the first of them {absent[0]}; it is another copy or another layout of the data."
             )
         try:
@@ -87,7 +87,7 @@ class Pictures:
         if wrong:
             return (
                 f"No pictures: {self.path.name} has other labels than the run for {wrong:,} of the "
-                f"{len(predictions.ids):,} faces, so it is other data."
+                f"{predictions.n:,} faces, so it is other data."
             )
         return None
 

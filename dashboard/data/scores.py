@@ -138,16 +138,6 @@ def predictions(run: Run, labels: str, split: str) -> Predictions:
     return _load(path, _stamp(path))
 
 
-def confusion_of(run: Run, labels: str, split: str) -> NDArray[np.int64]:
-    """(7, 7) counts, rows are the truth, columns the prediction, both in canonical order.
-
-    Raises:
-        ResultsError: as ``predictions``.
-    """
-    found = predictions(run, labels, split)
-    return metrics.confusion(found.probabilities.argmax(axis=1), found.targets)
-
-
 def paired(a: Run, b: Run, labels: str, split: str) -> Paired:
     """Two runs face by face, on the faces that both scored.
 
@@ -233,17 +223,13 @@ def _figures_at(path: str, stamp: "_Stamp") -> _Figures:
 
 
 def _compute(path: Path) -> dict[str, Any]:
-    found = Predictions.load(path)
-    figures = metrics.summary(found.probabilities, found.targets)
-    leaked = None if found.leaked is None else int(found.leaked.sum())
-    return {**figures, "interval": tuple(figures["interval"]), "leaked": leaked, "without_leaks": _clean(found)}
-
-
-def _clean(found: Predictions) -> Clean | None:
-    if found.leaked is None or not found.leaked.any() or found.leaked.all():
-        return None
-    hits = (found.probabilities.argmax(axis=1) == found.targets)[~found.leaked]
-    return Clean(len(hits), float(hits.mean()), metrics.wilson_interval(int(hits.sum()), len(hits)))
+    stored = Predictions.load(path)
+    figures = stored.figures()
+    leaked = None if stored.leaked is None else int(stored.leaked.sum())
+    clean = figures.get("without_leaks")
+    if clean is not None:
+        clean = Clean(**clean, interval=metrics.wilson_interval(round(clean["accuracy"] * clean["n"]), clean["n"]))
+    return {**figures, "interval": tuple(figures["interval"]), "leaked": leaked, "without_leaks": clean}
 
 
 _Stamp = tuple[int, int, int]

@@ -9,7 +9,6 @@ import streamlit as st
 
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError
-from resemotenet.runs.metrics import confusion
 from resemotenet.runs.paired import Paired
 from resemotenet.runs.results import Predictions
 
@@ -120,7 +119,7 @@ def _choose(first: Run, second: Run | None) -> tuple[str, str] | None:
 
 
 def _one(run: Run, found: Predictions, chosen: tuple[str, str], pictures: Pictures | None) -> None:
-    table = _table(found)
+    table = found.confusion
     if (score := score_of(data.scores(run), *chosen)) is not None:
         st.markdown(f"**{accuracy_in_words(score)}** right, {_averages(table)}  \n:small[{context(score)}]")
     by = _by()
@@ -136,10 +135,10 @@ def _one(run: Run, found: Predictions, chosen: tuple[str, str], pictures: Pictur
 
 
 def _two(first: Run, second: Run, both: Together, chosen: tuple[str, str], pictures: Pictures | None) -> None:
-    tables = [_table(both.first), _table(both.second)]
+    tables = [both.first.confusion, both.second.confusion]
     for letter, run in (("A", first), ("B", second)):
         if (score := score_of(data.scores(run), *chosen)) is not None:
-            whole = _averages(_table(data.predictions(run, *chosen)))
+            whole = _averages(data.predictions(run, *chosen).confusion)
             st.markdown(
                 f"**{letter}** {run.caption}: **{accuracy_in_words(score)}** right, {whole}  \n:small[{context(score)}]"
             )
@@ -205,10 +204,6 @@ def _by() -> str:
         "Show", list(_BY), key="show", text=lambda name: _BY[name], kind="buttons", what="kind of table", help=_BY_HELP
     )
     return chosen or "truth"
-
-
-def _table(found: Predictions) -> "NDArray[np.int64]":
-    return confusion(found.probabilities.argmax(axis=1), found.targets)
 
 
 def _choose_cell(tables: "Sequence[NDArray[np.int64]]") -> tuple[int, int]:

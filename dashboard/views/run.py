@@ -130,7 +130,7 @@ def _figures(run: Run) -> None:
 
 
 def _row(score: Score) -> dict[str, Any]:
-    recall, f1 = averages(data.confusion_of(score.run, score.labels, score.split))
+    recall, f1 = averages(data.predictions(score.run, score.labels, score.split).confusion)
     return {
         "Labels": data.label_set(score.labels).name,
         "Split": score.split,
@@ -233,13 +233,11 @@ def _how_fitted(found: Calibrated, labels: str, split: str) -> str:
     way = "sharpens" if found.temperature < 1 else "softens"
     temperature = f"Temperature **{found.temperature:.3f}** ({way} the answers)"
     if found.fitted_on == "validation":
-        return (
-            f"{temperature}, fitted on validation under {name}, shown on **{split}** (n = {len(found.before.ids):,})."
-        )
+        return f"{temperature}, fitted on validation under {name}, shown on **{split}** (n = {found.before.n:,})."
     return (
         f"{temperature} on average. There is no other split to show it on, so it is fitted and shown on **{split}** in "
         f"five folds under {name}: every face is shown with the temperature that the other four fifths gave "
-        f"(n = {len(found.before.ids):,})."
+        f"(n = {found.before.n:,})."
     )
 
 
@@ -262,7 +260,7 @@ def _mistakes(run: Run, pictures: Pictures | None) -> None:
         st.warning(str(error), icon=":material/warning:")
         return
     rows = hardest(found) if kind == "hardest" else most_confident_mistakes(found)
-    st.markdown(f"**{len(rows):,}** of {len(found.ids):,} faces read wrong")
+    st.markdown(f"**{len(rows):,}** of {found.n:,} faces read wrong")
     if len(rows):
         show_faces(found, rows, run, chosen, pictures, key=f"{run.id} {chosen} {kind}", bar=bar)
 

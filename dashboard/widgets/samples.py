@@ -77,13 +77,12 @@ def copies_in_words(left_out: bool | None) -> str:
 
 def samples(predictions: "Predictions", rows: "NDArray[np.int64]", *, left_out: bool | None = None) -> list[Sample]:
     """The faces of these rows, in this order; ``left_out`` as for ``copies_in_words``."""
-    guesses = predictions.probabilities.argmax(axis=1)
     leaked = predictions.leaked
     return [
         Sample(
             str(predictions.ids[row]),
             int(predictions.targets[row]),
-            int(guesses[row]),
+            int(predictions.guesses[row]),
             predictions.probabilities[row],
             note=copies_in_words(left_out) if leaked is not None and leaked[row] else "",
         )
@@ -95,7 +94,7 @@ def of_cell(
     predictions: "Predictions", truth: int, predicted: int, *, surest_first: bool = True
 ) -> "NDArray[np.int64]":
     """Rows of one cell of the confusion matrix, by confidence; of equals the first in the file comes first."""
-    rows = np.flatnonzero((predictions.targets == truth) & (predictions.probabilities.argmax(axis=1) == predicted))
+    rows = np.flatnonzero((predictions.targets == truth) & (predictions.guesses == predicted))
     confidence = predictions.probabilities[rows, predicted]
     return rows[np.argsort(-confidence if surest_first else confidence, kind="stable")]
 
@@ -103,14 +102,14 @@ def of_cell(
 def most_confident_mistakes(predictions: "Predictions") -> "NDArray[np.int64]":
     """Rows read wrong, those first in which the model was surest of its answer."""
     probabilities = predictions.probabilities
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != predictions.targets)
+    wrong = np.flatnonzero(~predictions.correct)
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
 
 
 def hardest(predictions: "Predictions") -> "NDArray[np.int64]":
     """Rows read wrong, those first whose true emotion the model thought least likely: the largest losses."""
     probabilities = predictions.probabilities
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != predictions.targets)
+    wrong = np.flatnonzero(~predictions.correct)
     return wrong[np.argsort(probabilities[wrong, predictions.targets[wrong]], kind="stable")]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..checkpoints.checkpoint import WEIGHTS_FILE, LoadedModel, load_model
 from ..errors import CheckpointNotFoundError, PublicationError
 from ..runs.label_sets import label_set
-from ..runs.metrics import confusion, per_class, reliability
+from ..runs.metrics import per_class, reliability
 from ..runs.results import SCHEMA, Predictions, ResultsFolder, read_json
 from .checks import check_entry, check_figures, check_operating_point, check_weights, sha256_of
 from .escaping import plain
@@ -53,12 +53,12 @@ class Evaluation:
     def confusion(self) -> "NDArray[np.int64]":
         """(7, 7) counts, rows are the truth, both in canonical order; only with predictions."""
         assert self.predictions is not None
-        return confusion(self.predictions.probabilities.argmax(axis=1), self.predictions.targets)
+        return self.predictions.confusion
 
     def per_class(self) -> dict[str, dict[str, float | int | None]]:
         """Precision, recall, F1 and support of each emotion; only with predictions."""
         assert self.predictions is not None
-        return per_class(self.predictions.probabilities.argmax(axis=1), self.predictions.targets)
+        return per_class(self.predictions.guesses, self.predictions.targets)
 
     def mean_confidence(self) -> float:
         """Mean of the largest probability; only with predictions."""

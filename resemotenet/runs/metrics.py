@@ -8,7 +8,7 @@ class that never occurs, or the precision of one that is never predicted, is Non
 """
 
 from collections.abc import Sequence
-from math import comb, sqrt
+from math import sqrt
 from statistics import NormalDist
 from typing import Any
 
@@ -168,14 +168,11 @@ def wilson_interval(correct: int, n: int, confidence: float = 0.95) -> tuple[flo
     """
     if n < 1 or not 0 <= correct <= n:
         raise ValueError(f"expected 0 <= correct <= n and n >= 1, got correct = {correct} and n = {n}")
-    z = _normal_quantile(confidence)
-    share = correct / n
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    # At 0 and n one end is exactly the share; rounding must not carry it past.
-    low = 0.0 if correct == 0 else centre - half
-    high = 1.0 if correct == n else centre + half
-    return low, high
+    _check_confidence(confidence)
+    from scipy.stats import binomtest  # takes most of a second, and not every figure has an interval
+
+    interval = binomtest(correct, n).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
@@ -183,7 +180,7 @@ def mcnemar(only_a: int, only_b: int) -> float:
 
     Cases that both read right, or both wrong, say nothing about which is better. If neither were, each of the others
     would be a coin toss; p is the probability that tosses turn out at least as one-sided as ``only_a`` to ``only_b``,
-    either way. Computed in whole numbers, so no sample is too small or too large; it errs on the side of caution.
+    either way. It is exact, so no sample is too small; it errs on the side of caution.
 
     Args:
         only_a: cases that only the first read right.
@@ -194,9 +191,9 @@ def mcnemar(only_a: int, only_b: int) -> float:
     """
     if min(only_a, only_b) < 0:
         raise ValueError(f"counts must be at least 0, got {only_a} and {only_b}")
-    tosses = only_a + only_b
-    tail = sum(comb(tosses, k) for k in range(min(only_a, only_b) + 1))
-    return min(1.0, float(2 * tail / 2**tosses))
+    from scipy.stats import binomtest
+
+    return float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
 
 
 def paired_difference_interval(only_a: int, only_b: int, n: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -36,7 +36,7 @@ class Shared:
 def match(a: Predictions, b: Predictions) -> Shared:
     """Find the same faces in two files, whatever their order."""
     _, rows, others = np.intersect1d(a.ids, b.ids, return_indices=True)
-    left_out = len(a.ids) + len(b.ids) - 2 * len(rows)
+    left_out = a.n + b.n - 2 * len(rows)
     return Shared(rows, others, left_out, conflicts=int((a.targets[rows] != b.targets[others]).sum()))
 
 
@@ -106,9 +106,7 @@ def pair_up(a: Predictions, b: Predictions, *, split: str, labels: str, names: t
             f"{names[0]} and {names[1]} disagree on what is right: {shared.conflicts} of {shared.n} faces have another "
             f"{labels} label in one than in the other; score both on the same data"
         )
-    truth = a.targets[shared.first]
-    right_a = a.probabilities[shared.first].argmax(axis=1) == truth
-    right_b = b.probabilities[shared.second].argmax(axis=1) == truth
+    right_a, right_b = a.correct[shared.first], b.correct[shared.second]
     return Paired(
         split=split,
         labels=labels,

@@ -18,7 +18,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +27,7 @@ import numpy as np
 
 from ..emotions import EMOTIONS
 from ..errors import ResultsError
+from .metrics import confusion, summary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,10 +73,55 @@ class Predictions:
                 f"leaked is {self.leaked.dtype} of shape {self.leaked.shape}; expected bool of shape ({n},)"
             )
 
+    @property
+    def n(self) -> int:
+        """How many faces were scored."""
+        return self.ids.size
+
+    @cached_property
+    def guesses(self) -> "NDArray[np.int64]":
+        """(N,) the likeliest emotion of each face; the first of those that are equally likely."""
+        likeliest: NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return likeliest
+
+    @cached_property
+    def correct(self) -> "NDArray[np.bool_]":
+        """(N,) which faces were read as labelled."""
+        right: NDArray[np.bool_] = self.guesses == self.targets
+        return right
+
+    @cached_property
+    def confusion(self) -> "NDArray[np.int64]":
+        """(7, 7) counts, rows are the truth, columns the guess, both in canonical order.
+
+        Raises:
+            ValueError: there are no faces, or a target is no emotion.
+        """
+        return confusion(self.guesses, self.targets)
+
+    @cached_property
+    def without_leaks(self) -> "Predictions | None":
+        """Of the faces without a copy in train; None where none or all have one, or that is not known."""
+        if self.leaked is None or not self.leaked.any() or self.leaked.all():
+            return None
+        return self.take(np.flatnonzero(~self.leaked))
+
+    def figures(self) -> dict[str, Any]:
+        """As ``metrics.summary``, with n and accuracy of the faces without a copy in train where some have one.
+
+        Raises:
+            ValueError: as there.
+        """
+        figures = summary(self.probabilities, self.targets)
+        if (clean := self.without_leaks) is not None:
+            figures["without_leaks"] = {"n": clean.n, "accuracy": float(clean.correct.mean())}
+        return figures
+
     def save(self, path: Path) -> None:
         """Write one .npz, atomically; the same predictions give the same bytes."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {name: array for name, array in vars(self).items() if array is not None}
+        stored = {each.name: getattr(self, each.name) for each in fields(self)}
+        arrays = {name: array for name, array in stored.items() if array is not None}
         with replacing(path) as fresh, fresh.open("wb") as file:
             np.savez_compressed(file, labels=np.array(EMOTIONS), **arrays)
 

@@ -42,7 +42,7 @@ def main() -> None:
                 first = first or found
                 pair = pair_up(first, found, split="validation", labels=data.primary)
                 low, high = (100 * end for end in pair.interval)
-                accuracy = 100 * float((found.probabilities.argmax(axis=1) == found.targets).mean())
+                accuracy = 100 * float(found.correct.mean())
                 print(
                     f"{run.name:58} {weights:10} {views:6} {accuracy:10.2f}   {100 * pair.difference:+.2f} "
                     f"[{low:+.2f}, {high:+.2f}]"

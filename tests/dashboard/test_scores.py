@@ -75,7 +75,7 @@ class TestScores:
                 assert getattr(score, name) == pytest.approx(value, abs=1e-5), (score.labels, score.split, name)
                 assert entry[name] == pytest.approx(value, abs=1e-5), (score.labels, score.split, name)
             guesses = stored["probabilities"].argmax(axis=1)
-            table = data.confusion_of(run, score.labels, score.split)
+            table = data.predictions(run, score.labels, score.split).confusion
             assert (table == confusion_matrix(stored["targets"], guesses, labels=range(7))).all()
             if (leaked := stored.get("leaked")) is not None and leaked.any():
                 clean = ~leaked.astype(bool)

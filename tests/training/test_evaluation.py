@@ -16,7 +16,7 @@ from resemotenet.emotions import EMOTIONS, UPSTREAM_ORDER
 from resemotenet.errors import DatasetFormatError, ResultsError
 from resemotenet.runs.results import Predictions, ResultsFolder, read_json
 from training.config import RunConfig
-from training.evaluation import check_facts, evaluate_run, figures, load_chosen, predict, predict_all, record
+from training.evaluation import check_facts, evaluate_run, figures, load_chosen, marked, predict, predict_all, record
 from training.loading import Data, load_data
 from training.processes import join_processes
 
@@ -120,7 +120,7 @@ class TestRecord:
     def recorded(self, leaked: set[str] | None) -> dict[str, Any]:
         result: dict[str, Any] = {"splits": {}, "also": {}}
         both = {"ferplus-strict": self.predictions("yyyn"), "fer2013": self.predictions("yyn")}
-        record(result, "validation", both, {"views": "flip"}, leaked)
+        record(result, "validation", marked(both, leaked), {"views": "flip"})
         return result
 
     def test_the_first_definition_leads(self):

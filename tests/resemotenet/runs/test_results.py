@@ -26,6 +26,48 @@ def predictions() -> Predictions:
     return Predictions(probabilities, np.arange(5), np.array([f"{row:05d}" for row in range(5)]), leaked)
 
 
+class TestWhatPredictionsSay:
+    """Five faces: angry read right, disgust and sad read as happy, fear and surprise read right."""
+
+    @pytest.fixture
+    def five(self) -> Predictions:
+        guesses = [0, 3, 2, 3, 6]
+        probabilities = np.full((5, 7), 0.05, np.float32)
+        probabilities[range(5), guesses] = 0.7
+        leaked = np.array([True, False, False, False, True])
+        return Predictions(probabilities, np.array([0, 1, 2, 5, 6]), np.array(list("abcde")), leaked)
+
+    def test_guesses_and_confusion(self, five: Predictions):
+        assert five.n == 5
+        assert five.guesses.tolist() == [0, 3, 2, 3, 6]
+        assert five.correct.tolist() == [True, False, True, False, True]
+        cells = {(row, column): int(five.confusion[row, column]) for row, column in np.argwhere(five.confusion)}
+        assert cells == {(0, 0): 1, (1, 3): 1, (2, 2): 1, (5, 3): 1, (6, 6): 1}
+
+    def test_of_equals_the_first_is_the_guess(self):
+        tie = np.array([[0, 0.5, 0, 0.5, 0, 0, 0]], np.float32)
+        assert Predictions(tie, np.array([3]), np.array(["a"])).guesses.tolist() == [1]
+
+    def test_figures_with_and_without_copies(self, five: Predictions):
+        figures = five.figures()
+        assert (figures["n"], figures["accuracy"]) == (5, 0.6)
+        assert figures["without_leaks"] == {"n": 3, "accuracy": pytest.approx(1 / 3)}
+        assert five.without_leaks is not None
+        assert five.without_leaks.ids.tolist() == ["b", "c", "d"]
+
+    @pytest.mark.parametrize("leaked", [None, np.zeros(5, bool), np.ones(5, bool)])
+    def test_where_there_is_nothing_to_leave_out_or_nothing_left(self, five: Predictions, leaked):
+        other = replace(five, leaked=leaked)
+        assert other.without_leaks is None
+        assert "without_leaks" not in other.figures()
+
+    def test_what_was_computed_is_not_stored(self, five: Predictions, tmp_path: Path):
+        five.save(tmp_path / "before.npz")
+        assert five.confusion.sum() == five.correct.size == 5
+        five.save(tmp_path / "after.npz")
+        assert (tmp_path / "before.npz").read_bytes() == (tmp_path / "after.npz").read_bytes()
+
+
 class TestReplacing:
     def test_the_new_content_takes_the_place_of_the_old(self, tmp_path: Path):
         path = tmp_path / "a.json"
