@@ -16,6 +16,10 @@ from training.recorder import Recorder
 
 # Nothing drawn at random.
 STILL = Augmentation(flip=False, rotation=0, scale=0, shift=0, brightness=0, contrast=0, erase=0)
+# Makes any recipe short on the command line.
+TINY = (
+    "--network.width", "0.0625", "--optimization.batch-size", "16", "--optimization.epochs", "1", "--device", "cpu"
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +74,15 @@ def _finished(data_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Resu
 def finished(_finished: ResultsFolder, tmp_path: Path) -> ResultsFolder:
     """A copy of one finished run."""
     return ResultsFolder(Path(shutil.copytree(_finished.path, tmp_path / "finished" / _finished.path.name)))
+
+
+def error_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that was printed to stderr."""
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert len(lines) == 1, captured.err
+    return lines[0]
 
 
 def accuracies(folder: ResultsFolder) -> list[float]:
