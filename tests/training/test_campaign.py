@@ -89,6 +89,29 @@ def test_the_ablation_differs_in_the_network_and_the_seed_alone():
     ]
 
 
+def test_the_command_line_hands_on_what_was_asked(data_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Up to the runs' own processes, which here come to their end at once, or not in time from the third on."""
+    started: list[tuple[RunConfig, bool, float | None]] = []
+    enough = 2
+
+    def process(config: RunConfig, test: bool, seconds: float | None, title: str) -> bool:
+        started.append((config, test, seconds))
+        return len(started) <= enough
+
+    monkeypatch.setattr("training.campaign._in_its_own_process", process)
+    given = ["campaign", "ablation", "--data", str(data_path), "--results", str(tmp_path)]
+    plans = [replace(plan, data=data_path, results=tmp_path) for plan in CAMPAIGNS["ablation"]()]
+
+    assert main([*given, "--device", "cpu", "--test", "--minutes", "2"]) == 3
+    assert [config for config, *_ in started] == [replace(plan, device="cpu") for plan in plans[:3]]
+    assert all(test and seconds is not None and 60 < seconds <= 120 for _, test, seconds in started)
+
+    started.clear()
+    enough = len(plans)
+    assert main([*given, "--rehearse"]) == 0
+    assert started == [(rehearsed(plan), False, None) for plan in plans]
+
+
 def test_an_unknown_name_is_refused(data_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["campaign", "everything", "--data", str(data_path)]) == 1
     assert "there are ablation, tables" in capsys.readouterr().err

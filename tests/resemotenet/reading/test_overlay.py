@@ -71,9 +71,9 @@ def test_arrays_and_pictures_alike_and_unchanged():
     explanation = with_heat(random.random((48, 48), np.float32))
     pixels = random.integers(0, 256, (60, 50, 3), dtype=np.uint8)
     before, picture = pixels.copy(), Image.fromarray(pixels)
-    drawn = overlay(picture, explanation)
-    assert np.array_equal(drawn, overlay(pixels, explanation))
-    assert np.array_equal(picture, before)
+    drawn = np.asarray(overlay(picture, explanation))
+    assert np.array_equal(drawn, np.asarray(overlay(pixels, explanation)))
+    assert np.array_equal(np.asarray(picture), before)
     assert np.array_equal(pixels, before)
 
 
