@@ -9,7 +9,6 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from resemotenet import EmotionPredictor, FaceEmotion
-from resemotenet.checkpoints.preprocessing import is_number
 from resemotenet.emotions import percent
 from resemotenet.errors import ImageError
 from resemotenet.reading.crops import cut
@@ -185,13 +184,18 @@ def _asked_crop(asked: Any) -> Image.Image:
     match asked:
         case {"picture": str(picture), "box": None, "label": _}:
             return guard.open_frame(picture)
-        case {"picture": str(picture), "box": [*box], "roll": roll, "label": _} if all(map(is_number, [*box, roll])):
+        case {"picture": str(picture), "box": [*box], "roll": roll, "label": _} if all(map(_is_number, [*box, roll])):
             image = guard.open_frame(picture)
             if len(box) == 4 and abs(roll) <= 180:
                 x1, y1, x2, y2 = square = (round(box[0]), round(box[1]), round(box[2]), round(box[3]))
                 if clip(square, image.size) == square == tuple(box) and (x2 - x1 == y2 - y1 or not roll):
                     return cut(lightened(image), square, roll)
     raise ImageError("There is no face in this call.")
+
+
+def _is_number(value: object) -> bool:
+    # Compared, not converted: JSON may hold a whole number of any length, which no float can be made of.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 1e6
 
 
 def _reason(explanation: Explanation) -> str:

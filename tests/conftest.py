@@ -23,8 +23,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from resemotenet import EMOTIONS, create_model
     from resemotenet.checkpoints.checkpoint import save_model
-    from resemotenet.checkpoints.model_info import ModelInfo
-    from resemotenet.checkpoints.preprocessing import Preprocess
+    from resemotenet.runs.schema import ModelInfo, Preprocessing
 
     arguments: dict[str, Any] = {"num_classes": len(EMOTIONS), "in_channels": 1, "width": 0.0625, "compact": True}
     with torch.random.fork_rng(devices=[]):
@@ -34,7 +33,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         architecture="resemotenet",
         arguments=arguments,
         labels=EMOTIONS,
-        preprocess=Preprocess(size=48, channels=1, mean=(0.5077,), std=(0.2550,)),
+        preprocess=Preprocessing(size=48, channels=1, mean=(0.5077,), std=(0.2550,)),
     )
     return save_model(tmp_path_factory.mktemp("models") / "random", module, info)
 

@@ -34,7 +34,7 @@ WINGS = {
     "emotions": set(),
     "models": {"errors"},
     "runs": {"errors", "emotions"},
-    "checkpoints": {"errors", "emotions", "models"},
+    "checkpoints": {"errors", "emotions", "models", "runs.schema"},
     "reading": {"errors", "emotions", "checkpoints"},
     "datasets": {"errors", "emotions", "reading.images", "checkpoints.preprocessing"},
     "publishing": {"errors", "emotions", "runs", "checkpoints", "datasets"},

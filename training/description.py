@@ -1,14 +1,14 @@
 """What a run's model folder says of itself."""
 
 import torch
+from pydantic import ValidationError
 
-from resemotenet.checkpoints.checkpoint import ModelInfo
-from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.datasets import dataset_info
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResEmoteNetError, TrainingError
 from resemotenet.models import create_model, model_entry
 from resemotenet.models.emonext import EmoNeXt
+from resemotenet.runs.schema import ModelInfo, Preprocessing, problem
 
 from .config import RunConfig
 
@@ -59,7 +59,7 @@ def describe(config: RunConfig) -> ModelInfo:
             **{name: value for name, value in options.items() if value is not None},
         },
         labels=EMOTIONS,
-        preprocess=Preprocess(size=network.size, channels=network.channels, mean=mean, std=std),
+        preprocess=Preprocessing(size=network.size, channels=network.channels, mean=mean, std=std),
         explain_layer=model_entry(network.name).explain_layer,
         training={
             "recipe": config.recipe,
@@ -113,6 +113,8 @@ def check_network(config: RunConfig) -> None:
             model(torch.empty(2, network.channels, network.size, network.size))
     except ResEmoteNetError:
         raise
+    except ValidationError as error:
+        raise TrainingError(f"{network} {problem(error)}") from error
     except (ValueError, TypeError, RuntimeError) as error:
         raise TrainingError(f"{network} cannot be built and run: {error}") from error
     if config.optimization.attention_variance and not isinstance(model, EmoNeXt):

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from resemotenet.checkpoints.checkpoint import LoadedModel, ModelInfo, load_model
+from resemotenet.checkpoints.checkpoint import LoadedModel, load_model
 from resemotenet.datasets import ReadyFaces
 from resemotenet.errors import TrainingError
 from resemotenet.publishing.checks import sha256_of
 from resemotenet.runs.results import ResultsFolder, read_json
+from resemotenet.runs.schema import ModelInfo
 
 from .config import Distillation, RunConfig
 from .description import OPTIONS
@@ -98,7 +99,7 @@ def take_weights(module: nn.Module, info: ModelInfo, start: Path) -> None:
     pairs = {
         "architecture": (given.info.architecture, info.architecture),
         "labels": (given.labels, info.labels),
-        "input": (given.preprocess, info.preprocess),
+        "input": (given.info.preprocess, info.preprocess),
         **{name: (given.info.arguments.get(name), value) for name, value in info.arguments.items()},
     }
     differences = [

@@ -18,8 +18,10 @@ from accelerate.utils import broadcast, broadcast_object_list
 from torch import nn
 from tqdm.auto import tqdm
 
-from resemotenet.checkpoints.checkpoint import LoadedModel, ModelInfo, save_model
+from resemotenet.checkpoints.checkpoint import LoadedModel, save_model
+from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.runs.results import SCHEMA, Predictions, ResultsFolder, write_json
+from resemotenet.runs.schema import ModelInfo
 
 from .config import RunConfig
 from .cost import count_macs, device_name, forget_peak_memory, note_latency, peak_memory, run_cost
@@ -122,7 +124,8 @@ def _run(
     accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     if config.compile:
         model = torch.compile(model)
-    objective = Objective(config, info.preprocess, class_weights(batches.distribution, config.optimization))
+    weights = class_weights(batches.distribution, config.optimization)
+    objective = Objective(config, Preprocess.of(info.preprocess), weights)
     start_tracking(accelerator, config, recorder.folder.path)
     if accelerator.is_main_process:
         recorder.forget_epochs_from(progress.epoch)

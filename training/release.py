@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from resemotenet.checkpoints.checkpoint import LoadedModel, ModelInfo, load_model, save_model
+from resemotenet.checkpoints.checkpoint import LoadedModel, load_model, save_model
 from resemotenet.datasets import ReadyFaces
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import TrainingError
@@ -17,6 +17,7 @@ from resemotenet.publishing.checks import sha256_of
 from resemotenet.publishing.facts import protocol_of, remarks_on
 from resemotenet.runs.calibration import apply_temperature, best_temperature, choose_prior_bias
 from resemotenet.runs.results import ResultsFolder, read_json, write_json
+from resemotenet.runs.schema import ModelInfo
 
 from .earlier import earlier_of, load_earlier
 from .elsewhere import drop_stale

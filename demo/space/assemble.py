@@ -13,8 +13,8 @@ from typing import Any
 
 from resemotenet.checkpoints import pretrained
 from resemotenet.checkpoints.checkpoint import CONFIG_FILE, WEIGHTS_FILE, load_model, read_info
-from resemotenet.checkpoints.model_info import ModelInfo
 from resemotenet.errors import ResEmoteNetError
+from resemotenet.runs.schema import ModelInfo
 
 from .. import handlers
 

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -25,7 +26,7 @@ from ..errors import (
     DeviceError,
 )
 from ..models import create_model, model_entry
-from .model_info import SCHEMA, ModelInfo
+from ..runs.schema import ModelInfo, parse
 from .preprocessing import Preprocess
 
 CONFIG_FILE = "config.json"
@@ -36,10 +37,8 @@ _NARROW = 1 / 64
 
 __all__ = [
     "CONFIG_FILE",
-    "SCHEMA",
     "WEIGHTS_FILE",
     "LoadedModel",
-    "ModelInfo",
     "assign_weights",
     "find_folder",
     "load_model",
@@ -63,10 +62,10 @@ class LoadedModel:
     info: ModelInfo
     folder: Path
 
-    @property
+    @cached_property
     def preprocess(self) -> Preprocess:
         """Crops -> (N, C, S, S), the only preprocessing that fits these weights."""
-        return self.info.preprocess
+        return Preprocess.of(self.info.preprocess)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -186,10 +185,7 @@ def read_info(folder: str | Path) -> ModelInfo:
     path = folder / CONFIG_FILE
     if not path.is_file():
         raise CheckpointFormatError(f"{folder} is not a model folder: {CONFIG_FILE} is missing")
-    try:
-        return ModelInfo.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, RecursionError, OverflowError) as error:  # not UTF-8, not JSON, or a CheckpointFormatError
-        raise CheckpointFormatError(f"{path}: {error}") from error
+    return parse(ModelInfo, path.read_bytes(), path, CheckpointFormatError)
 
 
 def find_folder(folder: str | Path) -> Path:

@@ -23,8 +23,8 @@ from ..errors import (
 )
 from ..models import create_model
 from ..models.resemotenet import to_compact
-from .checkpoint import ModelInfo, assign_weights, save_model
-from .preprocessing import Preprocess
+from ..runs.schema import ModelInfo, Preprocessing
+from .checkpoint import assign_weights, save_model
 
 STATE_KEY = "model_state_dict"
 
@@ -74,7 +74,7 @@ def convert_upstream(
         architecture="resemotenet",
         arguments={"num_classes": len(UPSTREAM_ORDER), "in_channels": 3, "width": 1.0, "compact": compact},
         labels=UPSTREAM_ORDER,
-        preprocess=Preprocess(),
+        preprocess=Preprocessing(),
         training={"converted_from": {**origin, **({} if base_model is None else {"base_model": base_model})}},
         license=LICENSE,
     )

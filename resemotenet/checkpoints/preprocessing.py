@@ -2,8 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -11,52 +10,25 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from ..runs.schema import Preprocessing
+
 Crop = Image.Image | NDArray[np.uint8]
 
 # ITU-R 601-2 luma, the weights of PIL's convert("L").
 _LUMA = (0.299, 0.587, 0.114)
-# Faces are small and networks are for 48 to 224 pixels; what a file asks for must not exhaust the memory.
-LARGEST_SIZE = 1024
-# Beyond these, float32 arithmetic gives infinities.
-SMALLEST_NUMBER, LARGEST_NUMBER = 1e-6, 1e6
 
 
-@dataclass(frozen=True)
-class Preprocess:
-    """Grey, resize to a square (aspect not kept), scale to [0, 1], normalise.
+class Preprocess(Preprocessing):
+    """Grey, resize to a square (aspect not kept), scale to [0, 1], normalise: what ``Preprocessing`` says, done.
 
     Upstream resizes the colours and makes them grey then, rounding to whole levels after each step. Here grey comes
     first and nothing is rounded: the same up to those roundings, and a third of the work.
-
-    Attributes:
-        size: side of the model's input in pixels, 1 to 1024.
-        channels: 1 (grey) or 3 (the same grey three times, as upstream).
-        mean, std: one value a channel, for pixels in [0, 1]; at most a million, std at least a millionth.
-        interpolation: "bilinear" with antialiasing, PIL's filter (pixel centres, support grown by the scale).
-
-    Raises:
-        ValueError: a setting is out of range or of the wrong type.
     """
 
-    size: int = 64
-    channels: int = 3
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    interpolation: str = "bilinear"
-
-    def __post_init__(self) -> None:
-        if type(self.size) is not int or not 1 <= self.size <= LARGEST_SIZE:
-            raise ValueError(f"size must be a whole number of pixels from 1 to {LARGEST_SIZE}, got {self.size!r}")
-        if type(self.channels) is not int or self.channels not in (1, 3):
-            raise ValueError(f"channels must be 1 (grey) or 3 (the same grey three times), got {self.channels!r}")
-        if len(self.mean) != self.channels or len(self.std) != self.channels:
-            raise ValueError(f"mean {self.mean} and std {self.std} must have {self.channels} values each")
-        if not all(is_number(value) for value in (*self.mean, *self.std)):
-            raise ValueError(f"mean {self.mean} and std {self.std} must be finite numbers up to {LARGEST_NUMBER:,.0f}")
-        if min(self.std) < SMALLEST_NUMBER:
-            raise ValueError(f"std must be positive, at least {SMALLEST_NUMBER}, got {self.std}")
-        if self.interpolation != "bilinear":
-            raise ValueError(f"interpolation {self.interpolation!r} is not known; there is 'bilinear'")
+    @classmethod
+    def of(cls, settings: Preprocessing) -> "Preprocess":
+        """What a model's config.json asks for."""
+        return cls(**asdict(settings))
 
     def __call__(self, crops: Sequence[Crop]) -> Tensor:
         """Face crops -> (N, channels, size, size) float32 on the CPU.
@@ -105,31 +77,6 @@ class Preprocess:
         mean = torch.tensor(self.mean, device=grey.device)[:, None, None]
         std = torch.tensor(self.std, device=grey.device)[:, None, None]
         return (grey / 255 - mean) / std
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Preprocess":
-        """Read back ``to_dict``.
-
-        Raises:
-            ValueError: a key is missing or not known, or its value does not fit.
-        """
-        expected = set(cls.__dataclass_fields__)
-        if set(values) != expected:
-            raise ValueError(f"preprocess has the keys {sorted(values)}, expected {sorted(expected)}")
-        if not isinstance(values["mean"], list | tuple) or not isinstance(values["std"], list | tuple):
-            raise ValueError(f"mean and std must be lists, got {values['mean']!r} and {values['std']!r}")
-        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
-
-
-def is_number(value: object) -> bool:
-    """A finite number that float32 can calculate with; not True or False.
-
-    Compared, not converted: a file may hold a whole number of any length, which no float can be made of.
-    """
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER
 
 
 def _pixels(crop: Crop) -> NDArray[np.uint8]:

@@ -19,9 +19,9 @@ from typing import Any
 
 from ..checkpoints.checkpoint import CONFIG_FILE, WEIGHTS_FILE
 from ..checkpoints.hub_files import CARD
-from ..checkpoints.model_info import ModelInfo
 from ..emotions import EMOTIONS
 from ..errors import PublicationError
+from ..runs.schema import ModelInfo, parse
 from .card import model_card
 from .confusion_picture import confusion_svg
 from .facts import ModelFacts, gather, measured_facts, protocol_of
@@ -99,7 +99,7 @@ def prepare(
         files["audit.json"] = _json(facts.audit)
     publication = Publication(files)
     # The weights were loaded with the folder's own config, which differs in what is told of them only.
-    assert ModelInfo.from_dict(json.loads(publication.content(CONFIG_FILE))) == info
+    assert parse(ModelInfo, publication.content(CONFIG_FILE), CONFIG_FILE, PublicationError) == info
     return publication
 
 

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.datasets import FaceSet, Synthetic
 from resemotenet.models import create_model
 from training.config import Dataset as Data
@@ -144,9 +145,8 @@ def ours(faces: FaceSet, images: int, width: float, compact: bool, batch_size: i
         accelerator = Accelerator(cpu=True)
         progress = Progress.begin(config, accelerator)
         batches = Batches.of(faces, accelerator.device, batch_size=batch_size, seed=0)
-        objective = Objective(
-            config, describe(config).preprocess, class_weights(batches.distribution, config.optimization)
-        )
+        weights = class_weights(batches.distribution, config.optimization)
+        objective = Objective(config, Preprocess.of(describe(config).preprocess), weights)
         model, optimizer = accelerator.prepare(progress.model.train(), progress.optimizer)
         watch, epoch = LossWatch(0, faces.ids), batches.epoch(0)
 

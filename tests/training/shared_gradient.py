@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.runs.results import ResultsFolder, read_json
 from training import evaluation
 from training.config import RunConfig
@@ -28,7 +29,7 @@ def gradient(config: RunConfig, accelerator: Accelerator) -> tuple[float, dict[s
     model, _ = accelerator.prepare(progress.model, progress.optimizer)
     model.eval()
     weights = class_weights(batches.distribution, config.optimization)
-    objective = Objective(config, describe(config).preprocess, weights)
+    objective = Objective(config, Preprocess.of(describe(config).preprocess), weights)
     loss = objective.backward(model, next(batches.epoch(0)), accelerator)
     grads = {name: each.grad for name, each in progress.model.named_parameters() if each.grad is not None}
     return loss.item(), grads

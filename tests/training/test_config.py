@@ -1,5 +1,5 @@
 import json
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +218,7 @@ class TestNetwork:
         info = describe(config)
         assert (info.architecture, info.arguments["width"], info.arguments["in_channels"]) == ("resemotenet", 0.125, 1)
         assert info.labels == ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
-        assert info.preprocess.to_dict() == {
+        assert asdict(info.preprocess) == {
             "size": 48, "channels": 1, "mean": (0.5077,), "std": (0.2550,), "interpolation": "bilinear"
         }  # fmt: skip
         assert info.training == {"recipe": "tiny", "data": "fer2013", "labels": "ferplus", "epochs": 4, "seed": 0}

@@ -11,11 +11,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from resemotenet import EMOTIONS, EmotionPredictor, LoadedModel, create_model, load_model
-from resemotenet.checkpoints.model_info import ModelInfo
-from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.datasets import FaceSet, read_fer2013
 from resemotenet.reading.explain import Explanation, explain, overlay
 from resemotenet.reading.images import read_image
+from resemotenet.runs.schema import ModelInfo, Preprocessing
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "demo" / "examples"
 HIDDEN = 0.2
@@ -80,7 +79,7 @@ def quarters(weights: list[list[float]], **arguments: bool) -> LoadedModel:
         architecture="quarters",
         arguments={"num_classes": 2, "in_channels": 1},
         labels=("for", "against"),
-        preprocess=Preprocess(size=8, channels=1, mean=(0.0,), std=(1.0,)),
+        preprocess=Preprocessing(size=8, channels=1, mean=(0.0,), std=(1.0,)),
         explain_layer="map",
     )
     return LoadedModel(Quarters(weights, **arguments).eval(), info, Path("quarters"))
@@ -241,7 +240,7 @@ class TestExplain:
     def test_input_of_another_size_has_another_map(self):
         arguments: dict[str, Any] = {"num_classes": 7, "in_channels": 3, "width": 0.0625}
         module = create_model("resemotenet", **arguments).eval()
-        model = LoadedModel(module, ModelInfo("resemotenet", arguments, EMOTIONS, Preprocess()), Path("random"))
+        model = LoadedModel(module, ModelInfo("resemotenet", arguments, EMOTIONS, Preprocessing()), Path("random"))
         (explanation,) = explain(model, noise(1))
         assert (explanation.evidence.shape, explanation.heat.shape) == ((8, 8), (64, 64))
 

@@ -1,0 +1,135 @@
+"""What config.json of a model folder holds: everything needed to use the weights that lie beside it."""
+
+import math
+from dataclasses import field
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_validator
+from pydantic.dataclasses import dataclass
+
+from .reading import STRICT
+
+SCHEMA = 1
+# Beyond these, float32 arithmetic gives infinities.
+SMALLEST_NUMBER, LARGEST_NUMBER = 1e-6, 1e6
+
+
+def _printable(label: str) -> str:
+    # What is not printable could command the terminal that it is printed to.
+    if not label.isprintable():
+        raise ValueError(f"a label must be of printable characters, got {label!r}")
+    return label
+
+
+def _whole(value: Any) -> Any:
+    # For Literal, 1.0 and true are 1.
+    if type(value) is not int:
+        raise ValueError(f"it must be a whole number, got {value!r}")
+    return value
+
+
+def _different(labels: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(labels)) != len(labels):
+        raise ValueError(f"labels must be different, got {labels}")
+    return labels
+
+
+def _finite(value: Any) -> Any:
+    """Anything that JSON can hold; it knows no number that is not finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"every number must be finite, got {value}")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _finite(inner)
+    return value
+
+
+Number = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+Positive = Annotated[float, Field(ge=SMALLEST_NUMBER, le=LARGEST_NUMBER)]
+# Faces are small and networks are for 48 to 224 pixels; what a file asks for must not exhaust the memory.
+Side = Annotated[int, Field(ge=1, le=1024)]
+# Grey, or the same grey three times.
+Channels = Annotated[Literal[1, 3], BeforeValidator(_whole)]
+# Labels are printed, in tables and on the page.
+Label = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_printable)]
+Labels = Annotated[tuple[Label, ...], Field(max_length=1000), AfterValidator(_different)]
+Object = Annotated[dict[str, Any], AfterValidator(_finite)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Preprocessing:
+    """How a face crop becomes a network's input: grey, a square, [0, 1], normalised.
+
+    Attributes:
+        size: side of the input in pixels, 1 to 1024.
+        channels: 1 (grey) or 3 (the same grey three times, as upstream).
+        mean, std: one value a channel, for pixels in [0, 1]; at most a million, std at least a millionth.
+        interpolation: "bilinear" with antialiasing, PIL's filter (pixel centres, support grown by the scale).
+
+    Raises:
+        ValueError: a setting is out of range or of the wrong type.
+    """
+
+    size: Side = 64
+    channels: Channels = 3
+    mean: tuple[Number, ...] = (0.485, 0.456, 0.406)
+    std: tuple[Positive, ...] = (0.229, 0.224, 0.225)
+    interpolation: Literal["bilinear"] = "bilinear"
+
+    @model_validator(mode="after")
+    def _one_value_a_channel(self) -> "Preprocessing":
+        if len(self.mean) != self.channels or len(self.std) != self.channels:
+            raise ValueError(f"mean {self.mean} and std {self.std} must have {self.channels} values each")
+        return self
+
+
+@dataclass(frozen=True, config=STRICT)
+class ModelInfo:
+    """What config.json holds.
+
+    Attributes:
+        architecture: a name that ``create_model`` knows.
+        arguments: the keyword arguments for ``create_model``; what is left out has its default.
+        labels: name of each output, in the order of the outputs: at most 1000 of at most 40 printable characters.
+        preprocess: how a face crop becomes the network's input.
+        explain_layer: the submodule whose map explanations look at, or None where there is none.
+        temperature, logit_bias: calibration and operating point; probabilities are
+            ``softmax(logits / temperature + logit_bias)``. The bias has one value a label, None is no bias; with
+            several views it is added once, to the logarithm of their average.
+        views: "flip" averages the probabilities of a crop and its mirror image; "none" looks once.
+        measured: facts, each a dict that says data set, labels, split, n and the figures (fractions in [0, 1]).
+        training: where the weights come from: recipe, data, epochs, seed, commit; or what was converted.
+        license: name, link and text of the licence of the weights.
+
+    Raises:
+        ValueError: a value does not fit, or two of them do not fit each other.
+    """
+
+    schema: Annotated[int, Field(ge=1, le=SCHEMA)] = field(default=SCHEMA, kw_only=True)
+    architecture: str
+    arguments: Object
+    labels: Labels
+    preprocess: Preprocessing
+    explain_layer: str | None = "se"
+    temperature: Positive = 1.0
+    logit_bias: tuple[Number, ...] | None = None
+    views: Literal["none", "flip"] = "none"
+    measured: tuple[Object, ...] = ()
+    training: Object = field(default_factory=dict)
+    license: Object = field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits(self) -> "ModelInfo":
+        count = len(self.labels)
+        outputs, channels = self.arguments.get("num_classes", 7), self.arguments.get("in_channels", 3)
+        if outputs != count:
+            raise ValueError(f"the model has {outputs} outputs, but there are {count} labels: {self.labels}")
+        if channels != self.preprocess.channels:
+            raise ValueError(f"the model takes {channels} channels, but preprocessing gives {self.preprocess.channels}")
+        if self.logit_bias is not None and len(self.logit_bias) != count:
+            raise ValueError(f"logit_bias must have one number for each of {count} labels, got {self.logit_bias}")
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of config.json, made of JSON types only."""
+        values: dict[str, Any] = TypeAdapter(ModelInfo).dump_python(self, mode="json")
+        return values

@@ -1,0 +1,115 @@
+"""A model folder's config.json: the bundled one reads as it is written, and a value that does not fit is named."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resemotenet.emotions import EMOTIONS
+from resemotenet.errors import CheckpointFormatError
+from resemotenet.runs.schema import ModelInfo, Preprocessing, parse
+
+BUNDLED = Path(__file__).parents[3] / "resemotenet" / "weights" / "config.json"
+INFO = ModelInfo(
+    architecture="resemotenet",
+    arguments={"in_channels": 1},
+    labels=EMOTIONS,
+    preprocess=Preprocessing(size=48, channels=1, mean=(0.5,), std=(0.25,)),
+    logit_bias=(0.5, 0.0, -0.25, 0.0, 1.0, 0.0, 0.0),
+    license={"name": "test", "text": "Für Tests."},
+)
+
+
+def read(values: Any) -> ModelInfo:
+    text = values if isinstance(values, str | bytes) else json.dumps(values)
+    return parse(ModelInfo, text, "config.json", CheckpointFormatError)
+
+
+def test_the_bundled_one_reads_as_it_is_written() -> None:
+    info = read(BUNDLED.read_bytes())
+    assert json.dumps(info.to_dict(), indent=2) + "\n" == BUNDLED.read_text(encoding="utf-8")
+    assert (info.preprocess.size, info.preprocess.mean, info.views) == (48, (0.5077,), "flip")
+
+
+def test_there_and_back() -> None:
+    assert read(INFO.to_dict()) == INFO
+    assert next(iter(INFO.to_dict())) == "schema"
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"size": 0}, "size = 0, which should be greater than or equal to 1"),
+        ({"size": 64.0}, "size = 64.0, which should be a valid integer"),
+        ({"size": 1025}, "size = 1025, which should be less than or equal to 1024"),
+        ({"size": True}, "size = True, which should be a valid integer"),
+        ({"channels": 2}, "channels = 2, which should be 1 or 3"),
+        ({"channels": True}, r"wrong in preprocess\.channels: it must be a whole number, got True"),
+        ({"channels": 1.0}, r"wrong in preprocess\.channels: it must be a whole number, got 1\.0"),
+        ({"mean": [0.5, 0.5, 0.5]}, "must have 1 values each"),
+        ({"std": []}, "must have 1 values each"),
+        ({"mean": 0.5}, "mean = 0.5, which should be a valid array"),
+        ({"mean": ["0.5"]}, "mean.0 = '0.5', which should be a valid number"),
+        ({"mean": [float("nan")]}, "mean.0 = nan, which should be a finite number"),
+        ({"mean": [10**400]}, r"mean.0 = 10+\.\.\., which should be a finite number"),
+        ({"mean": [10**30]}, "mean.0 = 10+, which should be less than or equal to 1000000"),
+        ({"std": [0.0]}, "std.0 = 0.0, which should be greater than or equal to 0.000001"),
+        ({"std": [1e-60]}, "std.0 = 1e-60, which should be greater than or equal to 0.000001"),
+        ({"interpolation": "nearest"}, "interpolation = 'nearest', which should be 'bilinear'"),
+        ({"colour": True}, r"has preprocess\.colour, which is not known"),
+    ],
+)
+def test_preprocessing_that_does_not_fit(setting: dict[str, Any], message: str) -> None:
+    values = INFO.to_dict()
+    with pytest.raises(CheckpointFormatError, match=message):
+        read({**values, "preprocess": {**values["preprocess"], **setting}})
+
+
+def test_a_key_that_is_missing_anywhere() -> None:
+    """Though each has a default where a program makes one."""
+    for key in asdict(INFO):
+        values = INFO.to_dict()
+        del values[key]
+        with pytest.raises(CheckpointFormatError, match=f"config.json has no {key}$"):
+            read(values)
+    for key in asdict(INFO.preprocess):
+        values = INFO.to_dict()
+        del values["preprocess"][key]
+        with pytest.raises(CheckpointFormatError, match=rf"config.json has no preprocess\.{key}$"):
+            read(values)
+
+
+def test_numbers_that_json_does_not_know() -> None:
+    for part in ("arguments", "training", "license"):
+        with pytest.raises(CheckpointFormatError, match=f"wrong in {part}: every number must be finite, got nan"):
+            read({**INFO.to_dict(), part: {"a": [{"b": float("nan")}]}})
+    with pytest.raises(ValueError, match="every number must be finite, got inf"):
+        replace(INFO, measured=({"accuracy": float("inf")},))
+
+
+@pytest.mark.parametrize("values", [{**INFO.to_dict(), "schema": 2, "colour": 1}, {"schema": 2}, {"schema": 10**400}])
+def test_a_newer_schema_is_called_that_whatever_else_it_has(values: dict[str, Any]) -> None:
+    with pytest.raises(CheckpointFormatError, match=r"in schema \d+ by a newer version .* reads up to 1, update it$"):
+        read(values)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[1]", "3", "null", b"\xff\xfe", "[" * 200_000, '{"a": ' * 5_000, "1" * 10_000, '{"schema": "\\ud800"}'],
+    ids=lambda content: str(content[:6]),
+)
+def test_what_is_no_object_of_json(content: str | bytes) -> None:
+    with pytest.raises(CheckpointFormatError, match=r"^config\.json (is damaged: Invalid JSON|says as a whole = )"):
+        read(content)
+
+
+def test_the_first_few_problems_are_named() -> None:
+    values = {**INFO.to_dict(), "architecture": 3, "temperature": "1", "views": "ten", "license": None}
+    with pytest.raises(CheckpointFormatError) as caught:
+        read(values)
+    assert str(caught.value) == (
+        "config.json says architecture = 3, which should be a valid string; says temperature = '1', which should be a "
+        "valid number; says views = 'ten', which should be 'none' or 'flip'; and 1 more"
+    )
