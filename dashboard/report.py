@@ -93,7 +93,7 @@ def _ablation_row(name: str, against: Against, series: Series, relative_to: Path
         "removed": claim.removed or "nothing",
         "parameters, M": "" if run.parameters is None else f"{run.parameters / 1e6:.2f}{layout}",
         "multiply-adds, M": "" if run.macs is None else f"{run.macs / 1e6:.1f}{layout}",
-        "accuracy %": "" if score is None else f"{100 * score.accuracy:.1f} {interval_in_percent(score.interval)}",
+        "accuracy, %": "" if score is None else f"{100 * score.accuracy:.1f} {interval_in_percent(score.interval)}",
         f"against C1, seed {run.seed}, points": change,
         "over seeds": _over_seeds(each),
         "means against C1's, points": "" if means is None else f"{100 * means:+z.1f}",
@@ -120,9 +120,9 @@ def _row(group: Group, relative_to: Path) -> dict[str, str]:
         "setting": setting(run),
         "taught": teaching(run.taught).name,
         "n": f"{group.n:,}",
-        "accuracy %": f"{100 * group.accuracy:.1f}{spread} {interval_in_percent(group.interval)}",
-        "without copies %": "" if clean is None else f"{100 * clean:.1f}",
-        "claimed %": "" if claim is None else f"{100 * claim.accuracy:.2f}",
+        "accuracy, %": f"{100 * group.accuracy:.1f}{spread} {interval_in_percent(group.interval)}",
+        "without copies, %": "" if clean is None else f"{100 * clean:.1f}",
+        "claimed, %": "" if claim is None else f"{100 * claim.accuracy:.2f}",
         "seeds": ", ".join(links),
         "protocol": "; or: ".join(dict.fromkeys(score.run.protocol_in_words for score in each)),
         "device": group.devices,
@@ -139,7 +139,7 @@ def _crowd(labels: str) -> dict[str, str] | None:
         "setting": "plurality of FER+ votes, all faces (ties split evenly, no votes: missed); "
         f"{100 * strict.share:.1f} on the {strict.n:,} faces with a strict majority",
         "n": f"{everyone.n:,}",
-        "accuracy %": f"{100 * everyone.share:.1f}",
+        "accuracy, %": f"{100 * everyone.share:.1f}",
     }
 
 

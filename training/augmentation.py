@@ -117,7 +117,7 @@ def _noise(faces: Tensor, most: float) -> Tensor:
 
 
 def _erase(faces: Tensor, probability: float) -> Tensor:
-    """Random erasing (Zhong et al. 2020): one rectangle a face, of 2 % to 20 % of the area, filled with noise."""
+    """Random erasing (Zhong et al. 2020): one rectangle a face, of 2% to 20% of the area, filled with noise."""
     if probability == 0:
         return faces
     n, _, height, width = faces.shape

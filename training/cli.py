@@ -179,10 +179,10 @@ def _check_facts(folder: Path, data: Path | None, cache: Path | None) -> int:
         raise ResEmoteNetError("a model folder does not know where the data is; give --data")
     facts = check_facts(folder, read_any(data, read_info(folder).preprocess.size, Storage(cache)))
     for fact in facts:
-        verdict = "as stated" if fact["agrees"] else f"STATED {100 * fact['claimed']:.2f} %"
+        verdict = "as stated" if fact["agrees"] else f"STATED {100 * fact['claimed']:.2f}%"
         print(
-            f"{fact['labels']} {fact['split']}: accuracy {100 * fact['found']:.2f} % (n = {fact['n']}), "
-            f"macro recall {100 * fact['macro_recall']:.2f} %: {verdict}"
+            f"{fact['labels']} {fact['split']}: accuracy {100 * fact['found']:.2f}% (n = {fact['n']}), "
+            f"macro recall {100 * fact['macro_recall']:.2f}%: {verdict}"
         )
     if not facts:
         print("config.json states no measured facts")
@@ -368,8 +368,8 @@ def _print_figures(result: dict[str, Any], split: str) -> None:
 def _print_entry(name: str, split: str, entry: dict[str, Any]) -> None:
     low, high = entry["interval"]
     clean = entry.get("without_leaks")
-    extra = f"; without leaked faces {100 * clean['accuracy']:.2f} % (n = {clean['n']})" if clean else ""
+    extra = f"; without leaked faces {100 * clean['accuracy']:.2f}% (n = {clean['n']})" if clean else ""
     _say(
-        f"{name} {split}: accuracy {100 * entry['accuracy']:.2f} % [{100 * low:.1f}, {100 * high:.1f}], "
-        f"n = {entry['n']}, macro recall {100 * entry['macro_recall']:.2f} %{extra}"
+        f"{name} {split}: accuracy {100 * entry['accuracy']:.2f}% [{100 * low:.1f}, {100 * high:.1f}], "
+        f"n = {entry['n']}, macro recall {100 * entry['macro_recall']:.2f}%{extra}"
     )

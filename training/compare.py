@@ -66,7 +66,7 @@ def _one_pair(a: Path, b: Path, pair: Paired) -> list[str]:
     for name, run, correct in zip("AB", (a, b), pair.correct, strict=True):
         low, high = wilson_interval(correct, pair.n)
         lines.append(
-            f"  {name}  {100 * correct / pair.n:.2f} % [{100 * low:.1f}, {100 * high:.1f}]  {run.resolve().name}"
+            f"  {name}  {100 * correct / pair.n:.2f}% [{100 * low:.1f}, {100 * high:.1f}]  {run.resolve().name}"
         )
     low, high = pair.interval
     lines += [
@@ -93,7 +93,7 @@ def verdict(pair: Paired) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"in {100 * share:.2g} %" if share >= 1e-4 else "in less than 0.01 %"
+    return f"in {100 * share:.2g}%" if share >= 1e-4 else "in less than 0.01%"
 
 
 def _conclusion(p_value: float, claim: str, doubt: str) -> str:
@@ -116,7 +116,7 @@ def _over_seeds(a: tuple[Path, ...], b: tuple[Path, ...], split: str, labels: st
     for name, (runs, accuracies) in sides.items():
         spread = f", std {100 * stdev(accuracies):.2f}" if len(runs) > 1 else ""
         each = ", ".join(f"{100 * accuracy:.2f}" for accuracy in accuracies)
-        lines.append(f"  {name}  mean {100 * mean(accuracies):.2f} %{spread} ({each})")
+        lines.append(f"  {name}  mean {100 * mean(accuracies):.2f}%{spread} ({each})")
         mixed = {setting for run in runs[1:] for setting in differing_settings(runs[0], run)} - {"seed"}
         if mixed:
             lines.append(f"     these runs differ in more than their seed: {', '.join(sorted(mixed))}")

@@ -76,7 +76,7 @@ class Augmentation:
     contrast: float = 0.2
     """Fraction by which the spread around the face's mean changes."""
     erase: float = 0.5
-    """Probability that one rectangle of 2 % to 20 % of the area is replaced by noise."""
+    """Probability that one rectangle of 2% to 20% of the area is replaced by noise."""
     dimming: float = 1.0
     """Light divided by up to this, on a logarithmic scale; 1 for none. This and the three below are what photographs
     do to faces and FER2013's pictures hardly have; each leaves every second face as it is."""

@@ -111,7 +111,7 @@ def in_words(found: dict[str, Any]) -> str:
     if found.get("left_out"):
         lines.append("left out: " + ", ".join(f"{n:,} {reason}" for reason, n in found["left_out"].items()))
     if (carved := found.get("carved")) is not None:
-        shares = ", ".join(f"{split} {100 * share:.1f} %" for split, share in carved["shares"].items())
+        shares = ", ".join(f"{split} {100 * share:.1f}%" for split, share in carved["shares"].items())
         lines.append(
             f"no split of its own for {' and '.join(carved['ids'])}: {carved['from']} is cut into {shares}; stratified "
             f"by emotion, by {carved['by']}, seed {carved['seed']}"

@@ -6,8 +6,8 @@ rounded to bits, it proposed a seventh fewer of the pairs that pixels then confi
 a near copy if the inner part of one correlates with the other at some small shift.
 
 The thresholds were chosen on FER2013, where labels are a witness that the hash has not seen. Two labels of identical
-pictures agree on 96 %, of pictures drawn at random on 17 %. By correlation of the proposed pairs, labels agree on 29 %
-at 0.75-0.80, 42 % at 0.84-0.86, 75 % at 0.88-0.90, and on 79 to 87 % in every step above 0.90: from there on nearly
+pictures agree on 96%, of pictures drawn at random on 17%. By correlation of the proposed pairs, labels agree on 29%
+at 0.75-0.80, 42% at 0.84-0.86, 75% at 0.88-0.90, and on 79 to 87% in every step above 0.90: from there on nearly
 all are one photograph. Of 40 pairs drawn from 0.90-0.91 and looked at, 39 were. Of 5,289 pairs (besides the
 identical) at most 113 are chance, for so many turn up among mirror images, part of them truly mirrored. Pictures
 cropped more differently than by some pixels are missed, so counts are lower bounds.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FREQUENCIES = 8
 SIMILARITY = 0.80
-"""Cosine of two signatures from which on pixels are looked at; 0.76 nearly triples the work and finds 4 % more."""
+"""Cosine of two signatures from which on pixels are looked at; 0.76 nearly triples the work and finds 4% more."""
 CORRELATION = 0.90
 _SHIFTS = 12  # Shifts go up to this part of the side: 4 of 48 pixels.
 _TILE = (512, 2048)  # of the table of similarities: 4 MB, so that it stays in the cache

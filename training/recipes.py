@@ -21,7 +21,7 @@ def quick() -> RunConfig:
     Nothing it learns says anything about people; see resemotenet/datasets/synthetic.py.
 
     Time: 2 minutes on two busy CPU cores, start included (measured: 121 s at a load of 4 to 5, 146 s of processor
-    time). Accuracy: 88.95 % of 1,050 drawn faces (measured, seed 0, epoch 5 of 8); 93 % is what a reader would reach
+    time). Accuracy: 88.95% of 1,050 drawn faces (measured, seed 0, epoch 5 of 8); 93% is what a reader would reach
     who saw every brow and lip exactly.
 
         python -m training train quick
@@ -38,7 +38,7 @@ def quick() -> RunConfig:
 def bundled() -> RunConfig:
     """The first step to the weights that come with the package: FER+ soft votes, half width, 48 px, one grey channel.
 
-    The crowd is the better teacher of real faces than the original labels, with which it agrees on 72 %. The second
+    The crowd is the better teacher of real faces than the original labels, with which it agrees on 72%. The second
     step goes on from RUN, the released first one, on darkened, shaded, blurred and noisy faces, and what is bundled is
     halfway between the two (LOG.md, "faces as photographs have them"):
 
@@ -49,8 +49,8 @@ def bundled() -> RunConfig:
         python -m training release RUN2 OUT --accuracy-margin 0.01 --start-share 0.5
 
     Time: 1.9 hours on two CPU cores, 1.0 on one for the second step (measured). Accuracy as released after the first:
-    87.6 % on strict FER+ (n = 2,854), 60.3 % on FER2013's own labels, which it was not taught; after the second, mixed:
-    87.6 and 59.1 % (measured, one seed; the runs are in dashboard/published).
+    87.6% on strict FER+ (n = 2,854), 60.3% on FER2013's own labels, which it was not taught; after the second, mixed:
+    87.6 and 59.1% (measured, one seed; the runs are in dashboard/published).
 
         python -m training train bundled --data fer2013.parquet
     """
@@ -70,8 +70,8 @@ def strong() -> RunConfig:
     Leaves out the 703 training images that have a copy in validation or test.
 
     Time: not run to its end here. Accuracy: not known; one small network trained from scratch is reported to reach 72
-    to 73 % on PrivateTest, which runs one to two points above PublicTest. A quarter of the width, otherwise the same,
-    gave 59.2 % in 36 epochs (measured, one seed; LOG.md, "more epochs").
+    to 73% on PrivateTest, which runs one to two points above PublicTest. A quarter of the width, otherwise the same,
+    gave 59.2% in 36 epochs (measured, one seed; LOG.md, "more epochs").
 
         python -m training train strong --data fer2013.csv
     """
@@ -92,8 +92,8 @@ def paper() -> RunConfig:
     better validation accuracy (torch's default wait); training images that have a copy elsewhere stay in.
 
     Time: the paper claims 3 hours on an M2 Pro or a P100. Not run here; at the 10 images a second that two CPU cores
-    made of this network, 64 hours (estimate). Accuracy: the paper claims 79.79 % on FER2013's test set; users who
-    retrained the released code report 58 to 66 %.
+    made of this network, 64 hours (estimate). Accuracy: the paper claims 79.79% on FER2013's test set; users who
+    retrained the released code report 58 to 66%.
 
         python -m training train paper --data fer2013.csv
     """
@@ -109,7 +109,7 @@ def upstream() -> RunConfig:
     and no image is lost to a missing header row.
 
     Time: not run here; an epoch of 48 minutes at the 10 images a second of two CPU cores, so up to 64 hours (estimate).
-    Accuracy: users report 58 to 66 % after retraining (claims, splits not always named).
+    Accuracy: users report 58 to 66% after retraining (claims, splits not always named).
 
         python -m training train upstream --data fer2013.csv
     """
@@ -152,7 +152,7 @@ def emonext() -> RunConfig:
     as trained (here by the moving average, which is what is kept).
 
     Time: not run here; ten minutes on a GPU that makes 30 TFLOP/s of it, two days on two CPU cores (estimates from 4.5
-    GMAC a face). Accuracy: a user reports 71.4 to 71.6 % on PrivateTest from ImageNet weights; from random weights it
+    GMAC a face). Accuracy: a user reports 71.4 to 71.6% on PrivateTest from ImageNet weights; from random weights it
     is not known.
 
         python -m training train emonext --data fer2013.csv --network.backbone convnext_tiny.pth --precision bf16

@@ -132,7 +132,7 @@ def caution(series: Series, found: dict[str, Against], labels: str, split: str) 
     if number > 1:
         text += f"They are {number} comparisons, uncorrected. "
     if len(first := [100 * score.accuracy for score in over_seeds(series, "C1", labels, split)]) > 1:
-        text += f"C1 alone has {min(first):.1f} to {max(first):.1f} % over its {len(first)} seeds. "
+        text += f"C1 alone has {min(first):.1f} to {max(first):.1f}% over its {len(first)} seeds. "
     return text.strip()
 
 

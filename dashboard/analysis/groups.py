@@ -56,7 +56,7 @@ class Group:
 
     @cached_property
     def interval(self) -> tuple[float, float]:
-        """95 %, from the number of faces; it knows nothing of seeds."""
+        """95%, from the number of faces; it knows nothing of seeds."""
         if len(self.scores) == 1:
             return self.scores[0].interval
         return wilson_interval(round(self.accuracy * self.n), self.n)
@@ -190,9 +190,9 @@ def teachers(run: Run) -> str | None:
 
 
 def in_percent(accuracy: float, interval: tuple[float, float]) -> str:
-    """ "61.1 % (59.5 to 62.7)", as text has it on every page."""
+    """ "61.1% (59.5 to 62.7)", as text has it on every page."""
     low, high = interval
-    return f"{100 * accuracy:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{100 * accuracy:.1f}% ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def interval_in_percent(interval: tuple[float, float], *, signed: bool = False, digits: int = 1) -> str:

@@ -22,7 +22,7 @@ Interval = tuple[float, float]
 class ClassFigures:
     """One emotion; fractions, None where a figure is not defined (the emotion never occurs, or is never predicted).
 
-    Intervals at 95 %: Wilson's for precision and recall, which are shares of cases; percentiles of a bootstrap over
+    Intervals at 95%: Wilson's for precision and recall, which are shares of cases; percentiles of a bootstrap over
     faces for F1, which is none. The bootstrap has no interval for an F1 of 0 or 1.
     """
 
@@ -103,7 +103,7 @@ def together(first: Predictions, second: Predictions) -> Together:
 
 
 def difference_intervals(both: Together) -> Mapping[str, Sequence[Interval | None]]:
-    """Of the second run's figures minus the first's: "recall", "precision", "f1" -> 95 % interval of every emotion.
+    """Of the second run's figures minus the first's: "recall", "precision", "f1" -> 95% interval of every emotion.
 
     Faces are drawn again with what both runs said of them. None where every draw gives the same difference: neither
     run has a hit, or they never differ. The two must be on the same faces.

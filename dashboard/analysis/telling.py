@@ -18,12 +18,12 @@ def why_chosen(run: Run) -> str:
     name = data.label_set(by).name
     so_far = f" of {len(run.epochs)} so far" if run.state == "running" else f" of {len(run.epochs)}"
     text = (
-        f"Epoch **{epoch + 1}**{so_far}: it had the best validation accuracy under {name}, {100 * value:.1f} %, the "
+        f"Epoch **{epoch + 1}**{so_far}: it had the best validation accuracy under {name}, {100 * value:.1f}%, the "
         "earlier one of equals. Test had no say in which epoch."
     )
     final = next((each for each in data.scores(run) if (each.labels, each.split) == (by, "validation")), None)
     if final is not None and abs(final.accuracy - value) > 5e-4:
-        text += f" Its stored predictions score {100 * final.accuracy:.1f} % there{_released(run)}."
+        text += f" Its stored predictions score {100 * final.accuracy:.1f}% there{_released(run)}."
     return text
 
 
@@ -33,7 +33,7 @@ def _released(run: Run) -> str:
     if not was_released(run) and not mirrored:
         return ""
     share = start_share(run)
-    mixed = [] if share is None else [f"weights {100 * share:g} % of the way back to those it started from"]
+    mixed = [] if share is None else [f"weights {100 * share:g}% of the way back to those it started from"]
     bias = at(run.result, "released", "logit_bias")
     # A bias of zeros moves nothing. Whether the weights were halved is not noted.
     point = ["an operating point that favours rare emotions"] if isinstance(bias, list) and any(bias) else []

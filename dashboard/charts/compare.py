@@ -83,7 +83,7 @@ def ranking(
     if claimed:
         figure.add_trace(_claims(claimed))
     if measured:
-        figure.add_scatter(name="Measured here, 95 % interval", **_marks(measured, rows=True))
+        figure.add_scatter(name="Measured here, 95% interval", **_marks(measured, rows=True))
     ends = [end for mark in measured for end in (mark.low, mark.high, mark.value) if end is not None]
     ends += [end for entry in (*claimed, *reported) for end in (entry.low, entry.high)] + [line.value for line in lines]
     # Given, because bars that do not begin at 0 mislead Plotly's own choice.

@@ -236,9 +236,9 @@ def _cell_in_words(counts: "NDArray[np.int64]", row: int, column: int) -> str:
     truth, guess = _capital(EMOTIONS[row]), _capital(EMOTIONS[column])
     lines = [f"<b>{n:,}</b> faces: truth {truth}, predicted {guess}"]
     if of_row:
-        lines.append(f"{100 * n / of_row:.1f} % of the {of_row:,} that are {truth}")
+        lines.append(f"{100 * n / of_row:.1f}% of the {of_row:,} that are {truth}")
     if of_column:
-        lines.append(f"{100 * n / of_column:.1f} % of the {of_column:,} called {guess}")
+        lines.append(f"{100 * n / of_column:.1f}% of the {of_column:,} called {guess}")
     return "<br>".join(lines)
 
 

@@ -141,7 +141,7 @@ def counts_figure(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
             orientation="h",
             marker={"color": [emotion_color(emotion) for emotion in EMOTIONS]},
             customdata=[by_emotion[emotion] for emotion in EMOTIONS],
-            hovertemplate=f"%{{y}}, {split}: %{{customdata:,}}, %{{x:.1f}} %<extra></extra>",
+            hovertemplate=f"%{{y}}, {split}: %{{customdata:,}}, %{{x:.1f}}%<extra></extra>",
         )
         figure.add_trace(bars, row=1, col=column)
         figure.update_xaxes(title="%", row=1, col=column)
@@ -174,7 +174,7 @@ def agreement_figure(rows: Mapping[str, tuple[int, int, tuple[float, float]]]) -
                 "thickness": 1.5,
             },
             customdata=[[agree, n] for agree, n, _ in rows.values()],
-            hovertemplate="%{y}: %{customdata[0]:,} of %{customdata[1]:,}, %{x:.1f} %<extra></extra>",
+            hovertemplate="%{y}: %{customdata[0]:,} of %{customdata[1]:,}, %{x:.1f}%<extra></extra>",
         )
     )
     figure.update_layout(**figure_layout())
@@ -214,7 +214,7 @@ def _reliability_line(name: str, bins: list[Mapping[str, Any]], place: int, symb
             "width": 3,
         },
         customdata=[each["n"] for each in bins],
-        hovertemplate=f"{name}: sure %{{x:.1f}} %, right %{{y:.1f}} %, %{{customdata:,}} faces<extra></extra>",
+        hovertemplate=f"{name}: sure %{{x:.1f}}%, right %{{y:.1f}}%, %{{customdata:,}} faces<extra></extra>",
     )
 
 

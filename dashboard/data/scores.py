@@ -36,7 +36,7 @@ class Clean:
 
 @dataclass(frozen=True)
 class Score:
-    """One prediction file in figures; fractions in [0, 1], nll in nats, interval Wilson's at 95 %.
+    """One prediction file in figures; fractions in [0, 1], nll in nats, interval Wilson's at 95%.
 
     Attributes:
         labels: the label definition, a key of ``LABEL_SETS`` or the name of another data set.

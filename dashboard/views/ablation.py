@@ -165,14 +165,14 @@ def _row(
 
 def _accuracy(against: Against | None, score: Score | None, digits: int) -> dict[str, Any]:
     if against is None or score is None:
-        return {"Measured, %": None, "95 % interval": "not run", "n": None, "Points": None, "Paired 95 %": "", "p": ""}
+        return {"Measured, %": None, "95% interval": "not run", "n": None, "Points": None, "Paired 95%": "", "p": ""}
     pair = against.pair
     return {
         "Measured, %": 100 * score.accuracy,
-        "95 % interval": interval_in_percent(score.interval, digits=digits),
+        "95% interval": interval_in_percent(score.interval, digits=digits),
         "n": score.n,
         "Points": None if pair is None else 100 * pair.difference,
-        "Paired 95 %": against.problem
+        "Paired 95%": against.problem
         or ("" if pair is None else interval_in_percent(pair.interval, signed=True, digits=digits)),
         "p": "" if pair is None else p_in_words(pair.p_value),
     }
@@ -237,7 +237,7 @@ def _claims(found: dict[str, Against], title: str) -> None:
             DEFINED[name].accuracy - first,
             None,
             None,
-            f"{name}: the paper claims {100 * DEFINED[name].accuracy:.2f} % on RAF-DB",
+            f"{name}: the paper claims {100 * DEFINED[name].accuracy:.2f}% on RAF-DB",
         )
         for name in CONFIGURATIONS
         if name != "C1"

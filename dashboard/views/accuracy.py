@@ -58,10 +58,10 @@ def _ranking(groups: Sequence[Group]) -> None:
     for model, labels in dict.fromkeys((group.run.model, group.labels) for group in drawn if group.split == "test"):
         if claim := claim_for(model, labels):
             row = f"{claim.method}<br>{_SMALL}as others say</span>"
-            note = f"{claim.method} claims {100 * claim.accuracy:.2f} % on {DATASETS[claim.dataset]} ({claim.source})"
+            note = f"{claim.method} claims {100 * claim.accuracy:.2f}% on {DATASETS[claim.dataset]} ({claim.source})"
             claimed.append(compare.Range(row, claim.accuracy, claim.accuracy, note))
             reported += [
-                compare.Range(row, each.low, each.high, f"users report {span(each)} %<br>{each.what}<br>{each.source}")
+                compare.Range(row, each.low, each.high, f"users report {span(each)}%<br>{each.what}<br>{each.source}")
                 for each in user_reports(claim.method, claim.dataset)
             ]
     crowd = _crowd(drawn)
@@ -122,7 +122,7 @@ def _crowd(groups: Sequence[Group]) -> list[compare.Line]:
     crowd = LABEL_SETS["fer2013"].most_votes.get(split)
     if crowd is None or not any(group.labels == "fer2013" for group in groups):
         return []
-    return [compare.Line(crowd.share, f"most votes: {100 * crowd.share:.1f} %")]
+    return [compare.Line(crowd.share, f"most votes: {100 * crowd.share:.1f}%")]
 
 
 def _cost(groups: Sequence[Group], cost: str) -> None:

@@ -52,12 +52,12 @@ if TYPE_CHECKING:
 
 _BY = {"truth": "By truth, %", "prediction": "By prediction, %", "counts": "Counts"}
 _BY_HELP = (
-    "By truth: each row sums to 100 %, the diagonal is recall. By prediction: each column does, the diagonal is "
+    "By truth: each row sums to 100%, the diagonal is recall. By prediction: each column does, the diagonal is "
     "precision."
 )
 _ORDERS = {"sure": "Surest first", "unsure": "Least sure first"}
 _INTERVALS = (
-    "95 % intervals: Wilson's for precision and recall, a bootstrap over faces for F1. A dash: not defined, for the "
+    "95% intervals: Wilson's for precision and recall, a bootstrap over faces for F1. A dash: not defined, for the "
     "emotion never occurs or is never predicted. A dash in the place of F1's interval: there is no hit, or no mistake, "
     "so all draws of the bootstrap are the same and tell nothing of how far off the figure may be."
 )
@@ -160,8 +160,8 @@ def _averages(table: "NDArray[np.int64]") -> str:
     """Both averages over emotions, with intervals."""
     recall, f1 = averages(table)
     return (
-        f"macro recall **{100 * recall.value:.1f} %** {interval_in_words(recall.interval)}, "
-        f"macro F1 **{100 * f1.value:.1f} %** {interval_in_words(f1.interval)}"
+        f"macro recall **{100 * recall.value:.1f}%** {interval_in_words(recall.interval)}, "
+        f"macro F1 **{100 * f1.value:.1f}%** {interval_in_words(f1.interval)}"
     )
 
 
@@ -281,7 +281,7 @@ def _compared(both: Together, first: Sequence[ClassFigures], second: Sequence[Cl
             "B - A, points": None if one is None or other is None else 100 * (other - one),
         }
         if intervals is not None:
-            row["B - A, 95 %"] = interval_in_words(intervals[number], signed=True)
+            row["B - A, 95%"] = interval_in_words(intervals[number], signed=True)
         rows.append(row)
     points = st.column_config.NumberColumn(format="%+.1f")
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"B - A, points": points})

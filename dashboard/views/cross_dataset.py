@@ -145,7 +145,7 @@ def _reading(table: Sequence[Crossing], split: str) -> None:
     if agreement is not None and {each.labels for each in table} >= {"fer2013", "ferplus-strict"}:
         lines.append(
             f"The label sets are two tasks: on {split}, FER2013's original label and the strict majority of ten "
-            f"annotators agree on **{100 * agreement.share:.1f} %** of the {agreement.n:,} faces where there is a "
+            f"annotators agree on **{100 * agreement.share:.1f}%** of the {agreement.n:,} faces where there is a "
             "majority. A reader who agreed perfectly with one would score that on the other, so a drop outside the "
             "frame may say more about the labels than about a network."
         )
@@ -164,7 +164,7 @@ def _row(each: Crossing, *, digits: int = 1) -> dict[str, Any]:
         "Same kind": "yes" if _is_home(each) else "no",
         "Split": each.split,
         "Accuracy, %": 100 * each.accuracy,
-        "95 % interval": interval_in_percent(each.interval, digits=digits),
+        "95% interval": interval_in_percent(each.interval, digits=digits),
         "n": each.n,
         "Macro recall, %": 100 * each.macro_recall,
         "Macro F1, %": 100 * each.macro_f1,
@@ -231,10 +231,10 @@ def _lesson(home: Crossing, other: Crossing) -> dict[str, Any]:
     try:
         pair = pair_up(home.said, other.said, split=home.split, labels=home.labels, names=(home.run.id, other.run.id))
     except ResultsError as error:
-        return line | {"Points": None, "Paired 95 %": "", "p": "", "n": None} | names | {"Not compared": str(error)}
+        return line | {"Points": None, "Paired 95%": "", "p": "", "n": None} | names | {"Not compared": str(error)}
     figures = {
         "Points": 100 * pair.difference,
-        "Paired 95 %": interval_in_percent(pair.interval, signed=True),
+        "Paired 95%": interval_in_percent(pair.interval, signed=True),
         "p": p_in_words(pair.p_value),
         "n": pair.n,
     }

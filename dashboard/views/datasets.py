@@ -227,7 +227,7 @@ def _without_leaks(run: Run) -> None:
         whole = st.column_config.NumberColumn(format="localized")
         st.markdown("**Accuracy with and without the faces that have a copy in the train split**")
         st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"n": whole, "n without": whole})
-        st.caption(f"95 % Wilson intervals. {_COPIES[copies_left_out(run)]}")
+        st.caption(f"95% Wilson intervals. {_COPIES[copies_left_out(run)]}")
 
 
 def _whole(names: Iterable[str]) -> dict[str, Any]:

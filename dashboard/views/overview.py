@@ -16,7 +16,7 @@ from ..widgets import state
 from ..widgets.tables import copy_buttons, show_table
 from .accuracy import show_accuracy
 
-_INTERVAL = "95 % interval"
+_INTERVAL = "95% interval"
 _MIXED = (
     "{} of the rows bring together seeds of several commits or devices, which their columns list, or of both layouts, "
     "which leaves parameters, multiply-adds and time empty."
@@ -51,8 +51,8 @@ def _claims(every: Sequence[Group], found: Sequence[Verdict]) -> None:
         "Claims are papers' words, reports those of users, neither a result of this repository. A run is a re-run "
         "only with the paper's recipe (or that of its code), width, input size and epochs. Beside every figure on "
         "FER2013's labels: a reader who always gave the emotion with the most FER+ votes of the seven (plurality; ties "
-        f"split evenly, faces without such votes missed) would score **{100 * everyone.share:.1f} %** of all "
-        f"{everyone.n:,} test faces, and {100 * strict.share:.1f} % of the {strict.n:,} on which more than half agree."
+        f"split evenly, faces without such votes missed) would score **{100 * everyone.share:.1f}%** of all "
+        f"{everyone.n:,} test faces, and {100 * strict.share:.1f}% of the {strict.n:,} on which more than half agree."
     )
 
 
@@ -77,7 +77,7 @@ def _runs(runs: Sequence[Run], every: Sequence[Group]) -> None:
     mixed = sum(group.mixed for group in groups)
     st.caption(
         "Every figure is computed from the stored predictions. ±: standard deviation over seeds. The interval comes "
-        "from the number of faces (Wilson, 95 %) and knows nothing of seeds. Gap: measured minus claimed, in points, "
+        "from the number of faces (Wilson, 95%) and knows nothing of seeds. Gap: measured minus claimed, in points, "
         "where the labels taught are those of the claim. A + after a commit: files differed from it."
         + f" {_MIXED.format(mixed)}"
         * bool(mixed)
@@ -268,9 +268,9 @@ def _claims_by_method(every: Sequence[Group]) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"Method": method}
         for dataset, printed in DATASETS.items():
             claim = claim_of(method, dataset)
-            row[f"{printed}, claimed %"] = None if claim is None else 100 * claim.accuracy
+            row[f"{printed}, claimed, %"] = None if claim is None else 100 * claim.accuracy
             if dataset in here:
                 reruns = [group.accuracy for group in every if claim and is_rerun(group, claim)]
-                row[f"{printed}, re-run here %"] = 100 * mean(reruns) if reruns else None
+                row[f"{printed}, re-run here, %"] = 100 * mean(reruns) if reruns else None
         rows.append(row)
     return rows

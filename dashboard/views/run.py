@@ -124,7 +124,7 @@ def _figures(run: Run) -> None:
     }
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns, alt="All scores of this run")
     st.caption(
-        "Computed from the stored predictions, one seed. 95 % intervals: Wilson's for accuracy, a bootstrap over faces "
+        "Computed from the stored predictions, one seed. 95% intervals: Wilson's for accuracy, a bootstrap over faces "
         f"for macro recall and F1. Protocol: {run.protocol_in_words}."
     )
 
@@ -223,7 +223,7 @@ def _calibration(run: Run) -> None:
         st.dataframe(table, hide_index=True, column_config=columns)
         st.caption(
             "ECE: how far confidence and accuracy lie apart, averaged over the faces of 15 bins of equal width. "
-            "Above the dotted line the model is more often right than it is sure, below less often. Bars are 95 % "
+            "Above the dotted line the model is more often right than it is sure, below less often. Bars are 95% "
             "Wilson intervals. Temperature scaling changes no answer, only how sure it is."
         )
 

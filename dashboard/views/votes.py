@@ -53,7 +53,7 @@ def show_votes(runs: Sequence[Run], pictures: Pictures | None) -> None:
     same, n = int(np.trace(table[:, :NO_MAJORITY])), int(table[:, :NO_MAJORITY].sum())
     st.markdown(
         f"The crowd has a majority for **{n:,}** of {len(found.ids):,} faces ({split}) and agrees with the label on "
-        f"**{100 * same / n:.1f} %** of them: what a reader would score there who always agreed with the crowd."
+        f"**{100 * same / n:.1f}%** of them: what a reader would score there who always agreed with the crowd."
         if n
         else "The crowd has no majority on any of these faces."
     )
@@ -96,7 +96,7 @@ def _matrix_and_faces(found: Labelled, table: "NDArray[np.int64]", pictures: Pic
         st.markdown("**On how many the crowd agrees**, where it has a majority")
         figure = agreement_figure(crowd.agreement(table))
         st.plotly_chart(figure, key="agreement", config={"displayModeBar": False}, alt="Agreement by emotion")
-        st.caption("The thin lines are 95 % Wilson intervals.")
+        st.caption("The thin lines are 95% Wilson intervals.")
     cell = _choose_cell(table)
     with left:
         st.markdown("**What the crowd says of each label**")

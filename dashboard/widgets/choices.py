@@ -106,8 +106,8 @@ def no_predictions(run: Run) -> None:
 
 
 def accuracy_in_words(score: Score) -> str:
-    """ "86.9 % (85.6 to 88.2)"."""
-    return f"{100 * score.accuracy:.1f} % {interval_in_words(score.interval)}"
+    """ "86.9% (85.6 to 88.2)"."""
+    return f"{100 * score.accuracy:.1f}% {interval_in_words(score.interval)}"
 
 
 def percent(value: float | None, interval: tuple[float, float] | None) -> str:

@@ -23,7 +23,7 @@ from .lists import first_there, is_picture, need_file, need_folder, word_rows
 
 NAME = "expw"
 CODES = {0: "angry", 1: "disgust", 2: "fear", 3: "happy", 4: "sad", 5: "surprise", 6: "neutral"}
-# Of label.lst; Table II's columns are 70.0 and 9.9 % of each.
+# Of label.lst; Table II's columns are 70.0 and 9.9% of each.
 EXPECTED = {
     "all": {
         "angry": 3_671, "disgust": 3_995, "fear": 1_088, "happy": 30_537, "neutral": 34_883, "sad": 10_559,

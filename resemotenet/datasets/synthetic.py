@@ -3,7 +3,7 @@
 A head with brows, eyes and a mouth, turned, shifted, lit from one side and covered with noise. The emotion decides how
 far brows, lids and mouth leave their rest; how strongly it shows differs from face to face, down to hardly at all, so
 some faces are ambiguous, as real ones are: angry and disgust, fear and surprise, and everything faint and neutral.
-Who knew every feature exactly would name 93 % of them right (a test computes it).
+Who knew every feature exactly would name 93% of them right (a test computes it).
 
 Nothing learned here says anything about people. Every split, file and figure made from it is named "synthetic".
 """

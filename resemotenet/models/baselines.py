@@ -80,8 +80,8 @@ class VGGStage(nn.Module):
     """conv-BN-ReLU, dropout, conv-BN-ReLU: (N, C_in, H, W) -> (N, C_out, H, W).
 
     As upstream, one scale and one shift serve both convolutions. Upstream sends both through one BN, so they share a
-    running mean and variance too, and in evaluation mode these fit neither: the same weights then read 31.9 % of
-    PublicTest, 60.2 % with statistics for each (``training/LOG.md``). So here each convolution has its own.
+    running mean and variance too, and in evaluation mode these fit neither: the same weights then read 31.9% of
+    PublicTest, 60.2% with statistics for each (``training/LOG.md``). So here each convolution has its own.
     """
 
     def __init__(self, in_channels: int, out_channels: int, dropout: float) -> None:

@@ -27,7 +27,7 @@ def _line(each: Evaluation) -> str:
     else:
         verdict = f"on average {'too sure' if gap > 0 else 'too modest'} by {share(abs(gap), 1)} points"
     return (
-        f"- {label_name(each.labels)}: {share(confidence, 1)} % against {share(accuracy, 1)} %, {verdict}; ECE "
+        f"- {label_name(each.labels)}: {share(confidence, 1)}% against {share(accuracy, 1)}%, {verdict}; ECE "
         f"{each.figures['ece']:.3f}."
     )
 

@@ -79,12 +79,12 @@ def _in_short(facts: ModelFacts) -> str:
         )
     low, high = first.figures["interval"]
     told = (
-        f"**{share(first.figures['accuracy'])} %** [{share(low, 1)}, {share(high, 1)}] of {_faces(facts, first)} in "
+        f"**{share(first.figures['accuracy'])}%** [{share(low, 1)}, {share(high, 1)}] of {_faces(facts, first)} in "
         f"the {text(first.split)} split of {dataset_name(first.dataset)}{_kept(first)}{',' if _kept(first) else ''} "
         f"are read as labelled, by the labels {label_name(first.labels)}"
     )
     told += "".join(
-        f"; {share(each.figures['accuracy'])} % of {_faces(facts, each)} by {label_name(each.labels)}{_kept(each)}"
+        f"; {share(each.figures['accuracy'])}% of {_faces(facts, each)} by {label_name(each.labels)}{_kept(each)}"
         for each in others
     )
     test = "" if first.split == "test" else " " + " ".join(touches(facts))
@@ -92,7 +92,7 @@ def _in_short(facts: ModelFacts) -> str:
 
 
 def _short(each: Evaluation) -> str:
-    return f"{share(each.figures['accuracy'])} % of {each.figures['n']:,} faces"
+    return f"{share(each.figures['accuracy'])}% of {each.figures['n']:,} faces"
 
 
 def _faces(facts: ModelFacts, each: Evaluation) -> str:
@@ -149,7 +149,7 @@ def _claims(facts: ModelFacts) -> str:
         "Figures of others, for other weights. They were not measured here and are no results of this repository."
         + _differences(facts)
         + "\n\n"
-        + table(["who", "data set", "claimed %", "where, and what to know"], rows, words=4)
+        + table(["who", "data set", "claimed, %", "where, and what to know"], rows, words=4)
     )
 
 

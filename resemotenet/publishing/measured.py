@@ -40,7 +40,7 @@ def _protocol(facts: ModelFacts, first: Evaluation) -> str:
     views = first.figures.get("views", facts.model.info.views)
     looked = "looked at once" if views == "none" else "read together with its mirror image"
     said.append(f"Face crops as the data set gives them, no detector, each {looked}.")
-    said.append("Brackets: 95 % Wilson interval, which speaks of sampling n such faces, not of other seeds or cameras.")
+    said.append("Brackets: 95% Wilson interval, which speaks of sampling n such faces, not of other seeds or cameras.")
     if facts.result and not facts.weights_are_named:
         said.append(
             "The figures were compared with the stored predictions and the model's settings; which file of weights "
@@ -55,9 +55,9 @@ def _since_chosen(facts: ModelFacts, value: float) -> list[str]:
     if own is None or "released" not in facts.result or abs(own.figures["accuracy"] - value) < 1e-9:
         return []
     mixed = facts.result["released"].get("mixed")
-    start = f"{share(mixed['start_share'], 0)} % of the way back to the weights it started from, " if mixed else ""
+    start = f"{share(mixed['start_share'], 0)}% of the way back to the weights it started from, " if mixed else ""
     return [
-        f"It then had {share(value)} %; the table says {share(own.figures['accuracy'])} % of the model as "
+        f"It then had {share(value)}%; the table says {share(own.figures['accuracy'])}% of the model as "
         f"released: {start}rounded for storage, with its views, temperature and operating point, which may cost "
         "accuracy for the sake of rare emotions."
     ]
@@ -76,9 +76,9 @@ def touches(facts: ModelFacts) -> list[str]:
 
 
 def _table(evaluations: tuple[Evaluation, ...]) -> str:
-    titles = ["labels", "split", "n", "accuracy %", "macro recall %", "macro F1 %", "NLL", "ECE"]
+    titles = ["labels", "split", "n", "accuracy, %", "macro recall, %", "macro F1, %", "NLL", "ECE"]
     leaks = any("without_leaks" in each.figures for each in evaluations)
-    titles += ["without leaks %"] if leaks else []
+    titles += ["without leaks, %"] if leaks else []
     return table(titles, [_row(each, leaks) for each in evaluations], words=2)
 
 
@@ -116,8 +116,8 @@ def _agreement() -> str:
     everyone, strict = meant.most_votes["test"], meant.agreement["test"]
     return (
         "A reader who always gave the emotion with the most FER+ votes of the seven (plurality; ties split evenly, "
-        f"faces without such votes missed) would have FER2013's own label on {share(everyone.share, 1)} % of all "
-        f"{everyone.n:,} test faces, and on {share(strict.share, 1)} % of the {strict.n:,} with a strict majority. "
+        f"faces without such votes missed) would have FER2013's own label on {share(everyone.share, 1)}% of all "
+        f"{everyone.n:,} test faces, and on {share(strict.share, 1)}% of the {strict.n:,} with a strict majority. "
         "Keep it in mind beside every figure on FER2013's labels."
     )
 
@@ -128,10 +128,10 @@ def _by_emotion(facts: ModelFacts, first: Evaluation) -> str:
     titles = [
         "emotion",
         "n",
-        "recall %",
-        "precision %",
-        "F1 %",
-        *(f"recall %, {label_name(each.labels)}" for each in others),
+        "recall, %",
+        "precision, %",
+        "F1, %",
+        *(f"recall by {label_name(each.labels)}, %" for each in others),
     ]
     classes = first.per_class()
     rows = []
@@ -159,8 +159,8 @@ def _leaks(facts: ModelFacts, first: Evaluation) -> str:
     if clean := first.figures.get("without_leaks"):
         lines.append(
             f"- {text(first.split.capitalize())} faces without those that have an identical copy in train: "
-            f"**{share(clean['accuracy'])} %** of {clean['n']:,} are read as labelled, with them "
-            f"{share(first.figures['accuracy'])} % of {first.figures['n']:,} ({label_name(first.labels)})."
+            f"**{share(clean['accuracy'])}%** of {clean['n']:,} are read as labelled, with them "
+            f"{share(first.figures['accuracy'])}% of {first.figures['n']:,} ({label_name(first.labels)})."
         )
     left_out = facts.config["dataset"].get("leave_out_leaked")
     lines.append(
@@ -179,7 +179,16 @@ def _elsewhere(evaluations: tuple[Evaluation, ...]) -> str:
         accuracy = f"{share(figures['accuracy'])} [{share(low, 1)},\u00a0{share(high, 1)}]"
         row = [dataset_name(each.dataset), label_name(each.labels), text(each.split), f"{figures['n']:,}", accuracy]
         rows.append([*row, share(figures["macro_recall"], 1), f"{figures['ece']:.3f}", str(figures.get("broken", 0))])
-    titles = ["data set", "labels", "split", "n", "accuracy %", "macro recall %", "ECE", "pictures that cannot be read"]
+    titles = [
+        "data set",
+        "labels",
+        "split",
+        "n",
+        "accuracy, %",
+        "macro recall, %",
+        "ECE",
+        "pictures that cannot be read",
+    ]
     return (
         "### On other data sets\n\nNothing was chosen on these. Whether they share pictures with the training data was "
         f"not looked at.\n\n{table(titles, rows, words=3)}"

@@ -68,14 +68,14 @@ def _settings(facts: ModelFacts) -> Iterator[list[str]]:
     yield ["recipe, seed", f"{code(config['recipe'])}, {config['seed']}"]
     if start := config["network"].get("start"):
         mixed = facts.model.info.training.get("mixed", {})
-        kept = f"; {share(mixed['start_share'], 0)} % of it are in what is here" if mixed else ""
+        kept = f"; {share(mixed['start_share'], 0)}% of it are in what is here" if mixed else ""
         yield ["started from", code(PurePath(start).name) + kept]
     if teachers := config.get("distillation", {}).get("teachers"):
         names = ", ".join(code(PurePath(each).name) for each in teachers)
-        yield ["learned from", f"{names}; {share(config['distillation']['share'], 0)} % of what it aimed at"]
+        yield ["learned from", f"{names}; {share(config['distillation']['share'], 0)}% of what it aimed at"]
     yield ["epochs", f"{facts.epochs_done} of at most {rate['epochs']}"]
     if chosen := facts.result.get("chosen"):
-        value = f"{share(chosen['value'])} % as trained"
+        value = f"{share(chosen['value'])}% as trained"
         yield ["chosen", f"epoch {chosen['epoch']}, counted from 0, by {text(chosen['by'])}: {value}"]
     yield [
         "optimizer",

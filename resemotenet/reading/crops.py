@@ -9,7 +9,7 @@ from .faces import Box, Face, area, clip, roll
 
 # From a detected box to the frame of a FER2013 image: a square of side CROP_SCALE * m, where m is the geometric mean
 # of the box's width and height, centred CROP_DOWN * m below the box's centre. Medians over 1,000 Training faces, of
-# which 91 % are found, by tests/benchmarks/crop_study.py. The padding around the faces moves the scale from 1.07 to
+# which 91% are found, by tests/benchmarks/crop_study.py. The padding around the faces moves the scale from 1.07 to
 # 1.09; sideways the median is half a percent, taken as 0 since faces have no preferred side. On PublicTest this
 # square and the given frame have a median intersection over union of 0.78: the frames vary, and width, height or
 # landmarks in place of m do no better. A model reads these crops as well as the given ones.

@@ -16,7 +16,7 @@ larger patch), so it shows regions, not features. It shows what this network use
 would use, and never why somebody feels something or whether they do. Its scale is its own: the hottest place of every
 crop is 1, however weak the evidence; compare places within a map, not maps. Evidence against the emotion is not drawn.
 It says least about "neutral", which is also what is read where an expression is missing: hiding the hottest fifth takes
-0.209 off there and beats the moved region for 77 % of the faces; for the other emotions 89 % or more. Another crop of
+0.209 off there and beats the moved region for 77% of the faces; for the other emotions 89% or more. Another crop of
 the same face can move such a map.
 """
 

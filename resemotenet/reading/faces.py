@@ -58,7 +58,7 @@ class MTCNNDetector:
     """MTCNN; the same picture gives the same faces.
 
     Pictures larger than ``max_side`` are searched at that size and the boxes scaled back. The smallest face looked
-    for is ``MIN_FACE`` pixels high at the size searched: 20 pixels, or 2 % of the longer side of a large picture.
+    for is ``MIN_FACE`` pixels high at the size searched: 20 pixels, or 2% of the longer side of a large picture.
 
     MTCNN knows faces that stand upright or lean by some 30 degrees. Where there is none, the picture is searched again
     at no more than half that size, turned by each eighth of a full turn: a photograph that lies on its side, a head on
@@ -77,8 +77,8 @@ class MTCNNDetector:
     """
 
     MIN_FACE = 20
-    # A grey margin around the picture, as a share of its shorter side. Without it 83 % of a sample of 400 faces of
-    # FER2013, which fill their picture, are found upright; with it 90 %; wider margins give no more.
+    # A grey margin around the picture, as a share of its shorter side. Without it 83% of a sample of 400 faces of
+    # FER2013, which fill their picture, are found upright; with it 90%; wider margins give no more.
     MARGIN = 0.125
     # Degrees by which a picture is turned, counterclockwise, where no face stands upright.
     TURNS = (45, 90, 135, 180, 225, 270, 315)

@@ -108,7 +108,7 @@ def track(
         state: ``TrackState()`` before the first frame, then what this function gave for the frame before.
         faces: what the predictor read in this frame.
         time: of this frame, in seconds, later than that of the frame before.
-        smoothing: time constant, in seconds: after that long, 63 % of a change is shown; 0 shows every frame as read.
+        smoothing: time constant, in seconds: after that long, 63% of a change is shown; 0 shows every frame as read.
 
     Returns:
         The new state, and one ``TrackedFace`` for each of ``faces``, in their order.

@@ -235,16 +235,16 @@ ERRATA: tuple[Erratum, ...] = (
         "(b)",
         "abstract and Table III",
         ("affectnet-7",),
-        "AffectNet-7: 72.39 % in one, 72.93 % in the other",
+        "AffectNet-7: 72.39% in one, 72.93% in the other",
         "72.93, as section IV and upstream's README have it too",
     ),
     Erratum(
         "(c)",
         "confusion matrices and Table III",
         ("fer2013", "raf-db"),
-        "79.79 % on FER2013 and 94.76 % on RAF-DB",
+        "79.79% on FER2013 and 94.76% on RAF-DB",
         "the recalls in the matrices, weighted with the test counts, give "
-        f"{100 * accuracy_from_recalls('fer2013'):.1f} and {100 * accuracy_from_recalls('raf-db'):.1f} % (each +- 0.5, "
+        f"{100 * accuracy_from_recalls('fer2013'):.1f} and {100 * accuracy_from_recalls('raf-db'):.1f}% (each +- 0.5, "
         "for they have two digits)",
     ),
 )

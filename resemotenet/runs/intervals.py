@@ -110,7 +110,7 @@ def bootstrap_difference(
 def _drawn(counts: NDArray[np.int64], draws: int, confidence: float, seed: int) -> NDArray[np.int64]:
     """(draws, *counts.shape): as many faces as there are, drawn with replacement."""
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}; 95 % is 0.95")
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}; 95% is 0.95")
     n = int(counts.sum())
     filled = np.flatnonzero(counts)  # the others are never drawn
     drawn = np.zeros((draws, counts.size), np.int64)

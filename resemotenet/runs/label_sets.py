@@ -53,7 +53,7 @@ _STRICT = {"validation": Agreement(2_854, 1_990), "test": Agreement(2_720, 1_965
 _USUAL = {"validation": Agreement(3_186, 2_136), "test": Agreement(3_137, 2_115)}
 # Of all faces: the emotion of the seven that has the most votes, single ones included. Where k emotions have equally
 # many (139 faces of validation, 163 of test), each is said one time in k. Faces without a vote for any of the seven (10
-# and 16, all of them without a name in FER+) count as missed; without them it would be 63.6 % of test.
+# and 16, all of them without a name in FER+) count as missed; without them it would be 63.6% of test.
 _MOST_VOTES = {"validation": Agreement(3_589, 2_265 + 3 / 4), "test": Agreement(3_589, 2_273 + 2 / 3)}
 
 LABEL_SETS: dict[str, LabelSet] = {

@@ -30,7 +30,7 @@ def summary(probabilities: ArrayLike, targets: ArrayLike) -> dict[str, Any]:
     """The figures of one split as they stand in ``result.json``.
 
     Returns:
-        n, accuracy, interval (Wilson, 95 %, of the accuracy: [low, high]), macro_recall, macro_f1, nll, ece.
+        n, accuracy, interval (Wilson, 95%, of the accuracy: [low, high]), macro_recall, macro_f1, nll, ece.
 
     Raises:
         ValueError: as ``check_probabilities`` and ``confusion``.
@@ -245,7 +245,7 @@ def check_probabilities(probabilities: ArrayLike, targets: ArrayLike) -> tuple[F
 
 def _check_confidence(confidence: float) -> None:
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}; 95 % is 0.95")
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}; 95% is 0.95")
 
 
 def _normal_quantile(confidence: float) -> float:

@@ -73,7 +73,7 @@ class Paired:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Of the difference, 95 %."""
+        """Of the difference, 95%."""
         return paired_difference_interval(self.only_a, self.only_b, self.n)
 
     @property

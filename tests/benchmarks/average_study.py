@@ -4,7 +4,7 @@
 
 Of each run the weights after its last epoch are read from its state, as trained and averaged; both read every face
 once, and once more together with its mirror image. Nothing is chosen, and test is not touched. Differences are given
-with the paired 95 % interval, against the weights as trained with one view.
+with the paired 95% interval, against the weights as trained with one view.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()
-    print(f"{'run':58} {'weights':10} {'views':6} accuracy %   points [95 %] against as trained, one view")
+    print(f"{'run':58} {'weights':10} {'views':6} accuracy, %  points [95%] against as trained, one view")
     for run in arguments.runs:
         folder = ResultsFolder(run)
         config = replace(RunConfig.from_dict(read_json(folder.config)), data=arguments.data)

@@ -105,7 +105,7 @@ def report(ways: list[Way], rates: list[list[float]], peak: float, width: float)
         own = [row[column] for row in rates]
         ratios = [row[column] / row[0] for row in rates]
         flops = 6 * macs(width, compact=way.layout == "compact")
-        share = f"{100 * flops * median(own) / peak:.0f} %"
+        share = f"{100 * flops * median(own) / peak:.0f}%"
         print(f"| {way.name} | {way.layout} | {way.batch} | {spread(own)} | {spread(ratios, 2)} | {share} |")
     print("\nShare of peak: 2 operations a multiply-add of the layout itself, 3 times the forward pass.")
 

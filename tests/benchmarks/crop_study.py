@@ -13,14 +13,14 @@ What it found, --n 1000 --seed 0:
     grey     0.908  1.077  -0.013  +0.007
     edge     0.906  1.072  -0.012  +0.004
 
-    PublicTest, edge padding, 881 of 1,000 found     IoU 10 % / median / 90 %  correlation
+    PublicTest, edge padding, 881 of 1,000 found     IoU 10% / median / 90%  correlation
     crop_box                                              0.52 / 0.78 / 0.91         0.667
     detected box as it is                                 0.49 / 0.71 / 0.78         0.522
 
 Accuracy of the bundled weights on those 881 faces, labels FER+ strict (--skip-fit --model resemotenet/weights): given
-frames 88.1 %, crop_box 88.5 %, detected boxes as they are 79.9 %. With the same network in the 18th epoch of its
-training and another draw (1,323 of 1,500 found): 87.6, 88.1, 79.4 %; scales of 0.92, 1.00, 1.16, 1.25: 87.7, 88.2,
-86.9, 86.9 %.
+frames 88.1%, crop_box 88.5%, detected boxes as they are 79.9%. With the same network in the 18th epoch of its
+training and another draw (1,323 of 1,500 found): 87.6, 88.1, 79.4%; scales of 0.92, 1.00, 1.16, 1.25: 87.7, 88.2,
+86.9, 86.9%.
 """
 
 import argparse
@@ -112,7 +112,7 @@ def check(detector: MTCNNDetector, faces: FaceSet, model: LoadedModel | None) ->
         "detected box as it is": detected,
     }
     print(f"\nCheck on {len(faces)} PublicTest faces with {CHECK_WITH} padding: {len(rows)} found. Same faces below.")
-    print("crop                   IoU 10 % / median / 90 %  IoU>=0.5  IoU>=0.7  correlation  |difference|", end="")
+    print("crop                   IoU 10% / median / 90%  IoU>=0.5  IoU>=0.7  correlation  |difference|", end="")
     print("  accuracy" if model else "")
     given = faces.images[rows, 0].astype(np.float64)
     for name, crops in ways.items():

@@ -32,10 +32,10 @@ Random cells take 0.106 and -0.040 off. Where the emotion is not the predicted o
 they find hottest, once hidden, raises its probability. They leave negative gradients out, so they probably point at
 what speaks for any emotion.
 
-By emotion (HiResCAM, predicted), the drop and how often it is the larger one: angry 0.475 and 93 %, disgust 0.533 and
-100 % (1 face), fear 0.584 and 100 % (18), happy 0.605 and 91 %, neutral 0.209 and 77 %, sad 0.480 and 97 %, surprise
-0.433 and 89 %. Before the temperature was set (at 1) the order of the methods was the same: 0.229, 0.307, 0.384 and
-0.365 for the predicted emotion, larger for 71, 82, 89 and 92 % of the faces.
+By emotion (HiResCAM, predicted), the drop and how often it is the larger one: angry 0.475 and 93%, disgust 0.533 and
+100% (1 face), fear 0.584 and 100% (18), happy 0.605 and 91%, neutral 0.209 and 77%, sad 0.480 and 97%, surprise
+0.433 and 89%. Before the temperature was set (at 1) the order of the methods was the same: 0.229, 0.307, 0.384 and
+0.365 for the predicted emotion, larger for 71, 82, 89 and 92% of the faces.
 """
 
 import argparse

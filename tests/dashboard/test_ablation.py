@@ -53,12 +53,12 @@ def test_each_is_compared_with_c1_on_the_same_faces(results: Path):
     assert table["C2"]["Measured, %"] == pytest.approx(100 * right[1].mean())
     assert table["C2"]["Points"] == pytest.approx(100 * (only_c2 - only_c1) / 200)
     assert table["C2"]["p"] == f"{mcnemar(only_c1, only_c2):.2g}"
-    low, high = (float(end) for end in table["C2"]["Paired 95 %"].strip("[]").split(","))
+    low, high = (float(end) for end in table["C2"]["Paired 95%"].strip("[]").split(","))
     assert low < table["C2"]["Points"] < high
     assert table["C2"]["Claimed, %"] == pytest.approx(94.18)
     assert table["C2"]["Claimed points"] == pytest.approx(-0.58)
     assert table["C2"]["Parameters, M"] == pytest.approx(2.269415)
-    assert table["C3"]["95 % interval"] == "not run"
+    assert table["C3"]["95% interval"] == "not run"
     assert table["C3"]["Claimed, %"] == pytest.approx(83.51)
 
 
@@ -83,7 +83,7 @@ def test_a_run_with_other_settings_is_no_member_of_a_series(results: Path):
     assert second.configurations == ["C3"]
     assert "0.5 wide" in second.name
     table = {row["Configuration"]: row for row in rows(opened("ablation", results, series=second.key))}
-    assert table["C3"]["Paired 95 %"] == "there is no C1 of this seed to compare with"
+    assert table["C3"]["Paired 95%"] == "there is no C1 of this seed to compare with"
 
 
 def test_a_configuration_that_has_no_compact_layout_is_in_the_series(results: Path):
@@ -166,7 +166,7 @@ def test_other_faces_are_not_compared(results: Path):
     said = Predictions.load(path)
     Predictions(said.probabilities, (said.targets + 1) % 7, said.ids).save(path)
     table = {row["Configuration"]: row for row in rows(opened("ablation", results))}
-    assert "disagree on what is right" in table["C2"]["Paired 95 %"]
+    assert "disagree on what is right" in table["C2"]["Paired 95%"]
     assert table["C2"]["Points"] is None or table["C2"]["Points"] != table["C2"]["Points"]
 
 

@@ -65,8 +65,8 @@ def test_ranking_keeps_claims_and_measurements_apart():
         [compare.Line(0.722, "the crowd")],
     )
     by_name = {trace.name: trace for trace in figure.data}
-    assert list(by_name) == ["Users report", "Claimed in a paper", "Measured here, 95 % interval"]
-    measured = by_name["Measured here, 95 % interval"]
+    assert list(by_name) == ["Users report", "Claimed in a paper", "Measured here, 95% interval"]
+    measured = by_name["Measured here, 95% interval"]
     assert list(measured.x) == [61.0, 50.0]
     assert list(measured.y) == ["ours", "other"]
     assert measured.error_x.array == pytest.approx((1, 1))

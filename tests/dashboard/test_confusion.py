@@ -31,9 +31,9 @@ def test_published_matrices_and_classes_are_those_of_the_predictions(run: data.R
             # What was never answered has no share of its answers: scikit-learn says 0, the page nothing.
             expected[:, np.bincount(guesses, minlength=len(EMOTIONS)) == 0] = np.nan
         assert shown == pytest.approx(expected, nan_ok=True)
-    assert f"**{100 * (targets == guesses).mean():.1f} % (" in texts(page)
-    assert f"macro recall **{100 * recall_score(targets, guesses, average='macro'):.1f} %** (" in texts(page)
-    assert f"macro F1 **{100 * f1_score(targets, guesses, average='macro'):.1f} %** (" in texts(page)
+    assert f"**{100 * (targets == guesses).mean():.1f}% (" in texts(page)
+    assert f"macro recall **{100 * recall_score(targets, guesses, average='macro'):.1f}%** (" in texts(page)
+    assert f"macro F1 **{100 * f1_score(targets, guesses, average='macro'):.1f}%** (" in texts(page)
     shown = page.dataframe[0].value
     precision, recall, f1, support = precision_recall_fscore_support(
         targets, guesses, labels=NUMBERS, zero_division=np.nan
@@ -107,7 +107,7 @@ def test_two_runs_are_told_apart_by_the_paired_test_and_each_emotion_has_an_inte
     assert f"{only_b:,} read right by B alone, {only_a:,} by A alone" in words
     shown = page.dataframe[0].value
     for row, number in enumerate(NUMBERS):
-        point, interval = shown["B - A, points"][row], shown["B - A, 95 %"][row]
+        point, interval = shown["B - A, points"][row], shown["B - A, 95%"][row]
         of_emotion = first.targets == number
         if interval == "(-)":
             assert (right[0][of_emotion] == right[1][of_emotion]).all()
@@ -130,7 +130,7 @@ def test_runs_on_other_faces_have_no_interval_of_their_difference(tmp_path: Path
     page = sound(open_page("confusion", [tmp_path], run=a.id, against=b.id))
     assert "share no face" in texts(page)
     assert "B - A has no interval here" in texts(page)
-    assert "B - A, 95 %" not in page.dataframe[0].value
+    assert "B - A, 95%" not in page.dataframe[0].value
     assert "McNemar" not in texts(page)
 
 

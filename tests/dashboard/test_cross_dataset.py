@@ -75,7 +75,7 @@ def test_rows_and_columns_are_what_was_taught_and_what_scores_it(results: Path):
     (figure,) = figures(page)
     assert len(figure["layout"]["shapes"]) == 3
     said = words(page)
-    assert "72.2 %" in said
+    assert "72.2%" in said
     assert "taken from a run that was" in said
 
 

@@ -49,7 +49,7 @@ def test_published_labels_against_the_crowd(run: data.Run, definition: str, spli
     assert (numbers(matrix["data"][0]["z"]) == expected).all()
     same, n = np.trace(expected[:, :7]), expected[:, :7].sum()
     assert f"majority for **{n:,}** of {len(original):,} faces" in texts(page)
-    assert f"**{100 * same / n:.1f} %**" in texts(page)
+    assert f"**{100 * same / n:.1f}%**" in texts(page)
     shares = 100 * np.diag(expected) / expected[:, :7].sum(axis=1)
     assert list(numbers(bars["data"][0]["x"])) == pytest.approx(list(shares))
 

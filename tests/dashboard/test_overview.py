@@ -24,8 +24,8 @@ def test_the_page_opens_whatever_the_folder_holds(results: Path, state: str):
     comparing.STATES[state](results)
     said = words(opened("overview", results))
     assert "Does the claim hold?" in said
-    assert "**63.4 %** of all 3,589 test faces" in said
-    assert "72.2 % of the 2,720" in said
+    assert "**63.4%** of all 3,589 test faces" in said
+    assert "72.2% of the 2,720" in said
 
 
 def test_without_runs_it_says_what_to_do_and_still_shows_the_claims(results: Path):
@@ -44,8 +44,8 @@ def test_all_claims_are_there_on_request_apart_from_measurements(results: Path):
     page.session_state["published"] = True
     again(page)
     table = {row["Method"]: row for row in rows(page, 1)}
-    assert table["ResEmoteNet"]["FER2013, claimed %"] == pytest.approx(79.79)
-    assert table["ResEmoteNet"]["FER2013, re-run here %"] is None
+    assert table["ResEmoteNet"]["FER2013, claimed, %"] == pytest.approx(79.79)
+    assert table["ResEmoteNet"]["FER2013, re-run here, %"] is None
     assert len(table) == len({claim.method for claim in CLAIMS})
     verdict = {row["Data set"]: row["Does it hold?"] for row in page.table[1].value.to_dict("records")}
     assert verdict["FERPlus"].startswith("cannot be tested")
@@ -55,7 +55,7 @@ def test_rows_of_the_chart_are_told_apart_by_what_differs():
     """Not by the time at which they began, where words can do it."""
     page = opened("overview", data.PUBLISHED)
     drawn = [json.dumps(each) for each in figures(page)]
-    (ranking,) = [each for each in drawn if "most votes: 63.4 %" in each and "x0.25" in each]
+    (ranking,) = [each for each in drawn if "most votes: 63.4%" in each and "x0.25" in each]
     assert "the emotion with the most FER+ votes (plurality), all 3,589 faces" in words(page)
     assert "15 epochs, 1 teacher" in ranking
     assert all(f"x0.25, {size} px, 15 epochs" in ranking for size in (48, 64))
@@ -183,17 +183,17 @@ def test_the_table_can_be_taken_away(results: Path):
 def test_the_copy_has_two_decimals_where_the_page_has_one(results: Path):
     fake_runs.write_run(results)
     page = opened("overview", results)
-    assert len(rows(page)[0]["95 % interval"]) == len("[55.1, 68.4]")
+    assert len(rows(page)[0]["95% interval"]) == len("[55.1, 68.4]")
     page.session_state["copy-overview"] = True
     again(page)
     (line,) = csv.DictReader(io.StringIO(page.code[0].value))
-    assert len(line["95 % interval"]) == len("[55.12, 68.43]")
+    assert len(line["95% interval"]) == len("[55.12, 68.43]")
 
 
 def test_what_tells_most_comes_first_and_empty_columns_are_left_out(results: Path):
     fake_runs.write_run(results)
     (row,) = rows(opened("overview", results))
-    first = ["Model", "Scored on", "Setting", "Taught", "Measured, %", "95 % interval", "n", "Claimed, %", "Gap"]
+    first = ["Model", "Scored on", "Setting", "Taught", "Measured, %", "95% interval", "n", "Claimed, %", "Gap"]
     assert list(row)[: len(first)] == first
     assert "±" not in row  # a single seed has none
     assert row["Seeds"] == "1 (0)"
@@ -315,7 +315,7 @@ def test_a_rerun_is_held_against_the_claim(results: Path, right: int, verdict: s
     (group,) = [group for group in grouped(data.scan([results])) if group.split == "test"]
     (ours, *_) = verdicts.verdicts([group])
     assert ours.claim == OURS
-    assert f"{right / 2:.1f} % (" in ours.measured
+    assert f"{right / 2:.1f}% (" in ours.measured
     assert ours.text.startswith(verdict)
     (row,) = rows(opened("overview", results))
     assert row["Claim"].startswith(verdict)

@@ -60,10 +60,10 @@ def test_figures_are_those_of_the_predictions():
     stored = Predictions.load(ResultsFolder(run.path).predictions("ferplus-usual", "test"))
     hits = stored.probabilities.argmax(axis=1) == stored.targets
     assert stored.leaked is not None
-    assert row["accuracy %"].startswith(f"{100 * hits.mean():.1f} [")
-    assert row["without copies %"] == f"{100 * hits[~stored.leaked].mean():.1f}"
+    assert row["accuracy, %"].startswith(f"{100 * hits.mean():.1f} [")
+    assert row["without copies, %"] == f"{100 * hits[~stored.leaked].mean():.1f}"
     assert row["taught"] == "FER+ votes"
-    assert row["claimed %"] == ""  # what papers claim on FER+ names no definition
+    assert row["claimed, %"] == ""  # what papers claim on FER+ names no definition
 
 
 def test_seeds_share_a_row_with_their_spread(tmp_path: Path):
@@ -72,8 +72,8 @@ def test_seeds_share_a_row_with_their_spread(tmp_path: Path):
     runs = scan([tmp_path])
     row, crowd = rows(results_table(runs, relative_to=tmp_path))
     assert re.findall(r"\[(\d)\]\(", row["seeds"]) == ["0", "1", "2"]
-    assert re.fullmatch(r"\d+\.\d ± \d+\.\d \[\d+\.\d, \d+\.\d\]", row["accuracy %"])
-    assert (row["claimed %"], crowd["accuracy %"], crowd["n"]) == ("79.79", "63.4", "3,589")
+    assert re.fullmatch(r"\d+\.\d ± \d+\.\d \[\d+\.\d, \d+\.\d\]", row["accuracy, %"])
+    assert (row["claimed, %"], crowd["accuracy, %"], crowd["n"]) == ("79.79", "63.4", "3,589")
     assert crowd["setting"].startswith("plurality of FER+ votes, all faces")
     assert "72.2 on the 2,720 faces with a strict majority" in crowd["setting"]
 
@@ -108,7 +108,7 @@ def test_ablations_stand_beside_c1_of_the_same_seed(tmp_path: Path, capsys: pyte
         stored = Predictions.load(ResultsFolder(path).predictions("fer2013", "test"))
         right.append((stored.probabilities.argmax(axis=1) == stored.targets).mean())
     first, second = rows(ablation_table(scan([tmp_path]), relative_to=tmp_path))
-    assert first["accuracy %"].startswith(f"{100 * right[0]:.1f} [")
+    assert first["accuracy, %"].startswith(f"{100 * right[0]:.1f} [")
     assert second["against C1, seed 0, points"].startswith(f"{100 * (right[1] - right[0]):+.1f} [")
     assert (first["against C1, seed 0, points"], first["over seeds"]) == ("", "")
     assert second["over seeds"].endswith("(seeds 0, 1)")
@@ -137,7 +137,7 @@ def test_means_over_seeds_stand_beside_the_comparison_of_one_seed_each(tmp_path:
     assert first["means against C1's, points"] == ""
     assert "speak of these two networks on these faces, not of the two designs" in table
     low, high = sorted(right["resemotenet"])
-    assert f"C1 alone has {low:.1f} to {high:.1f} % over its 2 seeds" in table
+    assert f"C1 alone has {low:.1f} to {high:.1f}% over its 2 seeds" in table
     assert "Means against C1's stand without an interval; one seed only: C2." in table
     write_run(tmp_path, model=C1_AND_C2[1], seed=1)
     assert "stand without an interval.\n" in ablation_table(scan([tmp_path]), relative_to=tmp_path)
@@ -181,8 +181,8 @@ def test_a_damaged_file_leaves_its_row_empty(tmp_path: Path):
     path = write_run(tmp_path, model=C1_AND_C2[1])
     ResultsFolder(path).predictions("fer2013", "test").write_bytes(b"PK no archive")
     first, second = rows(ablation_table(scan([tmp_path]), relative_to=tmp_path))
-    assert first["accuracy %"] != ""
-    assert (second["accuracy %"], second["against C1, seed 0, points"]) == ("", "")
+    assert first["accuracy, %"] != ""
+    assert (second["accuracy, %"], second["against C1, seed 0, points"]) == ("", "")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--ablation"]])

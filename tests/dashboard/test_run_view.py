@@ -122,7 +122,7 @@ def test_published_curves_are_those_of_the_epochs(run: data.Run):
     values = [line["validation"][run.labels]["accuracy"] for line in lines]
     assert values.index(max(values)) == chosen["epoch"]
     assert f"Epoch **{chosen['epoch'] + 1}** of {len(lines)}" in texts(page)
-    assert f"{100 * chosen['value']:.1f} %" in texts(page)
+    assert f"{100 * chosen['value']:.1f}%" in texts(page)
 
 
 @pytest.mark.parametrize("run", PUBLISHED, ids=name_of)
@@ -271,7 +271,7 @@ def test_a_released_run_is_made_again_with_its_release(tmp_path: Path, views: st
     write_json(path / "result.json", {**result, "released": {**released, "mixed": {"start_share": 0.5}}})
     (run,) = data.scan([tmp_path])
     assert str(command_of(run)).endswith(f"release RUN OUT --views {views} --start-share 0.5")
-    assert why_chosen(run).endswith("release adds (weights 50 % of the way back to those it started from).")
+    assert why_chosen(run).endswith("release adds (weights 50% of the way back to those it started from).")
     result["splits"].pop("test")
     write_json(path / "result.json", result)
     assert (

@@ -25,8 +25,8 @@ def test_csv_is_read_back_unrounded():
 
 
 def test_latex_escapes_and_aligns():
-    lines = to_latex(ROWS, "50 % of it").splitlines()
-    assert r"\caption{50 \% of it}" in lines
+    lines = to_latex(ROWS, "50% of it").splitlines()
+    assert r"\caption{50\% of it}" in lines
     assert r"\begin{tabular}{lrrll}" in lines
     assert r"Model & Accuracy, \% & n & Interval & Note \\" in lines
     assert r"resemotenet\_c2 & 61.05 & 3,589 & [59.4, 62.6] & -- \\" in lines

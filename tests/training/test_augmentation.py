@@ -72,7 +72,7 @@ def test_rotation_turns_about_the_middle_up_to_its_range(degrees: float):
 
 
 def test_scale_shows_between_less_and_more_of_the_side():
-    """A scale of 0.15 shows 85 % to 115 % of the side; what lay 12 px from the middle comes to 12 / share shown."""
+    """A scale of 0.15 shows 85% to 115% of the side; what lay 12 px from the middle comes to 12 / share shown."""
     across, down = centres(augment(spot(12, 0), replace(NONE, scale=0.15), 48))
     shown = 12 / across
     assert shown.min() == pytest.approx(0.85, abs=0.01)
@@ -273,5 +273,5 @@ class TestMixup:
         def share(parameter: float) -> float:
             return float(mixup(self.images, torch.eye(64), parameter)[1].diagonal().median())
 
-        assert sum(not 0.1 < share(0.2) < 0.9 for _ in range(200)) in range(100, 170)  # 67 % by the distribution
+        assert sum(not 0.1 < share(0.2) < 0.9 for _ in range(200)) in range(100, 170)  # 67% by the distribution
         assert sum(0.35 < share(50) < 0.65 for _ in range(200)) > 190

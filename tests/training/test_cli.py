@@ -266,9 +266,9 @@ class TestEvaluateARun:
         entry = read_json(finished.result)["splits"]["test"]
         assert entry["touched"] == 1
         assert [line.split(":")[0] for line in printed] == ["ferplus-strict test", "ferplus-usual test", "fer2013 test"]
-        assert f"accuracy {100 * entry['accuracy']:.2f} % [" in printed[0]
+        assert f"accuracy {100 * entry['accuracy']:.2f}% [" in printed[0]
         assert "n = 35" in printed[0]
-        assert f"without leaked faces {100 * entry['without_leaks']['accuracy']:.2f} % (n = 34)" in printed[0]
+        assert f"without leaked faces {100 * entry['without_leaks']['accuracy']:.2f}% (n = 34)" in printed[0]
 
     def test_validation(self, capsys: pytest.CaptureFixture[str], finished: ResultsFolder):
         assert main(["evaluate", str(finished.path), "--split", "validation"]) == 0
@@ -329,7 +329,7 @@ class TestEvaluateAModelFolder:
         config["measured"][0]["accuracy"] = 0.95
         (folder / "config.json").write_text(json.dumps(config))
         assert main(["evaluate", str(folder), "--data", str(data_path)]) == 1
-        assert capsys.readouterr().out.endswith(": STATED 95.00 %\n")
+        assert capsys.readouterr().out.endswith(": STATED 95.00%\n")
 
     def test_no_facts(self, capsys: pytest.CaptureFixture[str], model_folder: Path, data_path: Path):
         assert main(["evaluate", str(model_folder), "--data", str(data_path)]) == 0

@@ -94,12 +94,12 @@ def test_the_report_of_one_pair(runs: tuple[Path, Path]):
     lines = report((runs[0],), (runs[1],), "validation").splitlines()
     assert lines[:2] == ["Settings that differ:", "  seed: A 0, B 1"]
     assert "validation, fer2013 labels, 161 faces that both scored" in lines
-    assert "  A  40.37 % [33.1, 48.1]  one" in lines
+    assert "  A  40.37% [33.1, 48.1]  one" in lines
     assert "  right: both 59, only A 6, only B 16, neither 80" in lines
     assert "  B - A: +6.21 points [+0.32, +11.95]" in lines
     assert (
         "B is right on 10 more faces of 161. Were neither better, a difference this large would come up by chance in "
-        "5.2 % of such comparisons (exact McNemar test), so it cannot be told from chance here, and cannot be ruled "
+        "5.2% of such comparisons (exact McNemar test), so it cannot be told from chance here, and cannot be ruled "
         "out."
     ) in lines
     assert lines[-1].startswith("This speaks of these two networks on these faces. With one seed each it says nothing")
@@ -108,15 +108,15 @@ def test_the_report_of_one_pair(runs: tuple[Path, Path]):
 @pytest.mark.parametrize(
     ("only_a", "only_b", "words"),
     [
-        (120, 161, r"^B is right on 41 more .* in 1\.7 % of .*, so between these two networks it is probably real\.$"),
-        (161, 120, r"^A is right on 41 more .* in 1\.7 % of .*, so between these two networks it is probably real\.$"),
-        (100, 200, r"^B is right on 100 more .* in less than 0\.01 % .*, so between these two networks it is real\.$"),
+        (120, 161, r"^B is right on 41 more .* in 1\.7% of .*, so between these two networks it is probably real\.$"),
+        (161, 120, r"^A is right on 41 more .* in 1\.7% of .*, so between these two networks it is probably real\.$"),
+        (100, 200, r"^B is right on 100 more .* in less than 0\.01% .*, so between these two networks it is real\.$"),
         (
             100,
             126,
-            r"^B is right on 26 more .* 9\.6 % of .*, so it cannot be told from chance here, and cannot be ruled",
+            r"^B is right on 26 more .* 9\.6% of .*, so it cannot be told from chance here, and cannot be ruled",
         ),
-        (100, 110, r"^B is right on 10 more .* chance in 53 % of .*, so it may well be chance\.$"),
+        (100, 110, r"^B is right on 10 more .* chance in 53% of .*, so it may well be chance\.$"),
         (100, 100, r"^Both are right on equally many faces, if not the same: no difference\.$"),
     ],
 )
@@ -139,16 +139,16 @@ class TestSeveralSeeds:
 
     def test_means_spread_and_welchs_test(self, sides):
         lines = report(sides[0], sides[1], "validation").splitlines()
-        assert "  A  mean 61.00 %, std 1.00 (60.00, 61.00, 62.00)" in lines
-        assert "  B  mean 71.00 %, std 1.00 (70.00, 71.00, 72.00)" in lines
-        # Equal spreads, so Welch is Student with 4 degrees of freedom: t = 10 / sqrt(2 / 3) = 12.25, 97.5 % at 2.776.
+        assert "  A  mean 61.00%, std 1.00 (60.00, 61.00, 62.00)" in lines
+        assert "  B  mean 71.00%, std 1.00 (70.00, 71.00, 72.00)" in lines
+        # Equal spreads, so Welch is Student with 4 degrees of freedom: t = 10 / sqrt(2 / 3) = 12.25, 97.5% at 2.776.
         half = 2.776 * (2 / 3) ** 0.5
         assert f"B - A on average: +10.00 points [+{10 - half:.2f}, +{10 + half:.2f}]." in lines[-1]
-        assert "in 0.026 % of cases (Welch's t-test), so on these faces it is real." in lines[-1]
+        assert "in 0.026% of cases (Welch's t-test), so on these faces it is real." in lines[-1]
 
     def test_one_seed_on_a_side_has_no_spread(self, sides):
         words = report(sides[0], sides[1][:1], "validation")
-        assert "  B  mean 70.00 % (70.00)" in words
+        assert "  B  mean 70.00% (70.00)" in words
         assert words.endswith("A recipe's spread shows from two seeds on; name further runs to judge the recipes.")
 
     def test_seeds_without_any_spread(self, tmp_path: Path):

@@ -38,7 +38,7 @@ def test_check_prints_counts_cut_and_differences(tmp_path: Path, capsys: pytest.
     assert table["train"] == ["3"] * 7 + ["21"]
     assert table["validation"] == ["1"] * 7 + ["7"]
     assert table["test"] == ["2"] * 7 + ["14"]
-    assert any("validation: train is cut into train 90.0 %, validation 10.0 %; stratified" in line for line in lines)
+    assert any("validation: train is cut into train 90.0%, validation 10.0%; stratified" in line for line in lines)
     assert any("Table II of the paper has 12,271" in line for line in lines)
 
 

@@ -77,7 +77,7 @@ def test_who_knew_every_feature_would_name_93_percent():
 
 
 def test_it_takes_more_than_pixels_to_tell_them_apart(faces: dict[str, FaceSet]):
-    """The nearest mean face is better than a guess (19 % for the most frequent emotion) and far from good."""
+    """The nearest mean face is better than a guess (19% for the most frequent emotion) and far from good."""
 
     def seen(each: FaceSet) -> np.ndarray:
         pixels = each.images.reshape(len(each), -1).astype(np.float32)

@@ -100,7 +100,7 @@ def test_calibration_is_told_by_every_definition_of_the_labels(run: Path) -> Non
     for line, (name, labels, entry) in zip(lines, expected, strict=True):
         predictions = Predictions.load(run / "predictions" / f"{labels}-test.npz")
         confidence = float(predictions.probabilities.max(axis=1).mean())
-        assert f"{name}: {100 * confidence:.1f} % against {100 * entry['accuracy']:.1f} %" in line
+        assert f"{name}: {100 * confidence:.1f}% against {100 * entry['accuracy']:.1f}%" in line
         assert f"too modest by {100 * (entry['accuracy'] - confidence):.1f} points" in line
         assert f"ECE {entry['ece']:.3f}" in line
     assert "temperature 1; operating point (logit bias) none" in said
@@ -117,17 +117,17 @@ def test_what_the_operating_point_was_chosen_on(run: Path) -> None:
     assert "temperature 0.5; operating point (logit bias) angry +0.10" in said
     own = read_json(run / "result.json")["splits"]["validation"]["accuracy"]
     told = section(card, "Measured")
-    assert f"It then had 70.00 %; the table says {100 * own:.2f} % of the model as released: rounded" in told
+    assert f"It then had 70.00%; the table says {100 * own:.2f}% of the model as released: rounded" in told
     change(run / "result.json", released={**point, "by": "validation, ferplus-strict", "mixed": {"start_share": 0.5}})
     told = section(card_of(run), "Measured")
-    assert "of the model as released: 50 % of the way back to the weights it started from, rounded" in told
+    assert "of the model as released: 50% of the way back to the weights it started from, rounded" in told
 
 
 def test_the_crowd_is_counted_on_all_faces(run: Path) -> None:
     told = section(card_of(run), "Measured")
     assert "the emotion with the most FER+ votes of the seven (plurality;" in told
-    assert "would have FER2013's own label on 63.4 % of all 3,589 test faces" in told
-    assert "on 72.2 % of the 2,720 with a strict majority" in told
+    assert "would have FER2013's own label on 63.4% of all 3,589 test faces" in told
+    assert "on 72.2% of the 2,720 with a strict majority" in told
 
 
 def test_the_headline_says_how_many_faces_were_left_out(run: Path) -> None:
@@ -290,7 +290,7 @@ def test_a_bare_model(model: Path) -> None:
     card = card_of(model)
     assert "**Not measured**" in card
     assert "None is stated" in section(card, "Licence")
-    assert not re.search(r"\d %", section(card, "Measured"))
+    assert not re.search(r"\d%", section(card, "Measured"))
     assert "Training" not in re.findall(r"^## (.+)$", card, re.MULTILINE)
 
 
@@ -306,7 +306,7 @@ def test_a_model_that_knows_its_figures(model: Path) -> None:
         *["-"] * 4,
     ]
     assert "One seed (7)." in card
-    assert "**Not checked**: `config.json` states for the test split of FER2013 that 61.00 % of 3,589 faces by" in card
+    assert "**Not checked**: `config.json` states for the test split of FER2013 that 61.00% of 3,589 faces by" in card
     assert "the run is not here, so it was not checked" in card
     assert "**These figures were not checked**" in section(card, "Measured")
     assert "Test was touched at least once" in section(card, "Measured")

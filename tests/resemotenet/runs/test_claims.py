@@ -86,7 +86,7 @@ class TestAgainstThePaper:
         claim = claims.claim_of(claims.OURS, "affectnet-7")
         assert claim is not None
         assert (claim.accuracy, "72.39" in claim.note) == (0.7293, True)
-        assert "72.39 % in one, 72.93 % in the other" in claims.ERRATA[1].printed
+        assert "72.39% in one, 72.93% in the other" in claims.ERRATA[1].printed
 
     def test_upstreams_readme(self):
         text = document("002_upstream_readme.txt")
@@ -126,7 +126,7 @@ def test_the_recalls_do_not_give_the_accuracy(dataset: str, claimed: float, told
     assert claim is not None
     assert 100 * claim.accuracy == pytest.approx(claimed)
     assert f"{told} +- 0.5" in claim.note
-    assert f"{claimed} %" in claims.ERRATA[2].printed
+    assert f"{claimed}%" in claims.ERRATA[2].printed
 
 
 def test_every_claim_is_a_fraction_with_a_source_and_stands_once():

@@ -46,7 +46,7 @@ def test_a_rare_class_is_less_certain():
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
-    """200 samples of 300 faces from a known table: 95 % of the intervals should hold the figure of that table."""
+    """200 samples of 300 faces from a known table: 95% of the intervals should hold the figure of that table."""
     shares = TABLE / TABLE.sum()
     hits = shares.diagonal()
     truth = np.mean(2 * hits / (shares.sum(axis=0) + shares.sum(axis=1)))
@@ -146,7 +146,7 @@ def test_the_same_table_gives_the_same_interval():
         (np.zeros((3, 3), np.int64), {}, "at least one face"),
         (np.ones((3, 2), np.int64), {}, r"got shape \(3, 2\)"),
         (np.array([[2, -1], [0, 3]]), {}, "expected"),
-        (TABLE, {"confidence": 95}, "95 % is 0.95"),
+        (TABLE, {"confidence": 95}, "95% is 0.95"),
     ],
 )
 def test_what_cannot_be(table: np.ndarray, arguments: dict, message: str):

@@ -63,7 +63,7 @@ def test_classes_without_a_say_do_not_lower_the_averages():
 
 
 def test_always_happy_on_fer2013():
-    """The majority guess: 24.5 % accuracy, and a macro recall of one in seven."""
+    """The majority guess: 24.5% accuracy, and a macro recall of one in seven."""
     targets = np.repeat(np.arange(7), [PRIVATE_TEST[emotion] for emotion in EMOTIONS])
     guess = np.full_like(targets, EMOTIONS.index("happy"))
     assert len(targets) == 3589
@@ -271,5 +271,5 @@ def test_impossible_counts_are_refused():
         metrics.mcnemar(-1, 3)
     with pytest.raises(ValueError, match="at most n"):
         metrics.paired_difference_interval(3, 3, 5)
-    with pytest.raises(ValueError, match=r"95 % is 0\.95"):
+    with pytest.raises(ValueError, match=r"95% is 0\.95"):
         metrics.paired_difference_interval(3, 3, 50, 95)
