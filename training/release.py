@@ -80,11 +80,7 @@ def release(
     save_model(folder.model, model.module, info, dtype=dtype)
 
     stored = load_model(folder.model)
-    validation = data.scored["validation"][data.primary]
-    info = replace(info, temperature=round(_temperature(stored, validation), 4))
-    plain = predict(replace(stored, info=info), validation)
-    bias = choose_prior_bias(plain.probabilities, plain.targets, prior, accuracy_margin=accuracy_margin)
-    info = replace(info, logit_bias=tuple(round(float(value), 4) for value in bias))
+    info = _operating_point(stored, data.scored["validation"][data.primary], prior, accuracy_margin)
     save_model(folder.model, stored.module, info, dtype=dtype)
 
     _note(folder, info, data.primary)
@@ -93,6 +89,16 @@ def release(
     result = evaluate_run(folder, data.scored, "test", data.leaked["test"])
     _write(load_model(folder.model), out, result, read_json(folder.config)["dataset"]["name"], dtype)
     return result
+
+
+def _operating_point(
+    stored: LoadedModel, validation: ReadyFaces, prior: "NDArray[np.float64]", accuracy_margin: float
+) -> ModelInfo:
+    """Its info with the temperature fitted and, on what that gives, the bias chosen."""
+    info = replace(stored.info, temperature=round(_temperature(stored, validation), 4))
+    plain = predict(replace(stored, info=info), validation)
+    bias = choose_prior_bias(plain.probabilities, plain.targets, prior, accuracy_margin=accuracy_margin)
+    return replace(info, logit_bias=tuple(round(float(value), 4) for value in bias))
 
 
 def _mix_in_start(folder: ResultsFolder, model: LoadedModel, share: float) -> dict[str, Any]:
