@@ -182,7 +182,7 @@ class TestNetwork:
             (EMONEXT, TrainingError, "EmoNeXt got pictures of 64x64"),
             (Network(size=96), CompactLayoutError, "3x3 map where only 2x2 is exact"),
             (Network(size=4, compact=False), TrainingError, "cannot be built and run"),
-            (Network(size=0), TrainingError, "size must be a whole number of pixels from 1 to 1024, got 0"),
+            (Network(size=0), TrainingError, "size = 0, which should be greater than or equal to 1"),
             (Network(width=0), TrainingError, "width must be positive"),
             (Network(head_dropout=2), TrainingError, "dropout probability"),
         ],

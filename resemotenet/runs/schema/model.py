@@ -1,10 +1,10 @@
 """What config.json of a model folder holds: everything needed to use the weights that lie beside it."""
 
-import math
-from dataclasses import field
+import json
+from dataclasses import asdict, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from .reading import STRICT
@@ -34,15 +34,6 @@ def _different(labels: tuple[str, ...]) -> tuple[str, ...]:
     return labels
 
 
-def _finite(value: Any) -> Any:
-    """Anything that JSON can hold; it knows no number that is not finite."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"every number must be finite, got {value}")
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _finite(inner)
-    return value
-
-
 Number = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 Positive = Annotated[float, Field(ge=SMALLEST_NUMBER, le=LARGEST_NUMBER)]
 # Faces are small and networks are for 48 to 224 pixels; what a file asks for must not exhaust the memory.
@@ -52,7 +43,6 @@ Channels = Annotated[Literal[1, 3], BeforeValidator(_whole)]
 # Labels are printed, in tables and on the page.
 Label = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_printable)]
 Labels = Annotated[tuple[Label, ...], Field(max_length=1000), AfterValidator(_different)]
-Object = Annotated[dict[str, Any], AfterValidator(_finite)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -106,16 +96,16 @@ class ModelInfo:
 
     schema: Annotated[int, Field(ge=1, le=SCHEMA)] = field(default=SCHEMA, kw_only=True)
     architecture: str
-    arguments: Object
+    arguments: dict[str, Any]
     labels: Labels
     preprocess: Preprocessing
     explain_layer: str | None = "se"
     temperature: Positive = 1.0
     logit_bias: tuple[Number, ...] | None = None
     views: Literal["none", "flip"] = "none"
-    measured: tuple[Object, ...] = ()
-    training: Object = field(default_factory=dict)
-    license: Object = field(default_factory=dict)
+    measured: tuple[dict[str, Any], ...] = ()
+    training: dict[str, Any] = field(default_factory=dict)
+    license: dict[str, Any] = field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fits(self) -> "ModelInfo":
@@ -130,6 +120,10 @@ class ModelInfo:
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of config.json, made of JSON types only."""
-        values: dict[str, Any] = TypeAdapter(ModelInfo).dump_python(self, mode="json")
+        """The content of config.json, made of JSON types only.
+
+        Raises:
+            TypeError, ValueError: a value has no place in JSON (NaN, for one).
+        """
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self), allow_nan=False))
         return values

@@ -3,6 +3,7 @@
 What stands in a file may be anybody's: numbers of any length, NaN, other types, any depth.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -87,11 +88,25 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _lacking(kind: Any, text: bytes | str) -> str | None:
+    """What a whole file has, and its types do not see: every field, and finite numbers also where anything may stand.
+
+    JSON knows no others, but its readers do.
+    """
     try:
-        absent = list(_absent(kind, from_json(text)))
+        values = from_json(text)
     except ValueError:  # no JSON
         return None
-    return f"has no {', no '.join(absent)}" if absent else None
+    if absent := list(_absent(kind, values)):
+        return f"has no {', no '.join(absent)}"
+    return next((f"says {place} = {value}, which should be finite" for place, value in _not_finite(values)), None)
+
+
+def _not_finite(value: Any, at: str = "") -> Iterator[tuple[str, float]]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield at, value
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, each in inside:
+        yield from _not_finite(each, f"{at}.{name}" if at else str(name))
 
 
 def _absent(kind: Any, values: Any, at: str = "") -> Iterator[str]:

@@ -204,11 +204,11 @@ class TestConfigIsReadStrictly:
             ),
             (
                 {"arguments": {**ARGUMENTS, "width": float("inf")}},
-                "arguments: every number must be finite, got inf",
+                r"arguments\.width = inf, which should be finite",
             ),
             ({"arguments": {**ARGUMENTS, "width": 1e300}}, "cannot be built"),
             ({"temperature": 10**400}, r"temperature = 10+\.\.\., which should be a finite number"),
-            ({"temperature": float("nan")}, "temperature = nan, which should be a finite number"),
+            ({"temperature": float("nan")}, "temperature = nan, which should be finite"),
             ({"temperature": 1e-300}, "temperature = 1e-300, which should be greater than"),
             ({"logit_bias": [10**400] * 7}, r"logit_bias\.0 = 10+\.\.\., which should be a finite number"),
             ({"logit_bias": [1e300] * 7}, r"logit_bias\.0 = 1e\+300, which should be less than"),
@@ -356,7 +356,7 @@ class TestSavingRefuses:
         assert_holds(save_model(folder, module, INFO), module)
 
     def test_facts_that_json_cannot_hold(self, folder: Path) -> None:
-        with pytest.raises(ValueError, match="every number must be finite"):
+        with pytest.raises(ValueError, match="not JSON compliant"):
             save_model(folder, network(seed=1), replace(INFO, measured=({"accuracy": float("nan")},)))
         assert_holds(folder, network())
 
