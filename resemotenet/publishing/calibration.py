@@ -50,5 +50,5 @@ def _settings(facts: ModelFacts) -> str:
     by = f"{text(split)}, by {label_name(labels)}" if labels else text(split)
     return (
         f"{told} The temperature was fitted and the operating point chosen on {by}, so the {text(split)} rows of the "
-        "table are in-sample. What holds by those labels need not hold by others: see the lines above."
+        "table are in-sample. What holds for those labels need not hold for others: see the lines above."
     )

@@ -55,7 +55,7 @@ def _opening(facts: ModelFacts, repository: str) -> str:
         warning = " ".join(
             ["**This should not have been published; it was forced.**", *(text(each, 400) for each in facts.remarks)]
         )
-        lines.append(f"> [!WARNING]\n> {warning}\n> Take no figure from it.")
+        lines.append(f"> [!WARNING]\n> {warning}\n> Do not quote its figures.")
     size = info.preprocess.size
     lines.append(
         f"Reads one of {len(info.labels)} expressions in the picture of a face: {emotions}. The network is "
@@ -67,7 +67,7 @@ def _opening(facts: ModelFacts, repository: str) -> str:
 
 def _in_short(facts: ModelFacts) -> str:
     if not facts.evaluations:
-        return "**Not measured**: how often it is right is not known here."
+        return "**Not measured**: how often it is right is not known."
     first, *rest = facts.evaluations
     others = [each for each in rest if each.split == first.split]
     if not facts.result:
@@ -129,14 +129,14 @@ python -m resemotenet pull {repository} OUT{f" --revision {tag}" if tag else ""}
 ```
 
 {_pinning(page, tag)} `predictor.source.revision` says which commit answers.
-There is no pickle: weights are safetensors; labels, preprocessing and operating point stand in `config.json`."""
+The weights are safetensors, no pickle; labels, preprocessing and operating point are in `config.json`."""
 
 
 def _pinning(page: str, tag: str | None) -> str:
     if tag:
         return f"`{tag}` is the version that this card describes."
     return (
-        f"Without a revision the newest commit is taken. For the same answers tomorrow, add `revision=` and the 40 "
+        f"Without a revision the newest commit is taken. To get the same answers later, add `revision=` with the 40 "
         f"digits of [a commit]({page}/commits/main)."
     )
 
@@ -146,7 +146,7 @@ def _claims(facts: ModelFacts) -> str:
     if not rows:
         return ""
     return (
-        "Figures of others, for other weights. They were not measured here and are no results of this repository."
+        "What others state of other weights. It was not measured here and is no result of this repository."
         + _differences(facts)
         + "\n\n"
         + table(["who", "data set", "claimed, %", "where, and what to know"], rows, words=4)

@@ -15,7 +15,7 @@ from .wording import dataset_name, label_name, share, table
 def measured(facts: ModelFacts) -> str:
     """The section without its title."""
     if not facts.evaluations:
-        return "Not measured: this repository holds no figures, so none are claimed. Whoever has the data can measure."
+        return "Not measured: this repository holds no figures, so none are claimed. Anyone who has the data can measure."
     first = facts.evaluations[0]
     parts = [_protocol(facts, first), _table(facts.evaluations), _definitions(facts.evaluations)]
     if first.predictions is not None:
@@ -31,20 +31,20 @@ def measured(facts: ModelFacts) -> str:
 def _protocol(facts: ModelFacts, first: Evaluation) -> str:
     said = [f"Protocol: {text(protocol_of(first.figures))}."]
     if chosen := facts.result.get("chosen"):
-        said.append(f"Epoch {chosen['epoch']}, counted from 0, was chosen by {text(chosen['by'])}.")
+        said.append(f"Epoch {chosen['epoch'] + 1}, counted from 1, was chosen by {text(chosen['by'])}.")
         said += _since_chosen(facts, chosen["value"])
     said += touches(facts)
     seed = facts.config.get("seed", facts.model.info.training.get("seed"))
     if seed is not None:
         said.append(f"One seed ({text(seed)}).")
     views = first.figures.get("views", facts.model.info.views)
-    looked = "looked at once" if views == "none" else "read together with its mirror image"
+    looked = "read once" if views == "none" else "read together with its mirror image"
     said.append(f"Face crops as the data set gives them, no detector, each {looked}.")
-    said.append("Brackets: 95% Wilson interval, which speaks of sampling n such faces, not of other seeds or cameras.")
+    said.append("Brackets: 95% Wilson interval, which covers the sampling of n such faces, not other seeds or cameras.")
     if facts.result and not facts.weights_are_named:
         said.append(
-            "The figures were compared with the stored predictions and the model's settings; which file of weights "
-            "made them, `result.json` does not say."
+            "The figures were compared with the stored predictions and the model's settings; `result.json` does not "
+            "say which file of weights made them."
         )
     return " ".join(said)
 
@@ -57,22 +57,22 @@ def _since_chosen(facts: ModelFacts, value: float) -> list[str]:
     mixed = facts.result["released"].get("mixed")
     start = f"{share(mixed['start_share'], 0)}% of the way back to the weights it started from, " if mixed else ""
     return [
-        f"It then had {share(value)}%; the table says {share(own.figures['accuracy'])}% of the model as "
+        f"It had {share(value)}% then; the table gives {share(own.figures['accuracy'])}% for the model as "
         f"released: {start}rounded for storage, with its views, temperature and operating point, which may cost "
         "accuracy for the sake of rare emotions."
     ]
 
 
 def touches(facts: ModelFacts) -> list[str]:
-    """How often test was looked at, as a sentence, if that is known."""
+    """How often test was scored, as a sentence, if that is known."""
     scored = any(each.split == "test" for each in facts.evaluations)
     if facts.touched is None:
-        return ["Test was touched at least once; how often is not known."] if scored else []
+        return ["Test was scored at least once; how often is not known."] if scored else []
     if facts.touched > 1:
-        return [f"Test was touched {facts.touched} times, so what was settled after the first look may have seen it."]
+        return [f"Test was scored {facts.touched} times, so what was settled after the first time may have been fitted to it."]
     if not scored and facts.touched:
-        return ["Test was touched once, and no figures of it were kept."]
-    return ["Test was touched once." if facts.touched else "Test was not touched."]
+        return ["Test was scored once, and the figures were not kept."]
+    return ["Test was scored once." if facts.touched else "Test was not scored."]
 
 
 def _table(evaluations: tuple[Evaluation, ...]) -> str:
@@ -116,7 +116,7 @@ def _agreement() -> str:
     everyone, strict = meant.most_votes["test"], meant.agreement["test"]
     return (
         "A reader who always gave the emotion with the most FER+ votes of the seven (plurality; ties split evenly, "
-        f"faces without such votes missed) would have FER2013's own label on {share(everyone.share, 1)}% of all "
+        f"faces without such votes missed) would agree with FER2013's own label on {share(everyone.share, 1)}% of all "
         f"{everyone.n:,} test faces, and on {share(strict.share, 1)}% of the {strict.n:,} with a strict majority. "
         "Keep it in mind beside every figure on FER2013's labels."
     )
@@ -191,7 +191,7 @@ def _elsewhere(evaluations: tuple[Evaluation, ...]) -> str:
     ]
     return (
         "### On other data sets\n\nNothing was chosen on these. Whether they share pictures with the training data was "
-        f"not looked at.\n\n{table(titles, rows, words=3)}"
+        f"not checked.\n\n{table(titles, rows, words=3)}"
     )
 
 
@@ -203,5 +203,5 @@ def _counts(audit: dict[str, Any]) -> Iterator[str]:
             told = text(what.replace("with a copy", "with an identical copy").capitalize())
             yield f"- {told}: {count:,}" + (f" of {whole:,}." if whole else ".")
     if not near:
-        told = "were not counted, for the images are all alike" if "near_copies" in audit else "were not looked for"
+        told = "were not counted, because the images are all alike" if "near_copies" in audit else "were not looked for"
         yield f"- Near copies, cropped or compressed a little differently, {told}."

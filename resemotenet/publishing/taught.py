@@ -68,15 +68,15 @@ def _settings(facts: ModelFacts) -> Iterator[list[str]]:
     yield ["recipe, seed", f"{code(config['recipe'])}, {config['seed']}"]
     if start := config["network"].get("start"):
         mixed = facts.model.info.training.get("mixed", {})
-        kept = f"; {share(mixed['start_share'], 0)}% of it are in what is here" if mixed else ""
+        kept = f"; {share(mixed['start_share'], 0)}% of it is kept in these weights" if mixed else ""
         yield ["started from", code(PurePath(start).name) + kept]
     if teachers := config.get("distillation", {}).get("teachers"):
         names = ", ".join(code(PurePath(each).name) for each in teachers)
-        yield ["learned from", f"{names}; {share(config['distillation']['share'], 0)}% of what it aimed at"]
+        yield ["learned from", f"{names}; {share(config['distillation']['share'], 0)}% of its target"]
     yield ["epochs", f"{facts.epochs_done} of at most {rate['epochs']}"]
     if chosen := facts.result.get("chosen"):
         value = f"{share(chosen['value'])}% as trained"
-        yield ["chosen", f"epoch {chosen['epoch']}, counted from 0, by {text(chosen['by'])}: {value}"]
+        yield ["chosen", f"epoch {chosen['epoch'] + 1}, counted from 1, by {text(chosen['by'])}: {value}"]
     yield [
         "optimizer",
         f"{text(rate.get('optimizer', 'sgd'))}, batch {rate['batch_size']}, peak rate {rate['learning_rate']:g}, "
@@ -89,7 +89,7 @@ def _settings(facts: ModelFacts) -> Iterator[list[str]]:
     )
     yield ["augmentation, training only", ", ".join(augmented) or "none"]
     if cost:
-        macs = f"{cost['macs'] / 1e6:,.0f} million multiplications a face"
+        macs = f"{cost['macs'] / 1e6:,.0f} million multiply-adds a face"
         yield ["cost", f"{_time(cost['seconds'])} on {text(cost['device'])}; {macs}"]
     yield ["code", _code(environment)]
     versions = (text(f"{name} {version}", 60) for name, version in environment.get("versions", {}).items() if version)
@@ -101,7 +101,7 @@ def _code(environment: dict[str, Any]) -> str:
     starts = [environment, *environment.get("resumptions", [])]
     commits = dict.fromkeys(code(start.get("commit")) for start in starts)
     dirty = [start.get("dirty") for start in starts]
-    changed = ", with changes that are in no commit" if any(dirty) else ", changes unknown" if None in dirty else ""
+    changed = ", with uncommitted changes" if any(dirty) else ", changes unknown" if None in dirty else ""
     return ", ".join(commits) + changed
 
 
@@ -120,5 +120,5 @@ def origin(facts: ModelFacts) -> str:
         f"Converted, not trained here: from {code(told.get('file', 'a file that is not named'))} ({layout}, SHA-256 "
         f"{code(told.get('sha256', 'not stated'))}), every weight as it was."
         + (f" It comes from {code(base)}." if base else "")
-        + " How it was trained, only those who trained it can say."
+        + " How it was trained is known only to those who trained it."
     )

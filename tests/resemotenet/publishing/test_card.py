@@ -117,7 +117,7 @@ def test_what_the_operating_point_was_chosen_on(run: Path) -> None:
     assert "temperature 0.5; operating point (logit bias) angry +0.10" in said
     own = read_json(run / "result.json")["splits"]["validation"]["accuracy"]
     told = section(card, "Measured")
-    assert f"It then had 70.00%; the table says {100 * own:.2f}% of the model as released: rounded" in told
+    assert f"It then had 70.00%; the table says {100 * own:.2f}% for the model as released: rounded" in told
     change(run / "result.json", released={**point, "by": "validation, ferplus-strict", "mixed": {"start_share": 0.5}})
     told = section(card_of(run), "Measured")
     assert "of the model as released: 50% of the way back to the weights it started from, rounded" in told
@@ -126,7 +126,7 @@ def test_what_the_operating_point_was_chosen_on(run: Path) -> None:
 def test_the_crowd_is_counted_on_all_faces(run: Path) -> None:
     told = section(card_of(run), "Measured")
     assert "the emotion with the most FER+ votes of the seven (plurality;" in told
-    assert "would have FER2013's own label on 63.4% of all 3,589 test faces" in told
+    assert "would agree with FER2013's own label on 63.4% of all 3,589 test faces" in told
     assert "on 72.2% of the 2,720 with a strict majority" in told
 
 
@@ -148,7 +148,7 @@ def test_leaks(run: Path) -> None:
     assert "were left out of training" in said
     assert "not looked for" not in said
     change(run / "audit.json", near_copies=None)
-    assert "were not counted, for the images are all alike" in section(card_of(run), "Copies and leaks")
+    assert "were not counted, because the images are all alike" in section(card_of(run), "Copies and leaks")
     audit = read_json(run / "audit.json")
     del audit["near_copies"]
     (run / "audit.json").write_text(json.dumps(audit))
@@ -179,7 +179,7 @@ def test_claims_stand_apart(run: Path) -> None:
     assert {row[1] for row in rows(claims)} == {"FER2013", "FERPlus"}, (
         "what is claimed of other data is no concern here"
     )
-    assert "no results of this repository" in claims
+    assert "no result of this repository" in claims
     assert "79.79" not in card.replace(claims, "")
     for difference in ("0.0625 of the paper's width", "48 px", "at most 3 epochs", "the crowd's labels"):
         assert difference in claims
@@ -206,7 +206,7 @@ def test_claims_are_of_the_same_network(run: Path, network: str, first: list[str
         assert rows(section(card, "Claimed by others"))[0][:3] == first
 
 
-@pytest.mark.parametrize(("touched", "said"), [(1, "Test was touched once."), (3, "Test was touched 3 times, so")])
+@pytest.mark.parametrize(("touched", "said"), [(1, "Test was scored once."), (3, "Test was scored 3 times, so")])
 def test_how_often_test_was_touched(run: Path, touched: int, said: str) -> None:
     result = read_json(run / "result.json")
     result["splits"]["test"]["touched"] = touched
@@ -219,27 +219,27 @@ def test_touches_that_nobody_counted(run: Path) -> None:
     del result["splits"]["test"]["touched"]
     (run / "result.json").write_text(json.dumps(result))
     card = card_of(run)
-    assert "Test was touched at least once; how often is not known." in section(card, "Measured")
-    assert "not touched" not in card
+    assert "Test was scored at least once; how often is not known." in section(card, "Measured")
+    assert "not scored" not in card
 
 
 def test_a_look_at_test_that_left_no_figures(tmp_path: Path, model_folder: Path) -> None:
     run = make_run(tmp_path / "run", model_folder, splits=("validation",))
     change(run / "result.json", test_touched=1)
     card = card_of(run)
-    assert card.count("Test was touched once, and no figures of it were kept.") == 2
-    assert "not touched" not in card
+    assert card.count("Test was scored once, and the figures were not kept.") == 2
+    assert "not scored" not in card
 
 
 def test_older_protocols_do_not_speak_of_test(run: Path) -> None:
     change(run / "result.json", protocol="validation-chosen, test once")
     card = card_of(run)
-    assert "Protocol: validation-chosen. Epoch 2" in card
+    assert "Protocol: validation-chosen. Epoch 3" in card
     assert "test once" not in card
 
 
 def test_which_weights_were_measured(run: Path) -> None:
-    unsaid = "which file of weights made them, `result.json` does not say"
+    unsaid = "`result.json` does not say which file of weights made them"
     assert unsaid in section(card_of(run), "Measured")
     digest = hashlib.sha256((run / "model" / "model.safetensors").read_bytes()).hexdigest()
     result = read_json(run / "result.json")
@@ -264,7 +264,7 @@ def test_how_many_images_were_trained_on(run: Path) -> None:
 
 def test_a_run_that_ended_at_validation(tmp_path: Path, model_folder: Path) -> None:
     card = card_of(make_run(tmp_path / "run", model_folder, splits=("validation",)))
-    assert "Test was not touched." in card
+    assert "Test was not scored." in card
     assert "PrivateTest" not in section(card, "Measured")
 
 
@@ -283,7 +283,7 @@ def test_what_was_forced_says_so_first(tmp_path: Path, model_folder: Path) -> No
     assert body.index("**This should not have been published; it was forced.** The code had changes") < body.index(
         "Reads"
     )
-    assert ", with changes that are in no commit" in section(card, "Training")
+    assert ", with uncommitted changes" in section(card, "Training")
 
 
 def test_a_bare_model(model: Path) -> None:
@@ -309,11 +309,11 @@ def test_a_model_that_knows_its_figures(model: Path) -> None:
     assert "**Not checked**: `config.json` states for the test split of FER2013 that 61.00% of 3,589 faces by" in card
     assert "the run is not here, so it was not checked" in card
     assert "**These figures were not checked**" in section(card, "Measured")
-    assert "Test was touched at least once" in section(card, "Measured")
-    assert "not touched" not in card
+    assert "Test was scored at least once" in section(card, "Measured")
+    assert "not scored" not in card
     assert "model-index" not in card
     change(model / "config.json", measured=[{**fact, "touched": 2}])
-    assert "Test was touched 2 times" in section(card_of(model), "Measured")
+    assert "Test was scored 2 times" in section(card_of(model), "Measured")
     assert ["recipe", "`strong`"] in rows(section(card, "Training"))
 
 

@@ -81,7 +81,7 @@ def test_what_a_model_folder_gives(model_folder: Path) -> None:
 
 def test_an_unfinished_run_is_refused_unless_forced(run: Path) -> None:
     (run / "result.json").unlink()
-    with pytest.raises(PublicationError, match=r"The run is not finished: 3 of 3 epochs are done\. --force does"):
+    with pytest.raises(PublicationError, match=r"The run is not finished: 3 of 3 epochs are done\. --force publishes it"):
         prepare(run, "owner/name", page=PAGE)
     publication = prepare(run, "owner/name", page=PAGE, force=True)
     assert "The run is not finished: 3 of 3 epochs are done." in publication.card
@@ -158,4 +158,4 @@ def test_touches_of_test_travel_with_the_model(run: Path, tmp_path: Path) -> Non
     publication = prepare(run, "owner/name", page=PAGE)
     assert not any(b"test once" in publication.content(name) for name in publication.files)
     pulled = write(publication, tmp_path / "pulled")
-    assert "Test was touched 3 times" in prepare(pulled, "owner/name", page=PAGE).card
+    assert "Test was scored 3 times" in prepare(pulled, "owner/name", page=PAGE).card

@@ -28,7 +28,7 @@ def test_a_run_that_started_from_a_model_and_was_mixed_with_it(tmp_path: Path, m
     assert "| started from | `first` |" in taught(gather(run))
     change(run / "model" / "config.json", "training", MIXED)
     card = taught(gather(run))
-    assert "| started from | `first`; 25% of it are in what is here |" in card
+    assert "| started from | `first`; 25% of it is kept in these weights |" in card
     assert "blur 0.04" in card
     assert "dimming" not in card
 
@@ -39,7 +39,7 @@ def test_a_run_that_learned_from_others(tmp_path: Path, model_folder: Path) -> N
     written = json.loads((run / "config.json").read_text())
     distillation = {"teachers": ["/home/me/first", "/home/me/second"], "share": 0.3}
     (run / "config.json").write_text(json.dumps({**written, "distillation": distillation}))
-    assert "| learned from | `first`, `second`; 30% of what it aimed at |" in taught(gather(run))
+    assert "| learned from | `first`, `second`; 30% of its target |" in taught(gather(run))
     told = (
         prepare(run, "owner/name", page="https://hub.example/owner/name", force=True).content("training.json").decode()
     )
