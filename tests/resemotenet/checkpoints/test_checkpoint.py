@@ -1,7 +1,6 @@
-"""Model folders: what is written is what is read, nothing that does not fit is taken, and no crash mixes two models."""
+"""Model folders: what is written is what is read, and nothing that does not fit is taken."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,9 +11,8 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from resemotenet.checkpoints import checkpoint
 from resemotenet.checkpoints.checkpoint import load_model, read_info, save_model
 from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.emotions import EMOTIONS
@@ -27,42 +25,7 @@ from resemotenet.errors import (
 )
 from resemotenet.models import create_model, list_models, model_entry
 from resemotenet.runs.schema import ModelInfo, Preprocessing
-
-ARGUMENTS: dict[str, Any] = {"num_classes": 7, "in_channels": 1, "width": 0.0625, "compact": True}
-INFO = ModelInfo(
-    architecture="resemotenet",
-    arguments=ARGUMENTS,
-    labels=EMOTIONS,
-    preprocess=Preprocessing(size=48, channels=1, mean=(0.5,), std=(0.25,)),
-    temperature=1.5,
-    logit_bias=(0.5, 0.0, -0.25, 0.0, 1.0, 0.0, 0.0),
-    views="flip",
-    measured=({"dataset": "fer2013", "split": "PrivateTest", "n": 3589, "accuracy": 0.5},),
-    training={"recipe": "none", "seed": 0},
-    license={"name": "test", "link": "https://example.org", "text": "Für Tests."},
-)
-
-
-def network(seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
-    return create_model("resemotenet", **ARGUMENTS).eval()
-
-
-def crops(count: int = 3) -> Tensor:
-    return torch.randn(count, 1, 48, 48, generator=torch.Generator().manual_seed(7))
-
-
-def assert_holds(folder: Path, module: nn.Module) -> None:
-    """The folder loads, and its weights are exactly these."""
-    expected, state = module.state_dict(), load_model(folder).module.state_dict()
-    assert list(state) == list(expected)
-    for key, value in expected.items():
-        torch.testing.assert_close(state[key], value, rtol=0, atol=0, msg=key)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return save_model(tmp_path / "model", network(), INFO)
+from tests.resemotenet.checkpoints.conftest import ARGUMENTS, INFO, assert_holds, crops, network
 
 
 @pytest.fixture
@@ -375,55 +338,3 @@ class TestSavingRefuses:
         (tmp_path / "empty").mkdir()
         for target in (tmp_path / "empty", tmp_path / "a" / "b" / "model"):
             assert_holds(save_model(target, network(), INFO), network())
-
-
-class TestCrash:
-    """A crash at any step leaves the old model or the new one, and the next save clears up."""
-
-    @pytest.mark.parametrize("step", [0, 1])
-    def test_at_a_rename(self, folder: Path, step: int) -> None:
-        real, calls = Path.rename, 0
-
-        def failing(self: Path, target: Path) -> Path:
-            nonlocal calls
-            calls += 1
-            if calls == step + 1:
-                raise KeyboardInterrupt
-            return real(self, target)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Path, "rename", failing)
-            with pytest.raises(KeyboardInterrupt):
-                save_model(folder, network(seed=1), INFO)
-        assert_holds(folder, network())
-        assert_holds(save_model(folder, network(seed=2), INFO), network(seed=2))
-        assert [item.name for item in folder.parent.iterdir()] == ["model"]
-
-    def test_while_the_old_one_is_removed(self, folder: Path) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(shutil, "rmtree", interrupted)
-            with pytest.raises(KeyboardInterrupt):
-                save_model(folder, network(seed=1), INFO)
-        assert_holds(folder, network(seed=1))
-        assert_holds(save_model(folder, network(seed=2), INFO), network(seed=2))
-        assert [item.name for item in folder.parent.iterdir()] == ["model"]
-
-    def test_while_writing(self, folder: Path) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(checkpoint, "save_file", interrupted)
-            with pytest.raises(KeyboardInterrupt):
-                save_model(folder, network(seed=1), INFO)
-        assert_holds(folder, network())
-        assert [item.name for item in folder.parent.iterdir()] == ["model"]
-
-    def test_that_could_not_clear_up(self, folder: Path) -> None:
-        leftover = folder.parent / ".model.new"
-        leftover.mkdir()
-        (leftover / "model.safetensors").write_bytes(b"half")
-        assert_holds(folder, network())
-        assert_holds(save_model(folder, network(seed=1), INFO), network(seed=1))
-        assert not leftover.exists()
-
-
-def interrupted(*_arguments: object, **_options: object) -> None:
-    raise KeyboardInterrupt
