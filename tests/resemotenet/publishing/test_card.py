@@ -117,10 +117,10 @@ def test_what_the_operating_point_was_chosen_on(run: Path) -> None:
     assert "temperature 0.5; operating point (logit bias) angry +0.10" in said
     own = read_json(run / "result.json")["splits"]["validation"]["accuracy"]
     told = section(card, "Measured")
-    assert f"It then had 70.00%; the table says {100 * own:.2f}% for the model as released: rounded" in told
+    assert f"It had 70.00% then; the table gives {100 * own:.2f}% for the model as released: rounded" in told
     change(run / "result.json", released={**point, "by": "validation, ferplus-strict", "mixed": {"start_share": 0.5}})
     told = section(card_of(run), "Measured")
-    assert "of the model as released: 50% of the way back to the weights it started from, rounded" in told
+    assert "for the model as released: 50% of the way back to the weights it started from, rounded" in told
 
 
 def test_the_crowd_is_counted_on_all_faces(run: Path) -> None:
