@@ -5,6 +5,7 @@
     ├── UnknownModelError (ValueError)          a name that is not in the model registry
     ├── CompactLayoutError (ValueError)         the compact layout would not be exact here
     ├── DeviceError (ValueError)                a device was asked for that this machine does not have
+    ├── BackendError (ValueError)               a library was asked to run a network that is not installed or cannot
     ├── CheckpointError                         anything wrong with a model folder or a .pth file
     │   ├── CheckpointNotFoundError (FileNotFoundError)
     │   ├── CheckpointFormatError (ValueError)      unreadable, damaged, or of a newer schema
@@ -51,6 +52,10 @@ class CompactLayoutError(ResEmoteNetError, ValueError):
 
 class DeviceError(ResEmoteNetError, ValueError):
     """A device was asked for that this machine does not have."""
+
+
+class BackendError(ResEmoteNetError, ValueError):
+    """A library was asked to run a network that is not installed, or that cannot run it."""
 
 
 class CheckpointError(ResEmoteNetError):

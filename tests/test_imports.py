@@ -23,6 +23,8 @@ NEVER = {
 }
 # Library -> the files, of all packages, that import it.
 ONLY = {
+    "onnx": {"resemotenet/checkpoints/graph.py"},
+    "onnxruntime": {"resemotenet/checkpoints/backends.py"},
     "facenet_pytorch": {"resemotenet/reading/faces.py"},
     "huggingface_hub": {"resemotenet/checkpoints/hub.py", "resemotenet/publishing/metadata.py"},
 }
@@ -43,6 +45,8 @@ WINGS = {
 
 # Module to import -> what must not be loaded after it.
 LAZY = {
+    # Training on a GPU machine loads models too.
+    "resemotenet.checkpoints.checkpoint": ("onnx", "onnxruntime"),
     "resemotenet": ("torch", "torchvision", "PIL", "numpy", "facenet_pytorch", "huggingface_hub"),
     "resemotenet.cli": ("torch", "torchvision", "facenet_pytorch", "huggingface_hub"),
     "resemotenet.publishing.publication": ("huggingface_hub",),

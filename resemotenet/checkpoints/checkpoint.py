@@ -9,9 +9,10 @@ import json
 import os
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
@@ -27,7 +28,11 @@ from ..errors import (
 )
 from ..models import create_model, model_entry
 from ..runs.schema import ModelInfo, parse
+from .backends import Session, choose_backend
 from .preprocessing import Preprocess
+
+if TYPE_CHECKING:
+    from .graph import NetworkGraph
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -56,11 +61,13 @@ class LoadedModel:
         module: logits (N, K) from preprocessed crops (N, C, S, S).
         info: the content of config.json.
         folder: where it was read from.
+        session: the same network in ONNX Runtime, which then computes the probabilities; None where torch does.
     """
 
     module: nn.Module
     info: ModelInfo
     folder: Path
+    session: Session | None = None
 
     @cached_property
     def preprocess(self) -> Preprocess:
@@ -77,12 +84,29 @@ class LoadedModel:
         """Where the weights are."""
         return next(self.module.parameters()).device
 
+    @property
+    def backend(self) -> str:
+        """What computes the probabilities: "torch" or "onnxruntime"."""
+        return "torch" if self.session is None else "onnxruntime"
+
+    def with_backend(self, backend: str) -> "LoadedModel":
+        """The same model, its module shared, whose probabilities that backend computes; "auto" looks at the device.
+
+        Raises:
+            BackendError: no such backend, it is not installed, or it cannot run this network where the weights are.
+        """
+        if choose_backend(backend, self.device) == self.backend:
+            return self
+        return replace(self, session=Session(self._graph()) if self.session is None else None)
+
     def to(self, device: str | torch.device) -> "LoadedModel":
         """Move the weights; returns the same object.
 
         Raises:
-            DeviceError: this machine does not have the device.
+            DeviceError: this machine does not have the device, or ONNX Runtime, which stays on the CPU, has the model.
         """
+        if self.session is not None and torch.device(device).type != "cpu":
+            raise DeviceError(f"the model runs in ONNX Runtime on the CPU; load it anew for {str(device)!r}")
         try:
             self.module.to(device)
         except (RuntimeError, AssertionError) as error:  # torch raises either, depending on how it was built
@@ -115,7 +139,18 @@ class LoadedModel:
         return result.cpu()
 
     def _look(self, batch: Tensor) -> Tensor:
-        return torch.softmax(self.module(batch).float() / self.info.temperature, dim=1)
+        if self.session is None:
+            logits = self.module(batch).float()
+        else:
+            logits = torch.from_numpy(self.session(batch.numpy())[0])
+        return torch.softmax(logits / self.info.temperature, dim=1)
+
+    def _graph(self) -> "NetworkGraph":
+        from .graph import build_graph  # its library is needed for nothing else
+
+        side = self.preprocess.size
+        shape = (2, self.preprocess.channels, side, side)
+        return build_graph(self.module, shape, input="crops", outputs=["logits"], free={0: "N"})
 
 
 def save_model(folder: str | Path, module: nn.Module, info: ModelInfo, *, dtype: torch.dtype = torch.float32) -> Path:
@@ -153,10 +188,14 @@ def save_model(folder: str | Path, module: nn.Module, info: ModelInfo, *, dtype:
     return folder
 
 
-def load_model(folder: str | Path, *, device: str | torch.device = "cpu") -> LoadedModel:
+def load_model(folder: str | Path, *, device: str | torch.device = "cpu", backend: str = "torch") -> LoadedModel:
     """Read a model folder: evaluation mode, float32 whatever it is stored in, strict in keys and shapes.
 
+    Args:
+        backend: "torch", "onnxruntime" (CPU only), or "auto": ONNX Runtime on a CPU, torch elsewhere.
+
     Raises:
+        BackendError: the backend is not installed, or cannot run the network on this device.
         CheckpointNotFoundError: there is no such folder.
         CheckpointFormatError: a file is missing or damaged, or of a newer schema.
         CheckpointMismatchError: the weights are not those of the network that config.json describes.
@@ -176,7 +215,7 @@ def load_model(folder: str | Path, *, device: str | torch.device = "cpu") -> Loa
     except CheckpointFormatError as error:
         raise CheckpointFormatError(f"{folder / CONFIG_FILE}: {error}") from error
     assign_weights(module, state, source=path)
-    return LoadedModel(module.eval(), info, folder).to(device)
+    return LoadedModel(module.eval(), info, folder).to(device).with_backend(backend)
 
 
 def read_info(folder: str | Path) -> ModelInfo:

@@ -1,0 +1,141 @@
+"""ONNX Runtime answers as torch does, for every network; and nobody gets another backend than the one asked for."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+from torch import Tensor, nn
+
+from resemotenet import load_model
+from resemotenet.checkpoints.backends import Session, choose_backend
+from resemotenet.checkpoints.checkpoint import LoadedModel
+from resemotenet.checkpoints.preprocessing import Preprocess
+from resemotenet.checkpoints.pretrained import bundled_folder
+from resemotenet.emotions import EMOTIONS
+from resemotenet.errors import BackendError, DeviceError
+from resemotenet.models import create_model, list_models, model_entry
+from resemotenet.runs.schema import ModelInfo, Preprocessing
+
+# As in the tests of the models: EmoNeXt's larger sizes are one network when they are narrow.
+WIDTHS = {"emonext_tiny": 1 / 6, "emonext_small": 1 / 6, "resnet18": 1.0, "resnet34": 1.0}
+NETWORKS = [name for name in list_models() if name not in {"emonext_large", "emonext_xlarge"}]
+
+
+def faces(preprocess: Preprocess, count: int = 5) -> Tensor:
+    """Crops of photographs, each of another place and size around a face."""
+    astronaut, camera = data.astronaut()[40:200, 150:290], data.camera()[90:220, 170:280]
+    crops = [picture[step : 120 + step, 2 * step :] for step in range(0, 40, 4) for picture in (astronaut, camera)]
+    return preprocess(crops[:count])
+
+
+def model(module: nn.Module, architecture: str, side: int, **settings: Any) -> LoadedModel:
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    info = ModelInfo(architecture, {}, EMOTIONS, Preprocessing(side, 3, mean, std), explain_layer=None)
+    return LoadedModel(module.eval(), replace(info, **settings), Path("nowhere"))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_is_exact(name: str, randomize):
+    module = randomize(create_model(name, width=WIDTHS.get(name, 1 / 8))).eval()
+    exact = model(module, name, model_entry(name).default_size, views="flip")
+    crops = faces(exact.preprocess)
+    with torch.inference_mode():
+        logits = module(crops)
+    # Differences of about one from face to face, as in a trained network, around equal shares.
+    spread, middle = float(logits.std(dim=0).max()), logits.mean(dim=0)
+    info = replace(exact.info, temperature=spread, logit_bias=tuple((-middle / spread).tolist()))
+    exact = replace(exact, info=info)
+    expected = exact.probabilities(crops)
+    assert expected.std(dim=0).max() > 0.02, "the network hardly looks at its input"
+    fast = exact.with_backend("onnxruntime")
+    assert fast.backend == "onnxruntime"
+    torch.testing.assert_close(fast.probabilities(crops), expected, rtol=0, atol=1e-4)
+
+
+def test_compact_networks_are_exact(randomize):
+    module = randomize(create_model("resemotenet", width=1 / 8, compact=True))
+    exact = model(module, "resemotenet", 48)
+    crops = faces(exact.preprocess)
+    fast = exact.with_backend("onnxruntime").probabilities(crops)
+    torch.testing.assert_close(fast, exact.probabilities(crops), rtol=0, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def bundled() -> LoadedModel:
+    return load_model(bundled_folder())
+
+
+def test_the_bundled_network_is_exact(bundled):
+    crops = faces(bundled.preprocess, 20)
+    fast = bundled.with_backend("auto")
+    assert fast.backend == "onnxruntime"
+    torch.testing.assert_close(fast.probabilities(crops), bundled.probabilities(crops), rtol=0, atol=1e-5)
+
+
+def test_many_faces_are_shared_among_the_cores_and_stay_in_order(bundled):
+    crops = faces(bundled.preprocess, 20).repeat(7, 1, 1, 1)
+    fast = bundled.with_backend("onnxruntime")
+    one_by_one = torch.cat([fast.probabilities(crop[None]) for crop in crops[:20]])
+    torch.testing.assert_close(fast.probabilities(crops), one_by_one.repeat(7, 1), rtol=0, atol=1e-5)
+
+
+def test_several_threads_may_ask_one_session(bundled):
+    fast = bundled.with_backend("onnxruntime")
+    crops = faces(bundled.preprocess, 8)
+    expected = fast.probabilities(crops)
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda number: fast.probabilities(crops[number % 8][None])[0], range(64)))
+    torch.testing.assert_close(torch.stack(answers), expected.repeat(8, 1), rtol=0, atol=1e-6)
+
+
+def test_the_session_outlives_the_graph_it_was_made_of(bundled):
+    session = Session(bundled._graph())
+    crops = faces(bundled.preprocess, 2).numpy()
+    before = session(crops)[0]
+    _litter = [np.full(10**6, number, np.float32) for number in range(20)]  # where the constants were
+    assert (session(crops)[0] == before).all()
+
+
+class TestChoice:
+    def test_auto_is_onnxruntime_on_the_cpu_and_torch_elsewhere(self):
+        assert choose_backend("auto", torch.device("cpu")) == "onnxruntime"
+        assert choose_backend("auto", torch.device("cuda")) == "torch"
+        assert choose_backend("auto", torch.device("mps")) == "torch"
+
+    def test_what_is_asked_for_is_taken(self):
+        assert choose_backend("torch", torch.device("cpu")) == "torch"
+        assert choose_backend("onnxruntime", torch.device("cpu")) == "onnxruntime"
+
+    def test_onnxruntime_elsewhere_is_an_error(self):
+        with pytest.raises(BackendError, match="'onnxruntime' runs on the CPU here, not on 'cuda:1'"):
+            choose_backend("onnxruntime", torch.device("cuda:1"))
+
+    def test_an_unknown_name_is_an_error(self):
+        with pytest.raises(BackendError, match="no backend is called 'onnx'; expected one of auto, onnxruntime, torch"):
+            choose_backend("onnx", torch.device("cpu"))
+
+    @pytest.mark.parametrize("asked", ["auto", "onnxruntime"])
+    def test_where_it_is_missing_torch_is_not_taken_instead(self, monkeypatch, asked):
+        monkeypatch.setitem(sys.modules, "onnxruntime", None)
+        with pytest.raises(BackendError, match=r"pip install onnxruntime; or ask for backend 'torch'"):
+            load_model(bundled_folder(), backend=asked)
+        assert load_model(bundled_folder(), backend="torch").backend == "torch"
+
+    def test_a_model_says_what_it_took_and_shares_its_module(self, bundled):
+        fast = bundled.with_backend("onnxruntime")
+        assert (bundled.backend, fast.backend) == ("torch", "onnxruntime")
+        assert fast.module is bundled.module
+        assert fast.with_backend("auto") is fast
+        assert fast.with_backend("torch").backend == "torch"
+
+    def test_a_model_in_onnxruntime_stays_on_the_cpu(self, bundled):
+        fast = bundled.with_backend("onnxruntime")
+        assert fast.to("cpu") is fast
+        with pytest.raises(DeviceError, match="runs in ONNX Runtime on the CPU"):
+            fast.to("cuda")
