@@ -15,7 +15,9 @@ from .wording import dataset_name, label_name, share, table
 def measured(facts: ModelFacts) -> str:
     """The section without its title."""
     if not facts.evaluations:
-        return "Not measured: this repository holds no figures, so none are claimed. Anyone who has the data can measure."
+        return (
+            "Not measured: this repository holds no figures, so none are claimed. Anyone who has the data can measure."
+        )
     first = facts.evaluations[0]
     parts = [_protocol(facts, first), _table(facts.evaluations), _definitions(facts.evaluations)]
     if first.predictions is not None:
@@ -69,7 +71,10 @@ def touches(facts: ModelFacts) -> list[str]:
     if facts.touched is None:
         return ["Test was scored at least once; how often is not known."] if scored else []
     if facts.touched > 1:
-        return [f"Test was scored {facts.touched} times, so what was settled after the first time may have been fitted to it."]
+        return [
+            f"Test was scored {facts.touched} times, so what was settled after the first time may have been fitted "
+            "to it."
+        ]
     if not scored and facts.touched:
         return ["Test was scored once, and the figures were not kept."]
     return ["Test was scored once." if facts.touched else "Test was not scored."]

@@ -112,6 +112,18 @@ def test_runs_that_differ_in_more_than_the_labels_are_told_apart_before_their_po
     }
 
 
+def test_rows_name_their_seed_only_where_they_would_be_alike(results: Path):
+    plain, crowd = same_faces(results)
+    (figure,) = figures(opened("cross_dataset", results))
+    assert not [row for row in figure["data"][0]["y"] if "seed" in row]
+    other = fake_runs.write_run(results, labels="fer2013", seed=1)
+    (figure,) = figures(opened("cross_dataset", results, runs=[plain.name, crowd.name, other.name]))
+    names = set(figure["data"][0]["y"])
+    assert len(names) == 3
+    assert sum("seed 0" in name for name in names) == 2
+    assert sum("seed 1" in name for name in names) == 1
+
+
 def test_with_one_kind_of_label_it_says_what_to_train(results: Path):
     fake_runs.write_run(results)
     assert "Train one on other labels" in words(opened("cross_dataset", results))

@@ -81,7 +81,9 @@ def test_what_a_model_folder_gives(model_folder: Path) -> None:
 
 def test_an_unfinished_run_is_refused_unless_forced(run: Path) -> None:
     (run / "result.json").unlink()
-    with pytest.raises(PublicationError, match=r"The run is not finished: 3 of 3 epochs are done\. --force publishes it"):
+    with pytest.raises(
+        PublicationError, match=r"The run is not finished: 3 of 3 epochs are done\. --force publishes it"
+    ):
         prepare(run, "owner/name", page=PAGE)
     publication = prepare(run, "owner/name", page=PAGE, force=True)
     assert "The run is not finished: 3 of 3 epochs are done." in publication.card
