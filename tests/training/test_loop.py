@@ -32,7 +32,7 @@ from training.loading import load_data
 from training.loop import _keep, train
 from training.progress import Progress
 from training.recorder import Recorder
-from training.step import LossWatch
+from training.step import LossWatch, Objective
 
 
 class TestAFinishedRun:
@@ -143,6 +143,19 @@ class TestAFinishedRun:
         other = train(replace(config, seed=1, optimization=replace(config.optimization, epochs=1)))
         assert other.read_epochs()[0]["loss"] != finished.read_epochs()[0]["loss"]
         assert "-s1-" in other.path.name
+
+    def test_every_epoch_of_every_seed_draws_its_own_chances(self, config: RunConfig, monkeypatch: pytest.MonkeyPatch):
+        given, backward = [], Objective.backward
+
+        def noting(self: Objective, *arguments: Any) -> torch.Tensor:
+            given.append(torch.initial_seed())
+            return backward(self, *arguments)
+
+        monkeypatch.setattr(Objective, "backward", noting)
+        short = replace(config.optimization, epochs=3)
+        for seed in (0, 1):
+            train(replace(config, seed=seed, optimization=short, dataset=replace(config.dataset, limit=16)))
+        assert len(set(given)) == 6
 
 
 class TestKeep:
