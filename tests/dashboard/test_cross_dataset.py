@@ -61,6 +61,21 @@ def test_other_faces_lend_nothing(results: Path):
     assert [each.labels for each in crossings([runs[plain.name]], list(runs.values()), "test")] == ["fer2013"]
 
 
+def test_who_cannot_lend_keeps_nobody_else_from_it(results: Path):
+    plain, crowd = same_faces(results)
+    # Scored on other faces: the same ids with other labels.
+    other = fake_runs.write_run(results, labels="ferplus", seed=9)
+    for labels in ("fer2013", "ferplus-strict"):
+        path = other / "predictions" / f"{labels}-test.npz"
+        said = Predictions.load(path)
+        Predictions(said.probabilities, (said.targets + 1) % 7, said.ids).save(path)
+    runs = {run.id: run for run in data.scan([results])}
+    for lenders in ([crowd, other], [other, crowd]):
+        table = crossings([runs[plain.name]], [runs[path.name] for path in lenders], "test")
+        found = {each.labels: each.lender for each in table}
+        assert found["ferplus-strict"] == runs[crowd.name]
+
+
 def test_rows_and_columns_are_what_was_taught_and_what_scores_it(results: Path):
     same_faces(results)
     page = opened("cross_dataset", results)

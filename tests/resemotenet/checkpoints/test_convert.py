@@ -71,7 +71,8 @@ def test_an_upstream_checkpoint_answers_as_before(published: nn.Module, big: Pat
         else state,
         pth,
     )
-    folder = convert_upstream(pth, big / "model", compact=compact, base_model="some/one" if compact else None)
+    asked: dict[str, Any] = {"compact": True, "base_model": "some/one"} if compact else {}
+    folder = convert_upstream(pth, big / "model", **asked)
     model = load_model(folder)
     crops = torch.randn(3, 3, 64, 64)
     with torch.no_grad():
