@@ -51,7 +51,7 @@ class Storage:
         if fits and n < _PREPARED_FROM:
             return faces.into_memory(size, skip_broken=skip_broken)
         prepared, broken = prepare(faces, size, cache_folder(self.cache), skip_broken=skip_broken)
-        return prepared.into_memory() if fits else prepared, broken
+        return prepared.into_memory(size)[0] if fits else prepared, broken
 
 
 @dataclass(frozen=True)

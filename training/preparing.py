@@ -3,51 +3,62 @@
 Below the cache's folder, ``pixels/<set>-<split>-<size>px-<place>/`` has a folder named after what was read: a hash over
 the names, lengths and times of change of all files, the faces' boxes, and what decoded them. So a set of which any file
 was changed, added or removed is prepared anew, and what was made of it before goes. While it is made the folder's name
-ends in ".part"; in it a journal says which blocks lie on the disk for good, so that after a stop of any kind the others
-are read only. Pixels are on the disk before the journal says so, and the folder gets its name last.
+ends in ".part"; pixels are written in the order of the faces, and about.json says how many of them lie on the disk for
+good, so that after a stop of any kind only the others are read. The folder gets its name last.
 
 One process at a time makes or opens a set; others wait. The lock ends with its process, however that ends.
 """
 
 import hashlib
-import json
+import multiprocessing
 import os
 import shutil
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import PIL
 import torch
 from filelock import FileLock, Timeout
+from tqdm.auto import tqdm
 
 from resemotenet.datasets import FaceFiles, PixelFile, PreparedFaces
 from resemotenet.datasets.face_files import broken_in_words
 from resemotenet.errors import DatasetFormatError, ResEmoteNetError, TrainingError
 from resemotenet.runs.results import read_json, write_json
 
-from . import reading
+from .ahead import ahead
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Block: TypeAlias = tuple[int, NDArray[np.uint8], dict[int, str]]
+    """First row of faces that follow each other, their pixels, and row -> what is wrong with its picture."""
 
 VERSION = 1
 """Of what ``FaceFiles.read`` makes of a picture: one more whenever it gives other pixels."""
 
 ENVIRONMENT = "RESEMOTENET_CACHE"
-_PIXELS, _JOURNAL, _ABOUT = "pixels.uint8", "journal.jsonl", "about.json"
-_KEPT_EVERY = 2.0  # seconds
+BLOCK = 256
+"""Faces that are read and written together."""
+_PIXELS, _ABOUT = "pixels.uint8", "about.json"
+_SAVED_EVERY = 2.0  # seconds
+_WORTH_PROCESSES = 4_000  # faces from which on starting processes, seconds each, pays
+_ELSEWHERE = f"name another place with --cache or {ENVIRONMENT}"
 
 
 def cache_folder(given: Path | None = None) -> Path:
     """Where prepared pictures lie: as given, as the environment says, or in the user's own cache."""
-    if given is None and ENVIRONMENT in os.environ:
-        given = Path(os.environ[ENVIRONMENT])
-    if given is None:
-        given = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "resemotenet"
-    return given.expanduser()
+    own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "resemotenet"
+    return (given or Path(os.environ.get(ENVIRONMENT, own))).expanduser()
 
 
 def prepare(
@@ -69,51 +80,111 @@ def prepare(
     """
     if cache.absolute().resolve().is_relative_to(faces.root.absolute().resolve()):
         raise TrainingError(f"the cache {cache} lies in the data set's folder {faces.root}; {_ELSEWHERE}")
-    place = _Place.of(faces, size, cache)
-    with _said_clearly(place):
-        place.above.mkdir(parents=True, exist_ok=True)
-        with _alone(place):
-            if not (place.folder / _ABOUT).is_file():
-                _make(place, faces, workers, skip_broken)
-            _remove_others(place)
-            about = read_json(place.folder / _ABOUT)
-            pixels = PixelFile(place.folder / _PIXELS, len(faces), size)
-    broken = {int(row): said for row, said in about["broken"].items()}
-    if broken:
-        _check_broken(broken, len(faces), skip_broken)
+    making = _Making(faces, size, cache)
+    with making.alone():
+        if not making.folder.is_dir():
+            making.make(workers, skip_broken)
+        making.remove_others()
+        broken = {int(row): said for row, said in read_json(making.folder / _ABOUT)["broken"].items()}
+        pixels = PixelFile(making.folder / _PIXELS, len(faces), size)
+    _check_broken(broken, len(faces), skip_broken)
     whole = np.ones(len(faces), bool)
     whole[list(broken)] = False
-    ready = PreparedFaces(pixels, np.arange(len(faces)), faces)
-    return (ready.where(whole), tuple(broken.values())) if broken else (ready, ())
+    ready = PreparedFaces(**vars(faces), pixel_file=pixels, rows=np.arange(len(faces)))
+    return ready.where(whole), tuple(broken.values())
 
 
-_ELSEWHERE = f"name another place with --cache or {ENVIRONMENT}"
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where the prepared pictures of a split lie.
+class _Making:
+    """Prepared pictures of one split at one size.
 
     Attributes:
-        above: the folder of this split at this size, whatever its files are at the moment.
-        folder: of these files; exists once it is whole.
-        bytes: what the pixels take.
+        above: the split's folder at this size, whatever its files are at the moment.
+        folder: of these files; exists once it is whole, and is ``part`` before.
     """
 
-    above: Path
-    folder: Path
-    bytes: int
-    size: int
-
-    @classmethod
-    def of(cls, faces: FaceFiles, size: int, cache: Path) -> "_Place":
+    def __init__(self, faces: FaceFiles, size: int, cache: Path) -> None:
+        self.faces, self.size = faces, size
         root = hashlib.sha256(os.fsencode(faces.root.absolute().resolve())).hexdigest()[:8]
-        above = cache / "pixels" / f"{faces.name}-{faces.split}-{size}px-{root}"
-        return cls(above, above / listing_hash(faces, size)[:16], len(faces) * size * size, size)
+        self.above = cache / "pixels" / f"{faces.name}-{faces.split}-{size}px-{root}"
+        self.folder = self.above / listing_hash(faces, size)[:16]
+        self.part = self.folder.with_name(f"{self.folder.name}.part")
+        self.bytes = len(faces) * size * size
+        self.needs = f"prepared pictures, {self.bytes / 2**20:,.1f} MiB, cannot be kept in {self.above}"
 
-    @property
-    def part(self) -> Path:
-        return self.folder.with_name(f"{self.folder.name}.part")
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the lock; whatever the disk refuses becomes one sentence."""
+        try:
+            self.above.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.above / "lock")
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                print(f"waits for another process that prepares {self.above.name}", file=sys.stderr)
+                lock.acquire()
+            try:
+                yield
+            finally:
+                lock.release()
+        except OSError as error:
+            if isinstance(error, ResEmoteNetError):
+                raise
+            raise TrainingError(f"{self.needs}: {error.strerror or error}; {_ELSEWHERE}") from error
+
+    def make(self, workers: int | None, skip_broken: bool) -> None:
+        """Go on with what is there, if anything; then give the folder its name."""
+        if not (self.part / _ABOUT).is_file():
+            shutil.rmtree(self.part, ignore_errors=True)
+            self.remove_others()  # their room may be needed
+            self.part.mkdir()
+            _reserve(self.part / _PIXELS, self.bytes, self.needs)
+            self._note(0, {})
+        about = read_json(self.part / _ABOUT)
+        print(
+            f"{self.faces.name}: prepares {len(self.faces):,} {self.faces.split} faces at {self.size}x{self.size} px "
+            f"in {self.folder}, {self.bytes / 2**20:,.1f} MiB"
+            + (f"; {about['faces']:,} are there already" if about["faces"] else ""),
+            file=sys.stderr,
+        )
+        broken = self._fill(about["faces"], {int(row): said for row, said in about["broken"].items()}, workers)
+        _check_broken(broken, len(self.faces), skip_broken)
+        if listing_hash(self.faces, self.size)[:16] != self.folder.name:
+            raise TrainingError(f"pictures in {self.faces.root} were changed while they were read; start again")
+        self.part.rename(self.folder)
+
+    def _fill(self, done: int, broken: dict[int, str], workers: int | None) -> dict[int, str]:
+        """Read the faces that are not there, and once more the blocks of the broken ones; which are broken now."""
+        again, n = {row // BLOCK * BLOCK for row in broken}, len(self.faces)
+        starts = [start for start in range(0, n, BLOCK) if start in again or min(start + BLOCK, n) > done]
+        saved = time.monotonic()
+        bar = tqdm(total=n, desc=f"{self.faces.name} {self.faces.split}", unit="face", disable=None, leave=False)
+        with bar, (self.part / _PIXELS).open("r+b") as pixels:
+            bar.update(n - sum(min(BLOCK, n - start) for start in starts))
+            for start, images, unreadable in read_blocks(self.faces, starts, self.size, workers):
+                # Not through a mapping: a full disk would end the process instead of raising an error.
+                pixels.seek(start * self.size**2)
+                pixels.write(images.data)
+                stop = start + len(images)
+                broken = {row: said for row, said in broken.items() if not start <= row < stop} | unreadable
+                done = max(done, stop)
+                bar.update(len(images))
+                if time.monotonic() - saved > _SAVED_EVERY or start == starts[-1]:
+                    pixels.flush()
+                    os.fsync(pixels.fileno())  # before about.json says that they are there
+                    self._note(done, broken)
+                    saved = time.monotonic()
+        assert done == n
+        return dict(sorted(broken.items()))
+
+    def _note(self, done: int, broken: dict[int, str]) -> None:
+        about: dict[str, Any] = {"faces": done, "size": self.size, "bytes": self.bytes}
+        write_json(self.part / _ABOUT, {**about, "broken": dict(sorted(broken.items()))})
+
+    def remove_others(self) -> None:
+        """What was prepared of files that have changed since; who still reads it goes on doing so."""
+        for other in self.above.iterdir():
+            if other.is_dir() and other not in (self.folder, self.part):
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def listing_hash(faces: FaceFiles, size: int) -> str:
@@ -131,123 +202,70 @@ def listing_hash(faces: FaceFiles, size: int) -> str:
     return digest.hexdigest()
 
 
-def _make(place: _Place, faces: FaceFiles, workers: int | None, skip_broken: bool) -> None:
-    """Go on with what is there, if anything; then give the folder its name."""
-    part = place.part
-    if not (part / _PIXELS).is_file() or (part / _PIXELS).stat().st_size != place.bytes:
-        shutil.rmtree(part, ignore_errors=True)
-        _remove_others(place)  # their room may be needed
-        part.mkdir()
-        _reserve(part / _PIXELS, place)
-    done = _journal(part / _JOURNAL)
-    print(
-        f"{faces.name}: prepares {len(faces):,} {faces.split} faces at {place.size}x{place.size} px in {place.folder}, "
-        f"{place.bytes / 2**20:,.1f} MiB" + (f"; {len(done):,} blocks are there already" if done else ""),
-        file=sys.stderr,
-    )
-    with (part / _PIXELS).open("r+b") as pixels, (part / _JOURNAL).open("a", encoding="utf-8") as journal:
-        keeper = _Keeper(pixels.fileno(), journal)
-        for each in reading.read_blocks(faces, place.size, part / _PIXELS, set(done), workers):
-            done[each.start] = each.broken
-            keeper.add(each)
-        keeper.keep()
-    broken = {row: said for start in sorted(done) for row, said in done[start].items()}
-    if broken:
-        _check_broken(broken, len(faces), skip_broken)
-    if listing_hash(faces, place.size)[:16] != place.folder.name:
-        raise TrainingError(f"pictures in {faces.root} were changed while they were read; start again")
-    write_json(part / _ABOUT, {"faces": len(faces), "size": place.size, "bytes": place.bytes, "broken": broken})
-    (part / _JOURNAL).unlink()
-    part.rename(place.folder)
-
-
-class _Keeper:
-    """Writes to the journal what lies on the disk for good, every few seconds."""
-
-    def __init__(self, pixels: int, journal: TextIO) -> None:
-        self.pixels, self.journal, self.lines, self.last = pixels, journal, list[str](), time.monotonic()
-
-    def add(self, done: reading.Done) -> None:
-        self.lines.append(json.dumps({"start": done.start, "of": reading.BLOCK, "broken": done.broken}) + "\n")
-        if time.monotonic() - self.last > _KEPT_EVERY:
-            self.keep()
-
-    def keep(self) -> None:
-        os.fsync(self.pixels)  # of all that was written to the file, by whichever process
-        self.journal.write("".join(self.lines))
-        self.journal.flush()
-        os.fsync(self.journal.fileno())
-        self.lines, self.last = [], time.monotonic()
-
-
-def _journal(path: Path) -> dict[int, dict[int, str]]:
-    """The blocks that lie on the disk, by their first row; blocks with broken pictures are read again."""
-    done: dict[int, dict[int, str]] = {}
-    if not path.is_file():
-        return done
-    whole: list[str] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            entry: dict[str, Any] = json.loads(line)
-        except ValueError:
-            break  # cut off in the middle
-        if not entry["broken"] and entry["of"] == reading.BLOCK:
-            done[entry["start"]] = {}
-            whole.append(line + "\n")
-    path.write_text("".join(whole), encoding="utf-8")
-    return done
-
-
-def _reserve(path: Path, place: _Place) -> None:
+def _reserve(path: Path, length: int, needs: str) -> None:
     """Take the room now: a disk that is too small says so before an hour of reading.
 
     Raises:
         OSError: it is too small.
     """
     free = shutil.disk_usage(path.parent).free
-    if free < place.bytes:
-        raise TrainingError(f"{_needs(place)}, and {free / 2**20:,.0f} MiB are free there; {_ELSEWHERE}")
+    if free < length:
+        raise TrainingError(f"{needs}, and {free / 2**20:,.0f} MiB are free there; {_ELSEWHERE}")
     with path.open("wb") as file:
-        if hasattr(os, "posix_fallocate") and place.bytes:
-            os.posix_fallocate(file.fileno(), 0, place.bytes)
-        file.truncate(place.bytes)
-
-
-def _remove_others(place: _Place) -> None:
-    """What was prepared of files that have changed since; who still reads it goes on doing so."""
-    for other in place.above.iterdir():
-        if other.is_dir() and other not in (place.folder, place.part):
-            shutil.rmtree(other, ignore_errors=True)
-
-
-@contextmanager
-def _alone(place: _Place) -> Iterator[None]:
-    lock = FileLock(place.above / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"waits for another process that prepares {place.above.name}", file=sys.stderr)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _said_clearly(place: _Place) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, ResEmoteNetError):
-            raise
-        raise TrainingError(f"{_needs(place)}: {error.strerror or error}; {_ELSEWHERE}") from error
-
-
-def _needs(place: _Place) -> str:
-    return f"prepared pictures, {place.bytes / 2**20:,.1f} MiB, cannot be kept in {place.folder.parent}"
+        if hasattr(os, "posix_fallocate") and length:
+            os.posix_fallocate(file.fileno(), 0, length)
 
 
 def _check_broken(broken: dict[int, str], of: int, skip: bool) -> None:
-    if not skip or len(broken) == of:
+    if broken and (not skip or len(broken) == of):
         raise DatasetFormatError(broken_in_words(list(broken.values()), of))
+
+
+def read_block(item: tuple[int, FaceFiles, int]) -> "Block":
+    """The faces that begin at a row, at a size."""
+    start, faces, size = item
+    images, broken = faces.read_whole(np.arange(len(faces)), size)
+    return start, images, {start + place: said for place, said in broken.items()}
+
+
+def read_blocks(faces: FaceFiles, starts: list[int], size: int, workers: int | None = None) -> "Iterator[Block]":
+    """Read the blocks that begin there, in that order.
+
+    However large the set, no process is sent all its names, and two blocks a process wait to be taken.
+
+    Args:
+        workers: processes; None: as many as cores, for few faces none.
+
+    Raises:
+        TrainingError: a process died.
+    """
+    if workers is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        workers = cores if len(starts) * BLOCK >= _WORTH_PROCESSES else 0
+    items = ((start, faces.where(slice(start, start + BLOCK)), size) for start in starts)
+    if not workers:
+        yield from map(read_block, items)
+        return
+    # Not by fork: the threads of torch do not survive it.
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    try:
+        yield from (block for _, block in ahead(read_block, items, depth=3 * workers, pool=pool))
+    except BrokenProcessPool as error:
+        raise TrainingError(
+            "a process that read pictures was ended from outside, perhaps for want of memory; start again, and it goes "
+            "on from there"
+        ) from error
+
+
+def _start_worker() -> None:
+    """One thread each; and none outlives the process that started it, even if that is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started them ends them
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def leave() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=leave, daemon=True).start()

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class FaceFiles:
         """(N, 7), one-hot."""
         return np.eye(len(EMOTIONS), dtype=np.float32)[self.targets]
 
-    def where(self, keep: "NDArray[np.bool_] | slice") -> "FaceFiles":
+    def where(self, keep: "NDArray[np.bool_] | slice") -> Self:
         """The faces for which ``keep`` (N,) is true, or those of a slice."""
         return replace(
             self,
@@ -151,9 +151,10 @@ class FaceFiles:
                 bar.update(len(rows))
         if broken and (not skip_broken or not whole.any()):
             raise DatasetFormatError(broken_in_words(broken, len(self)))
-        kept = self.where(whole) if broken else self
-        faces = FaceSet(self.name, self.split, images[whole], kept.targets, kept.distribution, kept.ids)
-        return faces, tuple(broken)
+        kept = self
+        if broken:  # or all would be held twice for a moment
+            kept, images = self.where(whole), images[whole]
+        return FaceSet(self.name, self.split, images, kept.targets, kept.distribution, kept.ids), tuple(broken)
 
 
 def broken_in_words(broken: list[str], of: int) -> str:

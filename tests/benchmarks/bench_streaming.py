@@ -45,8 +45,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from resemotenet.datasets import FaceFiles, PreparedFaces, read_affectnet
 from training.loading import Batches
-from training.preparing import prepare
-from training.reading import read_blocks
+from training.preparing import BLOCK, prepare, read_blocks
 
 _SIDE, _BATCH = 56, 128
 _TEST = 700
@@ -116,16 +115,14 @@ def _rate(batches: Iterator[object], count: int) -> float:
 def prepare_rate(faces: FaceFiles, size: int, share: int, of: int, folder: Path) -> float:
     """Of one of so many interleaved shares of the set, by two processes that are started for it."""
     part = faces.where(np.arange(len(faces)) % of == share)
-    scratch = folder / "scratch"
+    scratch, count = folder / "scratch", 0
     with scratch.open("wb") as file:
-        file.truncate(len(part) * size * size)
-    done = read_blocks(part, size, scratch, set(), 2)
-    for _ in range(8):  # until both processes are at work
-        next(done)
-    started, count = time.perf_counter(), 0
-    for _ in done:
-        count += 1
-    rate = count * 256 / (time.perf_counter() - started)
+        for number, (_, images, _) in enumerate(read_blocks(part, list(range(0, len(part), BLOCK)), size, 2)):
+            file.write(images.data)
+            if number == 8:  # both processes are at work
+                started = time.perf_counter()
+            count += len(images) * (number > 8)
+    rate = count / (time.perf_counter() - started)
     scratch.unlink()
     return rate
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from resemotenet.datasets import read_rafdb
-from training import preparing, reading
+from training import preparing
 
 SIZE = 40
 
@@ -25,36 +25,38 @@ def die() -> None:
 
 
 def dying_after(blocks: int) -> None:
-    original = reading.read_blocks
+    original = preparing.read_blocks
 
-    def read_blocks(*arguments: Any) -> Iterator[reading.Done]:
-        for number, done in enumerate(original(*arguments)):
+    def read_blocks(*arguments: Any) -> Iterator[Any]:
+        for number, block in enumerate(original(*arguments)):
             if number == blocks:
                 die()
-            yield done
+            yield block
 
-    setattr(reading, "read_blocks", read_blocks)  # noqa: B010
+    setattr(preparing, "read_blocks", read_blocks)  # noqa: B010
 
 
-def dying_in_a_block() -> None:
-    original = reading.read_block
+def dying_in_a_block(cache: Path) -> None:
+    original = preparing.read_blocks
 
-    def read_block(start: int, faces: Any, size: int, file: Path) -> reading.Done:
-        if start == 2 * reading.BLOCK:
-            with file.open("r+b") as out:
-                out.seek(start * size * size)
-                out.write(b"\x55" * (len(faces) * size * size // 2))
-            die()
-        return original(start, faces, size, file)
+    def read_blocks(*arguments: Any) -> Iterator[Any]:
+        for start, images, broken in original(*arguments):
+            if start == 2 * preparing.BLOCK:
+                (path,) = cache.glob("pixels/*/*.part/pixels.uint8")
+                with path.open("r+b") as out:
+                    out.seek(start * SIZE * SIZE)
+                    out.write(b"\x55" * (images.size // 2))
+                die()
+            yield start, images, broken
 
-    setattr(reading, "read_block", read_block)  # noqa: B010
+    setattr(preparing, "read_blocks", read_blocks)  # noqa: B010
 
 
 if __name__ == "__main__":
     data, cache, workers, moment = sys.argv[1:]
-    reading.BLOCK, preparing._KEPT_EVERY = 4, 0
+    preparing.BLOCK, preparing._SAVED_EVERY = 4, 0
     if moment == "in the middle of a block":
-        dying_in_a_block()
+        dying_in_a_block(Path(cache))
     elif moment != "never":
         dying_after(int(moment.split()[-1]))
     faces = read_rafdb(Path(data)).split("train")

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import re
 import resource
@@ -6,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from resemotenet.datasets import FaceFiles, read_expw, read_rafdb
 from resemotenet.errors import DatasetFormatError, TrainingError
 from tests.fake_trees import cut_short, write_expw, write_raf_official
 from tests.training.killed_preparing import SIZE
-from training import preparing, reading
+from training import preparing
 from training.preparing import cache_folder, prepare
 
 SCRIPT = Path(__file__).with_name("killed_preparing.py")
@@ -37,15 +39,15 @@ def cache(tmp_path: Path) -> Path:
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The first rows of the blocks that are read, four faces each."""
-    monkeypatch.setattr(reading, "BLOCK", 4)
+    monkeypatch.setattr(preparing, "BLOCK", 4)
     seen: list[int] = []
-    original = reading.read_block
+    original = preparing.read_block
 
-    def read_block(start: int, *arguments: Any) -> reading.Done:
-        seen.append(start)
-        return original(start, *arguments)
+    def read_block(item: tuple[int, FaceFiles, int]) -> Any:
+        seen.append(item[0])
+        return original(item)
 
-    monkeypatch.setattr(reading, "read_block", read_block)
+    monkeypatch.setattr(preparing, "read_block", read_block)
     return seen
 
 
@@ -76,7 +78,7 @@ class TestPrepared:
         np.testing.assert_array_equal(prepared_pixels(faces, cache), everything(faces))
 
     def test_several_processes_write_the_same(self, faces: FaceFiles, cache: Path, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(reading, "BLOCK", 4)
+        monkeypatch.setattr(preparing, "BLOCK", 4)
         np.testing.assert_array_equal(prepared_pixels(faces, cache, workers=2), everything(faces))
 
     def test_is_opened_the_second_time(self, faces: FaceFiles, cache: Path, reads: list[int]):
@@ -92,7 +94,7 @@ class TestPrepared:
         expected = everything(faces)[faces.targets == 3]
         np.testing.assert_array_equal(happy.pixels(np.array([2, 0])), expected[[2, 0]])
         np.testing.assert_array_equal(np.concatenate(list(happy.blocks())), expected)
-        np.testing.assert_array_equal(happy.into_memory().images, expected)
+        np.testing.assert_array_equal(happy.into_memory(SIZE)[0].images, expected)
         np.testing.assert_array_equal(happy.distribution, faces.distribution[faces.targets == 3])
 
     def test_another_size_comes_from_the_pictures(self, faces: FaceFiles, cache: Path):
@@ -106,29 +108,20 @@ class TestPrepared:
         for rows in ([4, 5, 6, 2, 20, 0, 1], [7], [], [3, 3, 4]):
             np.testing.assert_array_equal(ready.pixels(np.array(rows, int)), everything(faces)[rows])
 
-    def test_what_the_system_gives_in_parts_is_put_together(
-        self, faces: FaceFiles, cache: Path, monkeypatch: pytest.MonkeyPatch
-    ):
-        """As Linux does beyond 2 GiB, which a set that fits into memory may have."""
-        ready, _ = prepare(faces, SIZE, cache)
-        given: list[int] = []
+    def test_several_threads_read_at_once(self, faces: FaceFiles, cache: Path):
+        ready, expected = prepare(faces, SIZE, cache)[0], everything(faces)
+        rows = np.random.default_rng(0).permuted(np.tile(np.arange(21), (200, 1)), axis=1)
+        with ThreadPoolExecutor(4) as pool:
+            for asked, images in zip(rows, pool.map(ready.pixels, rows), strict=True):
+                np.testing.assert_array_equal(images, expected[asked])
 
-        def some(file: int, into: list[memoryview], offset: int) -> int:
-            given.append(whole(file, [into[0][:5000]], offset))
-            return given[-1]
-
-        whole = os.preadv
-        monkeypatch.setattr(os, "preadv", some)
-        np.testing.assert_array_equal(ready.into_memory().images, everything(faces))
-        assert given == [5000] * 6 + [21 * SIZE * SIZE - 30_000]
-
-    def test_is_read_where_the_system_cannot_read_at_a_place(
-        self, faces: FaceFiles, cache: Path, monkeypatch: pytest.MonkeyPatch
-    ):
-        ready, _ = prepare(faces, SIZE, cache)
-        monkeypatch.delattr(os, "preadv")
-        rows = np.array([4, 5, 6, 2, 20])
-        np.testing.assert_array_equal(ready.pixels(rows), everything(faces)[rows])
+    def test_is_taken_into_memory_without_a_picture_being_opened(self, faces: FaceFiles, cache: Path):
+        ready, expected = prepare(faces, SIZE, cache)[0], everything(faces)
+        shutil.rmtree(faces.root)
+        held, broken = ready.into_memory(SIZE)
+        np.testing.assert_array_equal(held.images, expected)
+        assert (held.name, held.split, broken) == (faces.name, faces.split, ())
+        assert held.ids.tolist() == faces.ids.tolist()
 
     def test_a_file_cut_short_while_it_is_read_is_an_error(self, faces: FaceFiles, cache: Path):
         ready, _ = prepare(faces, SIZE, cache)
@@ -176,13 +169,29 @@ class TestKilled:
             time.sleep(0.05)
         np.testing.assert_array_equal(prepared_pixels(faces, cache), everything(faces))
 
-    def test_half_a_line_of_the_journal_does_not_count(self, faces: FaceFiles, cache: Path, reads: list[int]):
+    def test_pixels_that_nothing_vouches_for_do_not_count(self, faces: FaceFiles, cache: Path, reads: list[int]):
         start(faces, cache, 0, "after 3").communicate(timeout=60)
-        (journal,) = cache.glob("pixels/*/*.part/journal.jsonl")
-        lines = journal.read_text().splitlines(keepends=True)
-        journal.write_text("".join(lines[:2]) + lines[2][:7])
+        (about,) = cache.glob("pixels/*/*.part/about.json")
+        about.unlink()
         np.testing.assert_array_equal(prepared_pixels(faces, cache), everything(faces))
-        assert reads == [8, 12, 16, 20]
+        assert reads == [0, 4, 8, 12, 16, 20]
+
+    def test_says_how_many_are_there(self, faces: FaceFiles, cache: Path, capsys: pytest.CaptureFixture):
+        start(faces, cache, 0, "after 3").communicate(timeout=60)
+        prepare(faces, SIZE, cache)
+        assert "; 12 are there already" in capsys.readouterr().err
+
+    def test_a_worker_that_is_killed_ends_in_a_sentence(
+        self, faces: FaceFiles, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        """As the system does where memory runs out."""
+        monkeypatch.setattr(preparing, "BLOCK", 1)
+        blocks = preparing.read_blocks(faces, list(range(21)), SIZE, 2)
+        next(blocks)
+        for child in multiprocessing.active_children():
+            child.kill()
+        with pytest.raises(TrainingError, match=r"a process that read pictures was ended from outside.*start again"):
+            list(blocks)
 
     def test_two_at_once_do_not_disturb_each_other(self, faces: FaceFiles, cache: Path):
         both = [start(faces, cache, 0, "never") for _ in range(2)]
@@ -263,14 +272,14 @@ class TestInvalidated:
         assert len(reads) == 12
 
     def test_a_change_while_reading_is_not_kept(self, faces: FaceFiles, cache: Path, monkeypatch: pytest.MonkeyPatch):
-        original = reading.read_blocks
+        original = preparing.read_blocks
 
-        def read_blocks(*arguments: Any) -> Iterator[reading.Done]:
+        def read_blocks(*arguments: Any) -> Iterator[Any]:
             yield from original(*arguments)
             changed(faces)
 
         with monkeypatch.context() as patch:
-            patch.setattr(reading, "read_blocks", read_blocks)
+            patch.setattr(preparing, "read_blocks", read_blocks)
             with pytest.raises(TrainingError, match="changed while they were read"):
                 prepare(faces, SIZE, cache)
         np.testing.assert_array_equal(prepared_pixels(faces, cache), everything(faces))
@@ -354,7 +363,7 @@ class TestPlace:
         """The limit on the length of files stands for it; without reserving, it is met in the middle."""
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         if not reserve:
-            monkeypatch.setattr(preparing, "_reserve", lambda path, place: path.write_bytes(b""))
+            monkeypatch.setattr(preparing, "_reserve", lambda path, *_: path.write_bytes(b""))
         try:
             resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, limits[1]))
             with pytest.raises(TrainingError, match=r"cannot be kept in .*: File too large; name another place"):

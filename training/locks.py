@@ -1,0 +1,79 @@
+"""One process at a time: locks that end with their process, however that ends."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from resemotenet.errors import ResultsError
+from resemotenet.runs.results import ResultsFolder
+
+
+@contextmanager
+def hold(path: Path, *, waiting: str | None = None) -> Iterator[None]:
+    """Hold the lock of this name; who holds it already may take it once more.
+
+    Args:
+        waiting: what to say before waiting for another process that has it.
+
+    Raises:
+        Timeout: another process has it, and nothing was to be said.
+    """
+    lock = FileLock(path, is_singleton=True)
+    try:
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            if waiting is None:
+                raise
+            print(waiting, file=sys.stderr)
+            lock.acquire()
+    except NotImplementedError:  # disks of some clusters
+        print(f"the disk of {path.parent} knows no locks: see that no other process works there", file=sys.stderr)
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def alone_with(folder: ResultsFolder) -> Iterator[None]:
+    """Let nobody else train, evaluate or release a run meanwhile; of several processes of one run the main one does.
+
+    Raises:
+        ResultsError: another process does so just now.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        yield
+        return
+    folder.resume.mkdir(exist_ok=True)  # some delete it once a run is finished
+    try:
+        with hold(folder.resume / "lock"):
+            yield
+    except Timeout:
+        raise ResultsError(
+            f"another process works on {folder.path} just now; wait until it has ended, or end it"
+        ) from None
+
+
+@contextmanager
+def only_campaign(results: Path) -> Iterator[None]:
+    """Let no other campaign fill this folder meanwhile.
+
+    Raises:
+        ResultsError: another one does so just now.
+    """
+    results.mkdir(parents=True, exist_ok=True)
+    try:
+        with hold(results / ".campaign.lock"):
+            yield
+    except Timeout:
+        raise ResultsError(
+            f"another campaign fills {results} just now; wait until it has ended, or give this one another folder with "
+            "--results"
+        ) from None
