@@ -14,8 +14,8 @@ from starlette.middleware import Middleware
 
 from resemotenet import EmotionPredictor
 from resemotenet.errors import ImageError
+from resemotenet.reading.detector import MTCNNDetector
 from resemotenet.reading.drawing import color_of, text_color
-from resemotenet.reading.faces import MTCNNDetector
 
 from . import guard, handlers, live, markup
 from .uploads import Uploads, UploadWatch
@@ -186,8 +186,8 @@ def _results(answer: handlers.Answer) -> list[Any]:
 
 def _live(predictor: EmotionPredictor, turns: live.Turns) -> None:
     """The camera's picture and its faces. The page asks by calls of its own, so nothing waits in Gradio's queue."""
-    # On the CPU: its networks are tiny. Not turned: an empty room would be searched eight times, frame after frame.
-    finder = MTCNNDetector(max_side=live.SEARCH_SIDE, turned=False)
+    # Not turned: an empty room would be searched eight times, frame after frame. One core: other visitors need theirs.
+    finder = MTCNNDetector(max_side=live.SEARCH_SIDE, turned=False, every_core=False)
 
     async def read_frame(asked: Any) -> dict[str, Any]:
         return await turns.take(lambda: live.answer(predictor, finder, asked))

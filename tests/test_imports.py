@@ -25,7 +25,7 @@ NEVER = {
 ONLY = {
     "onnx": {"resemotenet/checkpoints/graph.py"},
     "onnxruntime": {"resemotenet/checkpoints/backends.py"},
-    "facenet_pytorch": {"resemotenet/reading/faces.py"},
+    "facenet_pytorch": {"resemotenet/reading/cascade.py"},
     "huggingface_hub": {"resemotenet/checkpoints/hub.py", "resemotenet/publishing/metadata.py"},
 }
 

@@ -6,9 +6,10 @@ than a picture has is spread over the cores there are.
 """
 
 import os
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .graph import NetworkGraph
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 BACKENDS = ("auto", "onnxruntime", "torch")
 
@@ -53,7 +57,7 @@ class Session:
         if len(batch) <= _ROWS:
             return self._run(batch)
         parts = [batch[start : start + _ROWS] for start in range(0, len(batch), _ROWS)]
-        answers = zip(*_cores().map(self._run, parts), strict=True)
+        answers = zip(*spread(self._run, parts), strict=True)
         return [np.concatenate(answer) for answer in answers]
 
     def _run(self, batch: "NDArray[Any]") -> "list[NDArray[np.float32]]":
@@ -83,9 +87,14 @@ def core_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def spread(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """What ``work`` gives for each item, in order, computed on all cores at once. It must not call this itself."""
+    return _cores().map(work, items)
+
+
 @cache
 def _cores() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(core_count(), "onnxruntime")
+    return ThreadPoolExecutor(core_count(), "cores")
 
 
 def _onnxruntime() -> Any:

@@ -4,6 +4,7 @@ Each gets the graph that is being written and the arguments of the call, and ret
 the names where there are several. An argument that a network here does not use is refused, not left out.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -184,8 +185,10 @@ def _flatten(graph: "Recorder", x: Tensor, start_dim: int = 0, end_dim: int = -1
 @_writes(torch.Tensor.view, torch.Tensor.reshape)
 def _reshape(graph: "Recorder", x: Tensor, *shape: Any) -> str:
     sizes = list(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else list(shape)
-    # The size of the batch is another each time: 0 is "as it comes".
-    sizes[0] = 0 if sizes[0] == x.shape[0] else sizes[0]
+    if sizes[0] == x.shape[0]:
+        # The size of the batch is another each time, and may be none: 0 is "as it comes", and nothing is left to be
+        # found out.
+        sizes = [0, *(x[0].numel() // -math.prod(sizes[1:]) if size == -1 else size for size in sizes[1:])]
     return graph.add("Reshape", [x, _whole(sizes)])
 
 

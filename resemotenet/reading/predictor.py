@@ -16,7 +16,8 @@ from ..checkpoints.pretrained import Source, resolve
 from ..emotions import canonical_order
 from ..errors import DeviceError
 from .crops import crop_box, crop_roll, cut
-from .faces import Box, Face, FaceDetector, MTCNNDetector, clip
+from .detector import MTCNNDetector
+from .faces import Box, Face, FaceDetector, clip
 from .images import ImageSource, lightened, read_image
 
 if TYPE_CHECKING:
@@ -106,8 +107,7 @@ class EmotionPredictor:
         self.model = model.to(self.device)
         self.labels = model.labels
         self.source = source or Source(model.folder, str(model.folder))
-        # MTCNN runs dozens of tiny networks a picture, and not every accelerator has all of its operations.
-        self.detector = detector or MTCNNDetector(device=self.device if self.device.type == "cuda" else "cpu")
+        self.detector = detector or MTCNNDetector()
         logger.info("EmotionPredictor: %s on %s", model.info.architecture, self.device)
 
     @classmethod

@@ -36,7 +36,8 @@ from resemotenet.checkpoints.checkpoint import LoadedModel, load_model
 from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.datasets import FaceSet, read_fer2013
 from resemotenet.reading.crops import crop_box
-from resemotenet.reading.faces import Box, Face, MTCNNDetector, overlap
+from resemotenet.reading.detector import MTCNNDetector
+from resemotenet.reading.faces import Box, Face, overlap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

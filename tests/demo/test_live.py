@@ -15,7 +15,8 @@ from PIL import Image
 
 from demo import guard, handlers, live
 from resemotenet import EMOTIONS, EmotionPredictor
-from resemotenet.reading.faces import Box, Face, MTCNNDetector, overlap
+from resemotenet.reading.detector import MTCNNDetector
+from resemotenet.reading.faces import Box, Face, overlap
 
 SCENE = (640, 480)
 T = TypeVar("T")

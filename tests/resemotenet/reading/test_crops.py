@@ -9,7 +9,8 @@ from PIL import Image, ImageFilter
 from skimage import data
 
 from resemotenet.reading.crops import CROP_DOWN, CROP_SCALE, LEVEL, crop_box, crop_roll, cut
-from resemotenet.reading.faces import Face, MTCNNDetector, clip, overlap, roll
+from resemotenet.reading.detector import MTCNNDetector
+from resemotenet.reading.faces import Face, clip, overlap, roll
 
 # Eyes, nose, corners of the mouth, around (0, 0) of an upright face.
 UPRIGHT = ((-20.0, -15.0), (20.0, -15.0), (0.0, 0.0), (-12.0, 20.0), (12.0, 20.0))
