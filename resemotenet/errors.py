@@ -18,24 +18,41 @@
     ├── TrainingError                           a run that cannot start or must not go on (a loss not finite, say)
     ├── PublicationError (ValueError)           something that must not be published as it is
     └── HubError                                the Hugging Face Hub did not give or take what was asked
-        ├── HubConnectionError (ConnectionError)        no network, a broken connection, or offline mode
-        ├── HubRepositoryNotFoundError (FileNotFoundError)
-        ├── HubRevisionNotFoundError (FileNotFoundError)
-        ├── HubFileNotFoundError (FileNotFoundError)    a repository without config.json or model.safetensors
-        ├── HubAccessError (PermissionError)            no token, a wrong one, or one without the right
-        │   └── HubGatedError                           its owners ask for an agreement first
-        ├── HubRateLimitError                           too many requests
-        ├── HubServerError                              the Hub itself fails, after retries
-        ├── HubTooLargeError (ValueError)               a file larger than a model's may be; not downloaded
-        ├── HubIntegrityError (ValueError)              other bytes than the Hub has on record
-        └── HubUnsafeNameError (ValueError)             a file name that leads out of its folder
+        ├── HubConnectionError (ConnectionError)    not now: no network, offline mode, a Hub that fails or is too slow
+        ├── HubNotFoundError (FileNotFoundError)    no such repository, revision or file, or none that one may see
+        ├── HubAccessError (PermissionError)        sign in, accept the terms, or use a token that has the right
+        └── HubIntegrityError (ValueError)          what came cannot be trusted, and was not taken
+
+Below HubError there is a class for each thing that a caller can do: try again later, ask for another name, sign in,
+stop trusting. What exactly happened is for people, and stands in the message.
 
 Where a built-in type fits as well, the error is that too, so ``except ValueError`` keeps its usual meaning.
 """
 
+import unicodedata
+
+# Messages quote files of strangers, which may hold names of any length and codes that command a terminal.
+LONGEST_MESSAGE = 1500
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
 
 class ResEmoteNetError(Exception):
-    """Base of all errors of this project: catch it to catch them all."""
+    """Base of all errors of this project: catch it to catch them all.
+
+    As text it has at most ``LONGEST_MESSAGE`` characters, the middle left out, and nothing that a terminal would obey.
+    """
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if len(text) > LONGEST_MESSAGE:
+            # What was expected and what to do stand at the end.
+            text = f"{text[: LONGEST_MESSAGE // 2]} [... {len(text):,} characters ...] {text[-LONGEST_MESSAGE // 3 :]}"
+        return "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    seen = character == "\n" or unicodedata.category(character) not in _UNSEEN
+    return character if seen else character.encode("unicode_escape").decode("ascii")
 
 
 class ImageError(ResEmoteNetError, ValueError):
@@ -107,44 +124,16 @@ class HubError(ResEmoteNetError):
 
 
 class HubConnectionError(HubError, ConnectionError):
-    """The Hub cannot be reached: no network, a connection that broke, or offline mode."""
+    """The Hub gives nothing now, and may later: no network, offline mode, too many requests, a failing or slow Hub."""
 
 
-class HubRepositoryNotFoundError(HubError, FileNotFoundError):
-    """There is no such repository, or none that this token may know of."""
-
-
-class HubRevisionNotFoundError(HubError, FileNotFoundError):
-    """The repository has no such branch, tag or commit."""
-
-
-class HubFileNotFoundError(HubError, FileNotFoundError):
-    """The repository is there, but lacks a file that a model folder has."""
+class HubNotFoundError(HubError, FileNotFoundError):
+    """There is no such repository, revision or file of a model, or none that this token may know of."""
 
 
 class HubAccessError(HubError, PermissionError):
-    """There is no token, or it is not accepted, or it lacks the right."""
-
-
-class HubGatedError(HubAccessError):
-    """The owners of the repository ask every user for an agreement first."""
-
-
-class HubRateLimitError(HubError):
-    """The Hub answers no more for now: too many requests."""
-
-
-class HubServerError(HubError):
-    """The Hub itself fails, also after retries."""
-
-
-class HubTooLargeError(HubError, ValueError):
-    """A file is larger than a model's may be, and was not downloaded."""
+    """There is no token, or it is not accepted, or lacks the right; or the owners ask for an agreement first."""
 
 
 class HubIntegrityError(HubError, ValueError):
-    """What arrived is not what the Hub has on record; it was thrown away."""
-
-
-class HubUnsafeNameError(HubError, ValueError):
-    """A file name that leads out of its folder."""
+    """What the Hub sent cannot be trusted: other or more bytes than on record, names that lead out of a folder."""

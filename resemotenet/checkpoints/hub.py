@@ -1,8 +1,9 @@
-"""The Hugging Face Hub: files of a model in, files of a folder out. The only file that imports huggingface_hub.
+"""The Hugging Face Hub: files of a model in, files of a folder out. huggingface_hub does the work.
 
 In: of a repository only files with known names are asked for, and none above a size. What arrives is compared with the
 hash that the Hub has on record, each time it is used, also when it comes from huggingface_hub's cache; what differs is
-thrown away. Out: all files in one commit, so that a repository is never half new.
+thrown away. Out: all files in one commit, so that a repository is never half new. Whoever answers under the Hub's
+address may be nobody's friend: each exchange has limits, see ``hub_limits``.
 
 The token is huggingface_hub's own matter (`hf auth login`, HF_TOKEN); nothing here reads or prints it.
 """
@@ -24,29 +25,19 @@ from huggingface_hub import (
     HfApi,
     constants,
     get_token,
+    set_client_factory,
     try_to_load_from_cache,
 )
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-)
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.utils import _http
+from huggingface_hub.utils.sha import git_hash, sha_fileobj
 
 from .. import __version__
-from ..errors import (
-    HubAccessError,
-    HubConnectionError,
-    HubError,
-    HubIntegrityError,
-    HubRateLimitError,
-    HubRepositoryNotFoundError,
-    HubRevisionNotFoundError,
-    HubServerError,
-)
-from .hub_errors import LATER, explain, status_of, without_credentials
-from .hub_files import CARD, MODEL_FILES, Remote, fits, forget, recorded_hash
+from ..errors import HubAccessError, HubConnectionError, HubError, HubIntegrityError, HubNotFoundError
+from .hub_errors import LATER, explain, one_line, status_of, without_credentials
+from .hub_files import CARD, MODEL_FILES, Remote, forget, recorded_hash
+from .hub_limits import Exchange, on_request, on_response
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +49,6 @@ _REVISION = re.compile(
 )
 _TRIES = 3
 
-# The base of all errors of the HTTP library, which is httpx or httpx2, as the release of huggingface_hub has it.
-_TransportError: Any = HfHubHTTPError.__bases__[0]
 _T = TypeVar("_T")
 
 
@@ -112,19 +101,19 @@ def fetch(repository: str, revision: str | None = None, *, card: bool = False) -
         HubError: one of its children for each way to fail; nothing half-done is left in the cache.
     """
     if revision is not None and not _REVISION.fullmatch(revision):
-        raise HubRevisionNotFoundError(f"{revision!r} can be no branch, tag or commit of {repository}")
+        raise HubNotFoundError(f"{revision!r} can be no branch, tag or commit of {repository}")
     exact = revision is not None and _SHA.fullmatch(revision) is not None
     wanted = (*MODEL_FILES, CARD) if card else MODEL_FILES
     if exact and (kept := _cached(repository, revision, wanted)) is not None:
         return kept
     try:
         remote = _look_up(repository, revision)
-    except (HubConnectionError, HubServerError, HubRateLimitError) as error:
+    except HubConnectionError as error:
         kept = _cached(repository, revision, MODEL_FILES)
         reason = str(error).removesuffix(LATER)
         if kept is None:
             what = f"nothing whole of {_at(repository, revision)} is in the cache"
-            raise type(error)(f"{reason}, and {what}{LATER}") from error
+            raise HubConnectionError(f"{reason}, and {what}{LATER}") from error
         newer = "" if exact else ", though the Hub may have a newer one"
         logger.warning("%s; using commit %s of %s from the cache%s", reason, kept.revision, repository, newer)
         return kept
@@ -164,37 +153,46 @@ def upload(
     if get_token() is None:
         raise HubAccessError("uploading needs a token: run `hf auth login`, or set HF_TOKEN")
     api = _api()
-    with _explained(repository):
-        _retried(api.whoami)
-        there = _open(api, repository, kind, private, tag)
+    _ask(Exchange(repository), api.whoami)
+    there = _open(api, repository, kind, private, tag)
+    bytes_ = sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in files.values())
 
-        def commit() -> CommitInfo:
-            additions = [CommitOperationAdd(name, content) for name, content in files.items()]
-            gone = [CommitOperationDelete(name) for name in there if name not in files and obsolete(name)]
-            return api.create_commit(
-                repository, [*additions, *gone], commit_message=message, repo_type=kind, create_pr=pull_request
-            )
+    def commit() -> CommitInfo:
+        additions = [CommitOperationAdd(name, content) for name, content in files.items()]
+        gone = [CommitOperationDelete(name) for name in there if name not in files and obsolete(name)]
+        return api.create_commit(
+            repository, [*additions, *gone], commit_message=message, repo_type=kind, create_pr=pull_request
+        )
 
-        # A commit that was made, though the answer was lost, is found again; a pull request would be opened twice.
-        done = commit() if pull_request else _retried(commit)
-        if tag is not None:
-            # It was new above, so one that exists now is ours: made by a call whose answer was lost.
-            _retried(lambda: api.create_tag(repository, tag=tag, revision=done.oid, repo_type=kind, exist_ok=True))
-    return Upload(done.oid, without_credentials(str(done.commit_url)), done.pr_url and without_credentials(done.pr_url))
+    # A commit that was made, though the answer was lost, is found again; a pull request would be opened twice.
+    done = _ask(Exchange(repository, sent=bytes_), commit, tries=1 if pull_request else _TRIES)
+    if not _SHA.fullmatch(str(done.oid)):
+        raise HubIntegrityError(f"the Hub says that {done.oid!r} is the commit it made of {repository}, which is none")
+    if tag is not None:
+        # It was new above, so one that exists now is ours: made by a call whose answer was lost.
+        _ask(
+            Exchange(repository),
+            lambda: api.create_tag(repository, tag=tag, revision=done.oid, repo_type=kind, exist_ok=True),
+        )
+    return Upload(done.oid, one_line(done.commit_url), done.pr_url and one_line(done.pr_url))
 
 
 def _open(api: HfApi, repository: str, kind: Kind, private: bool, tag: str | None) -> list[str]:
     """Make the repository if there is none, see that it is as it should be; the names of its files."""
     sdk = "gradio" if kind == "space" else None
-    _retried(lambda: api.create_repo(repository, repo_type=kind, private=private, exist_ok=True, space_sdk=sdk))
+    exchange = Exchange(repository)
+    _ask(
+        exchange,
+        lambda: api.create_repo(repository, repo_type=kind, private=private, exist_ok=True, space_sdk=sdk),
+    )
     if tag is not None:
-        refs = _retried(lambda: api.list_repo_refs(repository, repo_type=kind))
+        refs = _ask(Exchange(repository), lambda: api.list_repo_refs(repository, repo_type=kind))
         if tag in {ref.name for ref in refs.tags}:
             raise HubError(f"{repository} has a tag {tag!r} already, and a tag does not move; choose another name")
-    info = _retried(lambda: api.space_info(repository) if kind == "space" else api.model_info(repository))
-    if private and not info.private:
+    remote = _look_up(repository, None, kind)
+    if private and not remote.private:
         raise HubError(f"{repository} exists already and is public; make it private on its page first")
-    return [file.rfilename for file in info.siblings or ()]
+    return list(remote.files)
 
 
 @dataclass(frozen=True)
@@ -211,17 +209,14 @@ def look_at_space(repository: str) -> Space | None:
     Raises:
         HubError: one of its children.
     """
-    with _explained(repository):
-        try:
-            info = _retried(lambda: _api().space_info(repository))
-        except RepositoryNotFoundError:
-            return None
-        names = tuple(file.rfilename for file in info.siblings or ())
-        if CARD not in names:
-            return Space(names, "")
-        get = _api().hf_hub_download
-        path = Path(_retried(lambda: get(repository, CARD, repo_type="space", revision=info.sha)))
-        return Space(names, path.read_text(encoding="utf-8", errors="replace"))
+    try:
+        remote = _look_up(repository, None, "space")
+    except HubNotFoundError:
+        return None
+    if CARD not in remote.files:
+        return Space(tuple(remote.files), "")
+    remote.check([CARD])
+    return Space(tuple(remote.files), _download(remote, CARD).read_text(encoding="utf-8", errors="replace"))
 
 
 def upload_space(folder: Path, repository: str, *, private: bool = False, pull_request: bool = False) -> Upload:
@@ -246,33 +241,36 @@ def _at(repository: str, revision: str | None) -> str:
     return repository if revision is None else f"{repository} at {revision}"
 
 
-def _look_up(repository: str, revision: str | None) -> Remote:
-    with _explained(repository, revision):
-        info = _retried(lambda: _api().model_info(repository, revision=revision, files_metadata=True))
-    exact = revision is not None and _SHA.fullmatch(revision)
-    if info.sha is None or not _SHA.fullmatch(info.sha) or (exact and info.sha != revision):
-        raise HubIntegrityError(f"the Hub gave {info.sha!r} as the commit of {_at(repository, revision)}; not taken")
-    return Remote(
-        repository,
-        info.sha,
-        {
+def _look_up(repository: str, revision: str | None, kind: Kind = "model") -> Remote:
+    def ask() -> Remote:
+        info: Any = _api().repo_info(repository, repo_type=kind, revision=revision, files_metadata=True)
+        files = {
             file.rfilename: (file.lfs.size, file.lfs.sha256) if file.lfs else (file.size, file.blob_id)
             for file in info.siblings or ()
-        },
-    )
+        }
+        return Remote(repository, str(info.sha), files, kind, info.private is True)
+
+    remote = _ask(Exchange(_at(repository, revision)), ask)
+    exact = revision is not None and _SHA.fullmatch(revision)
+    if not _SHA.fullmatch(remote.sha) or (exact and remote.sha != revision):
+        raise HubIntegrityError(f"the Hub gave {remote.sha!r} as the commit of {_at(repository, revision)}; not taken")
+    return remote
 
 
 def _download(remote: Remote, name: str) -> Path:
-    repository, digest = remote.repository, remote.files[name][1]
-    kept = _path_in_cache(repository, remote.sha, name)
-    if kept is not None and fits(kept, digest):
+    """A file that ``Remote.check`` has passed, from the cache or the Hub."""
+    repository, sha, (size, digest) = remote.repository, remote.sha, remote.files[name]
+    kept = _path_in_cache(repository, sha, name, remote.kind)
+    if kept is not None and _fits(kept, digest):
         return kept
     if again := kept is not None:
         logger.warning("%s of %s in the cache is damaged; downloading it again", name, repository)
-    with _explained(repository, remote.sha):
-        get = _api().hf_hub_download
-        path = Path(_retried(lambda: get(repository, name, revision=remote.sha, force_download=again)))
-    if path.parent.name != remote.sha or not fits(path, digest):
+    get = _api().hf_hub_download
+    exchange = Exchange(f"{name} of {_at(repository, sha)}", commit=sha, digest=digest, size=size)
+    path = Path(
+        _ask(exchange, lambda: get(repository, name, repo_type=remote.kind, revision=sha, force_download=again))
+    )
+    if path.parent.name != sha or not _fits(path, digest):
         forget(path)
         raise HubIntegrityError(
             f"{name} of {repository} arrived with other bytes than the Hub has on record ({digest}); it was thrown "
@@ -281,18 +279,26 @@ def _download(remote: Remote, name: str) -> Path:
     return path
 
 
+def _fits(path: Path, digest: str | None) -> bool:
+    """Whether a file has this SHA-256 (64 digits) or git blob id (40); without a hash nobody can say, so no."""
+    if digest is None:
+        return False
+    with path.open("rb") as file:
+        return digest == (sha_fileobj(file).hex() if len(digest) == 64 else git_hash(file.read()))
+
+
 def _cached(repository: str, revision: str | None, names: Sequence[str]) -> Snapshot | None:
     """What the cache has of a revision, if it is all there and undamaged."""
     paths = [_path_in_cache(repository, revision, name) for name in names]
-    if any(path is None or not fits(path, recorded_hash(path)) for path in paths):
+    if any(path is None or not _fits(path, recorded_hash(path)) for path in paths):
         return None
     folders = {path.parent for path in paths if path is not None}
     return Snapshot(folder := folders.pop(), repository, folder.name) if len(folders) == 1 else None
 
 
-def _path_in_cache(repository: str, revision: str | None, name: str) -> Path | None:
-    with _explained(repository, revision):
-        found = try_to_load_from_cache(repository, name, revision=revision)
+def _path_in_cache(repository: str, revision: str | None, name: str, kind: Kind = "model") -> Path | None:
+    with _explained(_at(repository, revision)):
+        found = try_to_load_from_cache(repository, name, revision=revision, repo_type=kind)
     return Path(found) if isinstance(found, str) else None
 
 
@@ -310,29 +316,53 @@ def _remember(repository: str, revision: str, sha: str) -> None:
         )
 
 
-def _retried(call: Callable[[], _T]) -> _T:
-    """Once more, and once more, when the Hub itself fails; every call here may be made twice."""
-    for attempt in range(1, _TRIES):
-        try:
-            return call()
-        except HfHubHTTPError as error:
-            if status_of(error) < 500:
-                raise
-            logger.info("the Hub answered %s; trying again", status_of(error))
-            time.sleep(attempt)
-    return call()
+def _ask(exchange: Exchange, call: Callable[[], _T], *, tries: int = _TRIES) -> _T:
+    """What ``call`` gets from the Hub: within limits, again when the Hub itself fails, and errors in our words.
+
+    Every call that has several tries may be made twice.
+    """
+    if not isinstance(_http._GLOBAL_CLIENT_FACTORY, _Watched):
+        set_client_factory(_Watched(_http._GLOBAL_CLIENT_FACTORY))
+
+    def persistent() -> _T:
+        for attempt in range(1, tries):
+            try:
+                return call()
+            except HfHubHTTPError as error:
+                if status_of(error) < 500:
+                    raise
+                logger.info("the Hub answered %s; trying again", status_of(error))
+                time.sleep(attempt)
+        return call()
+
+    with _explained(exchange.about):
+        return exchange.run(persistent)
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """Makes the HTTP clients of huggingface_hub as ever, an application's own ones too, with our hooks in them.
+
+    There is no other place for the hooks: huggingface_hub has one client for all, and makes a new one when it likes.
+    """
+
+    make: Callable[[], Any]
+
+    def __call__(self) -> Any:
+        client = self.make()
+        client.event_hooks["request"].append(on_request)
+        client.event_hooks["response"].append(on_response)
+        return client
 
 
 @contextmanager
-def _explained(repository: str, revision: str | None = None) -> Iterator[None]:
-    """Turn what huggingface_hub raises into one of our errors."""
-    where = _at(repository, revision)
+def _explained(where: str) -> Iterator[None]:
+    """Turn what huggingface_hub raises into one of our errors: anything, for it expects a Hub that makes sense."""
     try:
         yield
     except HFValidationError as error:
-        raise HubRepositoryNotFoundError(f"{repository!r} is no name of a repository: {error}") from error
+        raise HubNotFoundError(f"{where!r} is no name of a repository: {error}") from error
     except LocalEntryNotFoundError as error:  # a HEAD request failed; the reason is its cause
         raise explain(error.__cause__ or error, where, constants.ENDPOINT) from error
-    # Among them HfHubHTTPError; ValueError, KeyError: an answer that makes no sense; RuntimeError: xet, if it is on.
-    except (OSError, ValueError, KeyError, RuntimeError, _TransportError) as error:
+    except Exception as error:
         raise explain(error, where, constants.ENDPOINT) from error

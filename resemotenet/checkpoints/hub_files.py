@@ -1,13 +1,13 @@
-"""The files of a model on the Hub: which are asked for, how large they may be, whether they are what is on record."""
+"""The files of a model on the Hub: which are asked for, how large they may be, and where the cache keeps them."""
 
-import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
-from ..errors import HubFileNotFoundError, HubIntegrityError, HubTooLargeError, HubUnsafeNameError
+from ..errors import HubIntegrityError, HubNotFoundError
 
 # "owner/name" on the Hub.
 REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
@@ -19,52 +19,60 @@ MODEL_FILES = ("config.json", "model.safetensors")
 LARGEST = {"config.json": 2**20, "model.safetensors": 2 * 2**30, CARD: 2**20}
 
 
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
 @dataclass(frozen=True)
 class Remote:
-    """A repository at one commit, as the Hub describes it.
+    """A repository at one commit, as the Hub describes it: whatever it says, until ``check`` has looked.
 
     Attributes:
         repository: "owner/name".
         sha: the commit.
         files: of each its size in bytes and its hash on record (SHA-256, or the id of a git blob).
+        kind: what it is a repository of.
+        private: whether others cannot see it.
     """
 
     repository: str
     sha: str
-    files: dict[str, tuple[int | None, str | None]]
+    files: dict[str, tuple[Any, Any]]
+    kind: Literal["model", "space"] = "model"
+    private: bool = False
 
     def check(self, names: Sequence[str]) -> None:
         """Before anything is downloaded: these files are there, not too large, and with a hash to compare with.
 
         Raises:
-            HubUnsafeNameError, HubFileNotFoundError, HubTooLargeError, HubIntegrityError.
+            HubNotFoundError: one is not there.
+            HubIntegrityError: one is too large, or cannot be checked; or any file of the repository has an unsafe name.
         """
         for name in self.files:
             _check_name(name, self.repository)
         for name in names:
             if name not in self.files:
-                raise HubFileNotFoundError(
+                raise HubNotFoundError(
                     f"{self.repository} at {self.sha} has no {name}, so it is no model of this package; expected "
                     f"{' and '.join(MODEL_FILES)}"
                 )
             size, digest = self.files[name]
-            if size is None or digest is None:
+            if type(size) is not int or size < 0 or not isinstance(digest, str) or not _HASH.fullmatch(digest):
                 raise HubIntegrityError(
-                    f"the Hub does not say the size and hash of {name} of {self.repository}, so it cannot be checked; "
-                    "it was not downloaded"
+                    f"the Hub does not say the size and hash of {name} of {self.repository} (it says {size!r} and "
+                    f"{digest!r}), so it cannot be checked; it was not downloaded"
                 )
             if size > LARGEST[name]:
-                raise HubTooLargeError(
+                raise HubIntegrityError(
                     f"{name} of {self.repository} has {size:,} bytes, expected at most {LARGEST[name]:,}; it was not "
                     "downloaded"
                 )
 
 
-def _check_name(name: str, repository: str) -> None:
+def _check_name(name: object, repository: str) -> None:
     """Only known names are ever asked for; a repository that has such a name was not made by honest tools."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or re.search(r"[\\:\x00-\x1f]", name) or not path.parts:
-        raise HubUnsafeNameError(
+    path = PurePosixPath(name if isinstance(name, str) else "")
+    if path.is_absolute() or ".." in path.parts or not path.parts or re.search(r"[\\:\x00-\x1f]", str(name)):
+        raise HubIntegrityError(
             f"{repository} has a file called {name!r}, a name that could lead out of its folder; nothing was downloaded"
         )
 
@@ -77,17 +85,6 @@ def recorded_hash(path: Path) -> str | None:
     return Path(os.readlink(path)).name if path.is_symlink() else None
 
 
-def fits(path: Path, digest: str | None) -> bool:
-    """Whether a file has this SHA-256 (64 digits) or git blob id (40); without a hash nobody can say, so no."""
-    if digest is None:
-        return False
-    with path.open("rb") as file:
-        if len(digest) == 64:
-            return hashlib.file_digest(file, "sha256").hexdigest() == digest
-        content = file.read()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == digest
-
-
 def listing(sizes: Mapping[str, int], repository: str) -> str:
     """What is about to be uploaded, for people: a line for all files, and one with size and name for each."""
     width = len(f"{max(sizes.values()):,}")
@@ -96,8 +93,9 @@ def listing(sizes: Mapping[str, int], repository: str) -> str:
 
 
 def forget(path: Path) -> None:
-    """Take a file out of the cache: the link, and the blob that it leads to."""
-    blob = path.parent / os.readlink(path) if path.is_symlink() else None
+    """Take a file out of the cache: the link, and the blob that it leads to if that lies where this cache has blobs."""
+    blob = Path(os.path.normpath(path.parent / os.readlink(path))) if path.is_symlink() else None
     path.unlink(missing_ok=True)
-    if blob is not None:
+    # path: storage/snapshots/commit/name
+    if blob is not None and blob.parent == path.parents[2] / "blobs":
         blob.unlink(missing_ok=True)

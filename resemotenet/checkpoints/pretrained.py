@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import CheckpointError, HubRepositoryNotFoundError
+from ..errors import CheckpointError, HubNotFoundError
 from .checkpoint import find_folder, load_model, swap_in
 from .hub_files import CARD, LIBRARY, MODEL_FILES, REPOSITORY
 
@@ -55,8 +55,8 @@ def resolve(source: str | Path | None = None, revision: str | None = None) -> So
 
         try:
             snapshot = fetch(source, revision)
-        except HubRepositoryNotFoundError as error:
-            raise HubRepositoryNotFoundError(f"there is no folder {source}; and on the Hub, {error}") from error
+        except HubNotFoundError as error:
+            raise HubNotFoundError(f"there is no folder {source}; and on the Hub, {error}") from error
         return Source(snapshot.folder, source, snapshot.revision, snapshot.url)
     if revision is not None:
         raise ValueError(f"revision {revision!r} was given, but {folder} is no Hub repository and has none")

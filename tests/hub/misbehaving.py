@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -15,6 +16,8 @@ class Failure:
 
     Attributes:
         status: answered, with ``message``, ``code`` and ``headers``, and nothing is done.
+        headers: without a status, they stand in for those of the right answer; None leaves one out.
+        edit: makes another body of the right one.
         done: with a status, everything is done and then it is answered: a gateway that lost patience.
         cut: the connection ends after so many bytes of the answer.
         short: the answer lacks so many bytes, and its length agrees.
@@ -22,6 +25,8 @@ class Failure:
         pause: after so many bytes of the request's body or, of a GET, the answer, the server sets ``paused`` and waits
             for ``going``, both threading.Event: the moment to kill a client.
         hold: the same when all is done and the answer not yet sent.
+        drip: seconds after each byte of the body; with ``drip_headers`` of the headers too.
+        endless: the body is sent again and again, for as long as somebody takes it.
     """
 
     where: str
@@ -29,16 +34,26 @@ class Failure:
     status: int | None = None
     message: str = "ordered by the test"
     code: str | None = None
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str | None] = field(default_factory=dict)
+    edit: Callable[[Any], Any] | None = None
     done: bool = False
     cut: int | None = None
     short: int = 0
     wrong: bool = False
     pause: int | None = None
     hold: bool = False
+    drip: float = 0
+    drip_headers: bool = False
+    endless: bool = False
 
     def answer(self) -> "Answer":
         return refusal(self.status or 500, self.message, self.code, **self.headers)
+
+    def bend(self, answer: "Answer") -> None:
+        """Change the right answer."""
+        if self.edit is not None:
+            answer.body, answer.length = self.edit(answer.body), None
+        answer.headers |= self.headers
 
 
 class Request(NamedTuple):
@@ -55,11 +70,11 @@ class Answer(Exception):
 
     body: Any = b""
     status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str | None] = field(default_factory=dict)
     length: int | None = None
 
 
-def refusal(status: int, message: str, code: str | None = None, **headers: str) -> Answer:
+def refusal(status: int, message: str, code: str | None = None, **headers: str | None) -> Answer:
     """An error as the Hub sends it; ``code`` is what its client tells errors apart by."""
     headers |= {"X-Error-Message": message} | ({"X-Error-Code": code} if code else {})
     return Answer({"error": message, "errors": [{"message": message}]}, status, headers)
@@ -71,6 +86,7 @@ class MisbehavingServer(ThreadingHTTPServer):
     Attributes:
         url: where.
         requests: all that came.
+        sent: bytes of all answers.
         paused, going: see Failure.
     """
 
@@ -78,6 +94,7 @@ class MisbehavingServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.requests: list[Request] = []
+        self.sent = 0
         self.failures: list[Failure] = []
         self.paused, self.going, self.lock = threading.Event(), threading.Event(), threading.Lock()
         self.thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
@@ -119,6 +136,29 @@ class MisbehavingServer(ThreadingHTTPServer):
         self.server_close()
 
 
+class Dripping:
+    """A connection that may take its time over every byte, and counts them."""
+
+    def __init__(self, connection: Any, server: MisbehavingServer, seconds: float) -> None:
+        self.connection, self.server, self.seconds = connection, server, seconds
+
+    def write(self, content: bytes) -> None:
+        for start in range(0, len(content), size := 1 if self.seconds else 2**20):
+            self.server.sent += self.connection.write(part := content[start : start + size])
+            if self.server.going.wait(self.seconds if part else 0):  # the test is over
+                self.seconds = 0
+
+    def flush(self) -> None:
+        self.connection.flush()
+
+    @property
+    def closed(self) -> bool:
+        return bool(self.connection.closed)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
 class MisbehavingHandler(BaseHTTPRequestHandler):
     """One request a connection (HTTP/1.0), so that a server that was stopped is gone at once."""
 
@@ -140,6 +180,7 @@ class MisbehavingHandler(BaseHTTPRequestHandler):
                 answer = self.respond(body)
             if failure.status:
                 raise failure.answer()
+            failure.bend(answer)
         except Answer as refused:
             answer = refused
         if failure.hold:
@@ -165,16 +206,21 @@ class MisbehavingHandler(BaseHTTPRequestHandler):
         body = body[: len(body) - failure.short]
         if failure.wrong:
             body = body.translate(bytes(reversed(range(256))))
+        self.wfile = Dripping(self.wfile, self.server, failure.drip if failure.drip_headers else 0)
         self.send_response(answer.status)
         for name, value in ({"Content-Length": str(length)} | answer.headers).items():
-            self.send_header(name, value)
+            if value is not None:
+                self.send_header(name, value)
         self.end_headers()
+        self.wfile.seconds = failure.drip
         body = body[: 0 if self.command == "HEAD" else failure.cut]
         first = failure.pause if self.command == "GET" and failure.pause is not None else len(body)
         self.wfile.write(body[:first])
         if first < len(body):
             self.server.pause()
             self.wfile.write(body[first:])
+        while failure.endless and body:
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Nothing on stderr."""

@@ -21,8 +21,7 @@ from resemotenet.errors import (
     HubConnectionError,
     HubError,
     HubIntegrityError,
-    HubRepositoryNotFoundError,
-    HubRevisionNotFoundError,
+    HubNotFoundError,
 )
 from tests.finished_run import make_run
 from tests.hub.server import LoopbackHub
@@ -241,9 +240,7 @@ def test_a_commit_that_the_hub_takes_for_another(hub: LoopbackHub, model_folder:
 
 
 def test_neither_a_folder_nor_on_the_hub(hub: LoopbackHub) -> None:
-    with pytest.raises(
-        HubRepositoryNotFoundError, match="there is no folder results/run; and on the Hub, there is no res"
-    ):
+    with pytest.raises(HubNotFoundError, match="there is no folder results/run; and on the Hub, there is no res"):
         resolve("results/run")
 
 
@@ -359,7 +356,7 @@ def test_a_token_that_the_hub_repeats_is_not_printed(hub: LoopbackHub, push, run
 @pytest.mark.parametrize("character", ["\x00", "\x07", "\x1b", "\x7f", "\x9b"])
 def test_a_revision_with_a_control_character_is_none(hub: LoopbackHub, character: str) -> None:
     for revision in (f"v1{character}", f"{character}v1", f"v{character}1"):
-        with pytest.raises(HubRevisionNotFoundError, match="can be no branch, tag or commit"):
+        with pytest.raises(HubNotFoundError, match="can be no branch, tag or commit"):
             resolve("owner/name", revision)
         with pytest.raises(HubError, match="can be no tag"):
             upload({}, "owner/name", message="m", tag=revision)

@@ -37,3 +37,16 @@ def test_the_drawing_is_true() -> None:
 def test_every_error_says_what_it_is_for() -> None:
     for name, member in inspect.getmembers(errors, inspect.isclass):
         assert member.__doc__, name
+
+
+def test_a_long_message_keeps_its_beginning_and_its_end() -> None:
+    told = str(errors.CheckpointNotFoundError("weights.pth holds " + "x" * 10**6 + ", expected tensors"))
+    assert len(told) <= errors.LONGEST_MESSAGE
+    assert told.startswith("weights.pth holds xxx")
+    assert told.endswith("xxx, expected tensors")
+    assert "[... 1,000,036 characters ...]" in told
+
+
+def test_what_a_terminal_would_obey_is_written_out() -> None:
+    told = str(errors.ImageError("a\x1b[2J\x9b\r\u202e\ud800.jpg is no picture: é ❤ 顔\nsecond line"))
+    assert told == "a\\x1b[2J\\x9b\\r\\u202e\\ud800.jpg is no picture: é ❤ 顔\nsecond line"

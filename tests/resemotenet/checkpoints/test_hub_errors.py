@@ -20,16 +20,17 @@ def answered(kind: type, status: int, said: str = "words of the server") -> Exce
 @pytest.mark.parametrize(
     ("kind", "status", "expected", "told"),
     [
-        (theirs.GatedRepoError, 403, errors.HubGatedError, "owner/name is gated: accept its terms"),
-        (theirs.RepositoryNotFoundError, 404, errors.HubRepositoryNotFoundError, "there is no owner/name, or it is"),
-        (theirs.RepositoryNotFoundError, 401, errors.HubRepositoryNotFoundError, "there is no owner/name, or it is"),
-        (theirs.RevisionNotFoundError, 404, errors.HubRevisionNotFoundError, "no such branch, tag or commit"),
-        (theirs.HfHubHTTPError, 404, errors.HubRepositoryNotFoundError, "there is no owner/name"),
+        (theirs.GatedRepoError, 403, errors.HubAccessError, "owner/name is gated: accept its terms"),
+        (theirs.RepositoryNotFoundError, 404, errors.HubNotFoundError, "there is no owner/name, or it is"),
+        (theirs.RepositoryNotFoundError, 401, errors.HubNotFoundError, "there is no owner/name, or it is"),
+        (theirs.RevisionNotFoundError, 404, errors.HubNotFoundError, "no such branch, tag or commit"),
+        (theirs.HfHubHTTPError, 404, errors.HubNotFoundError, "there is no owner/name"),
         (theirs.HfHubHTTPError, 401, errors.HubAccessError, "your token is not accepted"),
         (theirs.HfHubHTTPError, 403, errors.HubAccessError, r"lacks the right \(words of the server\)"),
-        (theirs.HfHubHTTPError, 429, errors.HubRateLimitError, "too many requests"),
-        (theirs.HfHubHTTPError, 500, errors.HubServerError, r"also after retries \(status 500"),
-        (theirs.HfHubHTTPError, 503, errors.HubServerError, "status 503"),
+        (theirs.HfHubHTTPError, 429, errors.HubConnectionError, "too many requests"),
+        (theirs.HfHubHTTPError, 500, errors.HubConnectionError, r"also after retries \(status 500"),
+        (theirs.HfHubHTTPError, 503, errors.HubConnectionError, "status 503"),
+        (theirs.RemoteEntryNotFoundError, 404, errors.HubNotFoundError, "no longer a file"),
         (theirs.HfHubHTTPError, 418, errors.HubError, r"the Hub refused owner/name \(status 418"),
     ],
 )
@@ -66,7 +67,7 @@ def test_answers(kind: type, status: int, expected: type, told: str) -> None:
         (OSError(errno.ENOSPC, "No space left"), errors.HubError, "cannot be read or written here: .*No space left"),
         (
             ValueError("Expecting value"),
-            errors.HubError,
+            errors.HubIntegrityError,
             r"cannot be used \(Expecting value\); is https://hub\.example",
         ),
     ],
@@ -85,11 +86,18 @@ def test_long_answers_are_cut_and_put_in_one_line() -> None:
     assert "\n" not in str(explained)
 
 
-def test_the_transport_error_is_the_base_that_hub_takes_it_for() -> None:
-    from resemotenet.checkpoints import hub
+def test_what_the_http_library_raises_is_told_by_the_name_of_its_base() -> None:
+    transport = theirs.HfHubHTTPError.__bases__[0]
+    assert not issubclass(transport, OSError)
+    broken = explain(transport("[SSL] wrong version number"), "owner/name", "https://hub.example")
+    assert type(broken) is errors.HubConnectionError
 
-    assert hub._TransportError.__name__ == "HTTPError"
-    assert not issubclass(hub._TransportError, OSError)
+
+@pytest.mark.parametrize("error", [TypeError("'int' object is not iterable"), RecursionError(), AttributeError("x")])
+def test_an_answer_that_makes_no_sense(error: Exception) -> None:
+    told = explain(error, "owner/name", "https://hub.example")
+    assert type(told) is errors.HubIntegrityError
+    assert str(told).startswith("the Hub's answer about owner/name cannot be used (")
 
 
 def test_a_token_that_the_server_repeats_is_not_repeated_here() -> None:

@@ -10,7 +10,7 @@ from resemotenet import load_model
 from resemotenet.checkpoints import pretrained
 from resemotenet.checkpoints.pretrained import Source, bundled_folder, pull, resolve
 from resemotenet.emotions import EMOTIONS
-from resemotenet.errors import CheckpointError, CheckpointNotFoundError, HubRevisionNotFoundError
+from resemotenet.errors import CheckpointError, CheckpointNotFoundError, HubNotFoundError
 
 
 def test_a_folder_given_as_text_or_path(model_folder: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_folder_comes_before_a_hub_name(model_folder: Path, tmp_path: Path, mo
     "revision", ["../main", "/main", "a//b", "main/", "-x", "a b", "", "a\\b", "a/.b", "refs/../x"]
 )
 def test_what_can_be_no_revision(revision: str) -> None:
-    with pytest.raises(HubRevisionNotFoundError, match="can be no branch, tag or commit of owner/name"):
+    with pytest.raises(HubNotFoundError, match="can be no branch, tag or commit of owner/name"):
         resolve("owner/name", revision)
 
 
