@@ -8,7 +8,8 @@ many or too few, another shape or an unknown setting is an error that names it.
 import json
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ from ..errors import (
 from ..models import create_model, model_entry
 from ..runs.schema import ModelInfo, parse
 from .backends import Session, choose_backend
+from .hub_files import LARGEST
 from .preprocessing import Preprocess
 
 if TYPE_CHECKING:
@@ -121,6 +123,7 @@ class LoadedModel:
 
         Raises:
             ValueError: the batch does not have the shape that ``preprocess`` gives.
+            CheckpointFormatError: the weights answer NaN.
         """
         expected = (self.preprocess.channels, self.preprocess.size, self.preprocess.size)
         if batch.ndim != 4 or tuple(batch.shape[1:]) != expected:
@@ -136,7 +139,10 @@ class LoadedModel:
             result = self._look(batch)
         if self.info.logit_bias is not None:
             result = torch.softmax(result.log() + torch.tensor(self.info.logit_bias, device=result.device), dim=1)
-        return result.cpu()
+        result = result.cpu()
+        if not result.isfinite().all():  # finite weights can do it too: a variance below 0, or sums beyond float32
+            raise CheckpointFormatError(f"the weights of {self.folder} are no use: they answer with what is no number")
+        return result
 
     def _look(self, batch: Tensor) -> Tensor:
         if self.session is None:
@@ -164,28 +170,39 @@ def save_model(folder: str | Path, module: nn.Module, info: ModelInfo, *, dtype:
 
     Raises:
         CheckpointMismatchError: the weights are not those of the network that ``info`` describes.
-        CheckpointError: the folder holds other things, or a weight is not finite once stored.
+        CheckpointError: the folder holds other things or cannot be written, or a weight is not finite once stored.
     """
     folder = Path(folder).resolve()
-    _check_replaceable(folder)
+    with _writing(folder):
+        _check_replaceable(folder)
     state = {name: _stored(name, value, dtype) for name, value in module.state_dict().items()}
     _check_fit(state, _empty_network(info).state_dict(), "the module given")
     config = json.dumps(info.to_dict(), indent=2) + "\n"
     fresh = folder.with_name(f".{folder.name}.new")
-    if fresh.exists():  # left behind by a crash
-        shutil.rmtree(fresh)
-    fresh.mkdir(parents=True)
     try:
-        (fresh / CONFIG_FILE).write_text(config, encoding="utf-8")
-        save_file(state, fresh / WEIGHTS_FILE, metadata={"format": "pt"})
-        for name in (CONFIG_FILE, WEIGHTS_FILE):
-            with (fresh / name).open("rb+") as file:
-                os.fsync(file.fileno())
-    except BaseException:
-        shutil.rmtree(fresh)
-        raise
-    swap_in(fresh, folder)
+        with _writing(folder):
+            if fresh.exists():  # left behind by a crash
+                shutil.rmtree(fresh)
+            fresh.mkdir(parents=True)
+            (fresh / CONFIG_FILE).write_text(config, encoding="utf-8")
+            save_file(state, fresh / WEIGHTS_FILE, metadata={"format": "pt"})
+            for name in (CONFIG_FILE, WEIGHTS_FILE):
+                with (fresh / name).open("rb+") as file:
+                    os.fsync(file.fileno())
+            swap_in(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
     return folder
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError) as error:  # safetensors has its own for a full disk
+        raise CheckpointError(
+            f"{folder} cannot be written: {error}; free some space, or name a place that may be written to"
+        ) from error
 
 
 def load_model(folder: str | Path, *, device: str | torch.device = "cpu", backend: str = "torch") -> LoadedModel:
@@ -197,19 +214,19 @@ def load_model(folder: str | Path, *, device: str | torch.device = "cpu", backen
     Raises:
         BackendError: the backend is not installed, or cannot run the network on this device.
         CheckpointNotFoundError: there is no such folder.
-        CheckpointFormatError: a file is missing or damaged, or of a newer schema.
+        CheckpointFormatError: a file is missing or damaged, of a newer schema, or holds a weight that is not finite.
         CheckpointMismatchError: the weights are not those of the network that config.json describes.
         DeviceError: this machine does not have the device.
     """
     folder = find_folder(folder)
     info = read_info(folder)
     path = folder / WEIGHTS_FILE
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise CheckpointFormatError(f"{folder} is not a whole model folder: {WEIGHTS_FILE} is missing")
     try:
         state = load_file(path)
-    except SafetensorError as error:
-        raise CheckpointFormatError(f"{path} is damaged or not a safetensors file: {error}") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointFormatError(f"{path} is damaged, unreadable or not a safetensors file: {error}") from error
     try:
         module = _empty_network(info)
     except CheckpointFormatError as error:
@@ -222,9 +239,15 @@ def read_info(folder: str | Path) -> ModelInfo:
     """Read config.json alone; errors as in ``load_model``."""
     folder = find_folder(folder)
     path = folder / CONFIG_FILE
-    if not path.is_file():
+    if not os.path.isfile(path):  # pathlib's raises where a folder may not be entered
         raise CheckpointFormatError(f"{folder} is not a model folder: {CONFIG_FILE} is missing")
-    return parse(ModelInfo, path.read_bytes(), path, CheckpointFormatError)
+    try:
+        if (size := path.stat().st_size) > LARGEST[CONFIG_FILE]:
+            raise CheckpointFormatError(f"{path} has {size:,} bytes, expected at most {LARGEST[CONFIG_FILE]:,}")
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointFormatError(f"{path} cannot be read: {error}") from error
+    return parse(ModelInfo, content, path, CheckpointFormatError)
 
 
 def find_folder(folder: str | Path) -> Path:
@@ -246,10 +269,18 @@ def assign_weights(module: nn.Module, state: Mapping[str, Tensor], *, source: st
 
     Raises:
         CheckpointMismatchError: missing or surplus keys, wrong shapes or kinds of numbers; the first of them are named.
+        CheckpointFormatError: a value that is not finite.
     """
     expected = module.state_dict()
     _check_fit(state, expected, source)
-    module.load_state_dict({name: state[name].to(expected[name].dtype) for name in expected}, strict=True, assign=True)
+    state = {name: state[name].to(expected[name].dtype) for name in expected}
+    # Here, because every way in leads through here: one NaN makes NaN of every answer.
+    if wrong := [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]:
+        raise CheckpointFormatError(
+            f"the weights of {source} cannot be used: values that are not finite in {listed(wrong)}; the training "
+            "diverged, or the file is damaged"
+        )
+    module.load_state_dict(state, strict=True, assign=True)
     left_empty = [name for name, buffer in module.named_buffers() if buffer.is_meta]
     assert not left_empty, f"buffers that are not part of the state have no values: {left_empty}"
 
@@ -297,8 +328,8 @@ def _check_shapes(info: ModelInfo) -> None:
 
 def _check_fit(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str | Path) -> None:
     missing, surplus = set(expected) - set(state), set(state) - set(expected)
-    problems = [f"missing keys: {_listed(missing)}"] if missing else []
-    problems += [f"surplus keys: {_listed(surplus)}"] if surplus else []
+    problems = [f"missing keys: {listed(missing)}"] if missing else []
+    problems += [f"surplus keys: {listed(surplus)}"] if surplus else []
     wrong = []
     for name in sorted(set(expected) & set(state)):
         got, wanted = state[name], expected[name]
@@ -306,7 +337,7 @@ def _check_fit(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], sour
             wrong.append(f"{name} has the shape {tuple(got.shape)}, expected {tuple(wanted.shape)}")
         elif got.is_floating_point() != wanted.is_floating_point():
             wrong.append(f"{name} holds {got.dtype}, expected {wanted.dtype}")
-    problems += [_listed(wrong)] if wrong else []
+    problems += [listed(wrong)] if wrong else []
     if problems:
         raise CheckpointMismatchError(f"the weights of {source} do not fit the network: {'; '.join(problems)}")
 
@@ -325,7 +356,7 @@ def _check_replaceable(folder: Path) -> None:
         raise CheckpointError(f"{folder} is a file; a model is written as a folder, name another place")
     others = {item.name for item in folder.iterdir()} - {CONFIG_FILE, WEIGHTS_FILE} if folder.exists() else set()
     if others:
-        raise CheckpointError(f"{folder} holds other things than a model ({_listed(others)}); name another place")
+        raise CheckpointError(f"{folder} holds other things than a model ({listed(others)}); name another place")
 
 
 def swap_in(fresh: Path, folder: Path) -> None:
@@ -347,7 +378,7 @@ def _kept_aside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.old")
 
 
-def _listed(names: Collection[str]) -> str:
+def listed(names: Collection[str]) -> str:
     """The first ten in order, and how many more; a whole network's names would hide what matters."""
     shown, more = sorted(names)[:10], len(names) - 10
     return (", ".join(shown) + (f" and {more} more" if more > 0 else "")) or "none"

@@ -17,6 +17,7 @@ from resemotenet.checkpoints.checkpoint import load_model, read_info, save_model
 from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import (
+    LONGEST_MESSAGE,
     CheckpointError,
     CheckpointFormatError,
     CheckpointMismatchError,
@@ -219,6 +220,19 @@ class TestConfigIsReadStrictly:
         with pytest.raises(CheckpointFormatError, match=r"config\.json"):
             load_model(folder)
 
+    def test_a_config_of_a_gigabyte_is_not_read(self, folder: Path) -> None:
+        with (folder / "config.json").open("r+b") as file:
+            file.truncate(2**30)
+        with pytest.raises(CheckpointFormatError, match="has 1,073,741,824 bytes, expected at most 1,048,576"):
+            load_model(folder)
+
+    def test_a_long_text_in_it_is_not_repeated(self, folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+        edit({"architecture": "x\x1b[2J" * 100_000})
+        with pytest.raises(CheckpointFormatError) as caught:
+            load_model(folder)
+        assert len(str(caught.value)) <= LONGEST_MESSAGE
+        assert "\x1b" not in str(caught.value)
+
     def test_a_size_that_would_do(self, folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
         edit({"preprocess": {**asdict(INFO.preprocess), "size": 71}, "explain_layer": None})
         assert load_model(folder).probabilities(torch.zeros(1, 1, 71, 71)).shape == (1, 7)
@@ -272,6 +286,27 @@ class TestWeightsAreReadStrictly:
         with pytest.raises(CheckpointMismatchError, match=message) as caught:
             load_model(folder)
         assert str(folder / "model.safetensors") in str(caught.value)
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+    @pytest.mark.parametrize("name", ["fc1.bias", "conv1.weight", "bn1.running_var"])
+    def test_a_weight_that_is_no_number(self, folder: Path, name: str, value: float) -> None:
+        self.change(folder, lambda state: state[name].view(-1)[1:2].fill_(value))
+        with pytest.raises(CheckpointFormatError, match=f"values that are not finite in {name}; the training diverged"):
+            load_model(folder)
+
+    def test_a_weight_beyond_what_the_network_calculates_with(self, folder: Path) -> None:
+        beyond = {"fc1.bias": torch.full_like(network().get_parameter("fc1.bias"), 1e300, dtype=torch.float64)}
+        self.change(folder, lambda state: state.update(beyond))
+        with pytest.raises(CheckpointFormatError, match=r"not finite in fc1\.bias"):
+            load_model(folder)
+
+    @pytest.mark.parametrize(("name", "value"), [("bn1.running_var", -1.0), ("conv1.weight", 3e38)])
+    def test_numbers_that_make_none(self, folder: Path, name: str, value: float) -> None:
+        """A variance below 0, and sums beyond float32: only the answer shows it."""
+        self.change(folder, lambda state: state[name].fill_(value))
+        model = load_model(folder)
+        with pytest.raises(CheckpointFormatError, match="are no use: they answer with what is no number"):
+            model.probabilities(crops())
 
     @pytest.mark.parametrize("keep", [0, 4, 1000, -1])
     def test_a_file_cut_short(self, folder: Path, keep: int) -> None:
