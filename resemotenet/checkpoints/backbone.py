@@ -8,14 +8,12 @@ what its descendants may be used for, so keep its licence with the weights that 
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
-from ..errors import CheckpointFormatError, CheckpointMismatchError, CheckpointNotFoundError
+from ..errors import CheckpointMismatchError
 from ..models import emonext
 from .checkpoint import assign_weights
-from .convert import read_state_dict
+from .state_dict import read_state_dict
 
 
 @dataclass(frozen=True)
@@ -28,18 +26,20 @@ class BackboneReport:
         left_out: tensors of the file that were not used: its classifier.
         random: tensors of the network that the file does not have, so that they keep their random start: the
             classifier, and what EmoNeXt adds to ConvNeXt.
+        stripped: what the tensors were wrapped in, as in ``state_dict.StateDict``.
     """
 
     path: Path
     loaded: int
     left_out: tuple[str, ...]
     random: tuple[str, ...]
+    stripped: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = sorted({name.rpartition(".")[0] for name in self.random})
         return (
             f"{self.path}: {self.loaded} tensors taken; left out: {', '.join(self.left_out) or 'nothing'}; "
-            f"random still: {', '.join(parts)}"
+            f"random still: {', '.join(parts)}" + (f"; stripped: {', '.join(self.stripped)}" if self.stripped else "")
         )
 
 
@@ -63,7 +63,8 @@ def load_backbone(module: nn.Module, path: str | Path) -> BackboneReport:
     """
     head, added = _own_parts(module)
     path = Path(path).expanduser()
-    given = _read(path)
+    read = read_state_dict(path)
+    given = read.tensors
     own = module.state_dict()
     taken = {name: value for name, value in given.items() if not name.startswith(head)}
     random = {name: value for name, value in own.items() if name.startswith((head, *added))}
@@ -77,7 +78,8 @@ def load_backbone(module: nn.Module, path: str | Path) -> BackboneReport:
     device = next(module.parameters()).device
     state = {name: value.to(device) for name, value in {**counts, **taken, **random}.items()}
     assign_weights(module, state, source=path)
-    return BackboneReport(path, len(taken), tuple(sorted(set(given) - set(taken))), tuple(sorted(random)))
+    left_out = tuple(sorted(set(given) - set(taken)))
+    return BackboneReport(path, len(taken), left_out, tuple(sorted(random)), read.stripped)
 
 
 def _own_parts(module: nn.Module) -> tuple[str, tuple[str, ...]]:
@@ -92,14 +94,3 @@ def _own_parts(module: nn.Module) -> tuple[str, tuple[str, ...]]:
         f"{type(module).__name__} starts from random weights only; a backbone file can be given to emonext_tiny to "
         "_xlarge, resnet18 and resnet34"
     )
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix != ".safetensors":
-        return read_state_dict(path)
-    if not path.is_file():
-        raise CheckpointNotFoundError(f"{path} does not exist or is no file; expected torchvision weights")
-    try:
-        return dict(load_file(path))
-    except (SafetensorError, ValueError) as error:
-        raise CheckpointFormatError(f"{path} is damaged or no safetensors file: {error}") from error

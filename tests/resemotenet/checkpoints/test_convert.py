@@ -1,6 +1,7 @@
 """Upstream checkpoints: the published network in both of upstream's wrappings, and everything that must be refused."""
 
 import hashlib
+import os
 import pickle
 import tempfile
 from collections.abc import Callable, Iterator
@@ -141,10 +142,25 @@ class TestContent:
         hollow["fc5.weight"] = torch.zeros(7, 7)
         refused(hollow, tmp_path, CheckpointMismatchError, r"surplus keys: fc5\.weight$")
 
-    def test_keys_of_a_wrapped_network(self, hollow: State, tmp_path: Path) -> None:
-        content = {f"module.{key}": value for key, value in hollow.items()}
-        message = r"missing keys: bn1\.bias, .* more; surplus keys: module\.bn1\.bias, .* more$"
+    def test_names_in_wrappings_that_nobody_knows(self, hollow: State, tmp_path: Path) -> None:
+        content = {f"face.{key}": value for key, value in hollow.items()}
+        message = r"missing keys: bn1\.bias, .* more; surplus keys: face\.bn1\.bias, .* more$"
         refused(content, tmp_path, CheckpointMismatchError, message)
+
+    def test_what_was_stripped_is_named(self, hollow: State, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        wrapped = {f"module.model.{key}": value for key, value in hollow.items()}
+        torch.save({"state_dict": wrapped, "epoch": 3}, tmp_path / "best.ckpt")
+        info = load_model(convert_upstream(tmp_path / "best.ckpt", tmp_path / "out", compact=True)).info
+        (warning,) = (record.getMessage() for record in caplog.records)
+        assert warning == f"{tmp_path / 'best.ckpt'}: stripped state_dict, module., model."
+        assert info.training["converted_from"]["stripped"] == "state_dict, module., model."
+
+    def test_upstreams_own_wrapping_is_nothing_to_warn_about(
+        self, hollow: State, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        torch.save({"model_state_dict": hollow}, tmp_path / "best_model.pth")
+        convert_upstream(tmp_path / "best_model.pth", tmp_path / "out", compact=True)
+        assert caplog.records == []
 
     def test_a_wrong_shape(self, hollow: State, tmp_path: Path) -> None:
         hollow["fc4.weight"] = torch.zeros(8, 256)
@@ -162,8 +178,12 @@ class TestContent:
         [
             ([torch.zeros(1)], "holds a list, expected a state_dict"),
             ({}, "it is empty"),
-            ({"model_state_dict": 3}, "holds a int, expected a state_dict"),
+            ({"model_state_dict": 3}, "these entries are no tensors: model_state_dict"),
+            ({0: torch.zeros(1), 1: torch.zeros(1)}, "the names of tensors are text, .* type int$"),
+            ({"model": {0: torch.zeros(1), "a": torch.zeros(1)}}, "the names of tensors are text, .* type int$"),
+            ({(1, 2): torch.zeros(1), None: 3, b"x": 4}, "type NoneType, bytes, tuple$"),
             ({"state": {"conv1.weight": torch.zeros(1)}, "epoch": 3}, "these entries are no tensors: epoch, state"),
+            ({"conv1.weight": torch.zeros(1), "x" * 10**6: 1}, r"no tensors: x+ \[\.\.\. \d,\d+,\d+ characters"),
             ({"conv1.weight": torch.zeros(64, 3, 3, 3).to_sparse()}, r"no tensors: conv1\.weight"),
         ],
     )
@@ -173,9 +193,50 @@ class TestContent:
     def test_a_weight_that_is_not_finite(self, hollow: State, tmp_path: Path) -> None:
         hollow["conv1.bias"] = torch.full((64,), float("nan"))
         torch.save(hollow, tmp_path / "diverged.pth")
-        with pytest.raises(CheckpointError, match=r"conv1\.bias has values that are not finite"):
+        with pytest.raises(CheckpointError, match=r"values that are not finite in conv1\.bias;"):
             convert_upstream(tmp_path / "diverged.pth", tmp_path / "out")
         assert not (tmp_path / "out").exists()
+
+
+class TestPlaces:
+    """Where the model cannot be written, one sentence says so, and nothing half-done is left."""
+
+    @pytest.fixture
+    def pth(self, hollow: State, tmp_path: Path) -> Path:
+        torch.save(hollow, tmp_path / "best_model.pth")
+        return tmp_path / "best_model.pth"
+
+    @pytest.mark.skipif(os.name == "nt", reason="needs a limit on the size of files")
+    @pytest.mark.parametrize("room", [100, 2**20], ids=["config.json", "model.safetensors"])
+    def test_that_are_full(self, pth: Path, tmp_path: Path, room: int) -> None:
+        """No file may have more than so many bytes, which is what a full disk looks like to whoever writes."""
+        import resource
+
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+        try:
+            with pytest.raises(CheckpointError, match=r"out cannot be written: .*; free some space, or name a place"):
+                convert_upstream(pth, tmp_path / "out", compact=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert [path.name for path in tmp_path.iterdir()] == ["best_model.pth"]
+
+    def test_that_are_no_folders(self, pth: Path, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(CheckpointError, match=r"cannot be written: .*Not a directory"):
+            convert_upstream(pth, tmp_path / "file" / "out", compact=True)
+
+    def test_whose_names_are_too_long(self, pth: Path, tmp_path: Path) -> None:
+        with pytest.raises(CheckpointError, match=r"cannot be written: .*too long"):
+            convert_upstream(pth, tmp_path / ("x" * 300), compact=True)
+
+    def test_that_may_only_be_read(self, pth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_arguments: Any, **_options: Any) -> None:  # whoever is root may write anywhere
+            raise OSError(30, "Read-only file system")
+
+        monkeypatch.setattr(Path, "mkdir", refuse)
+        with pytest.raises(CheckpointError, match=r"cannot be written: \[Errno 30\] Read-only file system; free some"):
+            convert_upstream(pth, tmp_path / "out", compact=True)
 
 
 class TestFiles:
