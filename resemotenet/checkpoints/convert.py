@@ -54,21 +54,22 @@ def convert_upstream(
     pth = Path(pth)
     read = read_state_dict(pth)
     state = read.tensors
-    if others := [each for each in read.stripped if each != UPSTREAM_KEY]:
-        logger.warning("%s: stripped %s", pth, ", ".join(others))
+    stripped = ", ".join(each for each in read.stripped if each != UPSTREAM_KEY)
+    if stripped:
+        logger.warning("%s: stripped %s", pth, stripped)
     with torch.device("meta"):
         module = create_model("resemotenet")
     _check_width(state, module.state_dict(), pth)
     assign_weights(module, state, source=pth)
     origin = {"file": pth.name, "sha256": _sha256(pth), "layout": "upstream ResEmoteNet", "url": UPSTREAM}
-    if read.stripped:
-        origin["stripped"] = ", ".join(read.stripped)
+    origin |= {"stripped": stripped} if stripped else {}
+    origin |= {"base_model": base_model} if base_model is not None else {}
     info = ModelInfo(
         architecture="resemotenet",
         arguments={"num_classes": len(UPSTREAM_ORDER), "in_channels": 3, "width": 1.0, "compact": compact},
         labels=UPSTREAM_ORDER,
         preprocess=Preprocessing(),
-        training={"converted_from": {**origin, **({} if base_model is None else {"base_model": base_model})}},
+        training={"converted_from": origin},
         license=LICENSE,
     )
     return save_model(folder, to_compact(module) if compact else module, info)

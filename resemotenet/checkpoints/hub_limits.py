@@ -145,7 +145,7 @@ def _count(response: Any, exchange: Exchange, most: int) -> None:
     body = response.stream
 
     # Of httpx or httpx2, whichever huggingface_hub uses: each takes bodies of its own class only.
-    class Counted(sys.modules[type(response).__module__].SyncByteStream):  # type: ignore[name-defined, misc]
+    class Counted(sys.modules[type(response).__module__].SyncByteStream):  # type: ignore[misc]
         def __iter__(self) -> Iterator[bytes]:
             came = 0
             for part in body:

@@ -37,7 +37,7 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.", "ema_model.",
 # Parts of a name, wherever they stand: of layers that were compiled, sharded or recomputed one by one.
 _PARTS = re.compile(r"(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 # What wrappers have beside the network: a count of what was averaged, weights of the classes in the loss.
-_BESIDE = re.compile(r"n_averaged|(criterion|loss|loss_fn|loss_func|loss_function)\..*", re.DOTALL)
+_BESIDE = re.compile(r"(n_averaged|(?:criterion|loss|loss_fn|loss_func|loss_function)\.).*", re.DOTALL)
 
 # What torch.save writes begins as a zip archive or, in its format before 2020, as a pickle of protocol 2 or later.
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
@@ -54,7 +54,8 @@ class StateDict:
 
     Attributes:
         tensors: by name; at least one.
-        stripped: what was taken off, outermost first: keys of dicts that held the rest, prefixes, tensors of wrappers.
+        stripped: what was taken off, outermost first: keys of dicts that held the rest, what wrappers have beside the
+            network, prefixes of all names, parts of some.
     """
 
     tensors: dict[str, Tensor]
@@ -176,8 +177,8 @@ def _checked(state: Any, path: Path) -> dict[str, Tensor]:
 
 def _unwrapped(state: dict[str, Tensor], keys: list[str], path: Path) -> StateDict:
     stripped = list(keys)
-    if beside := [name for name in state if _BESIDE.fullmatch(name)]:
-        stripped += sorted(beside)
+    if beside := {name: found[1] for name in state if (found := _BESIDE.fullmatch(name))}:
+        stripped += sorted(set(beside.values()))
         state = {name: value for name, value in state.items() if name not in beside}
     names = {name: name for name in state}
     while prefix := next((each for each in PREFIXES if all(name.startswith(each) for name in names.values())), ""):

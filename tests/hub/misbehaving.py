@@ -206,13 +206,14 @@ class MisbehavingHandler(BaseHTTPRequestHandler):
         body = body[: len(body) - failure.short]
         if failure.wrong:
             body = body.translate(bytes(reversed(range(256))))
-        self.wfile = Dripping(self.wfile, self.server, failure.drip if failure.drip_headers else 0)
+        connection: Any = Dripping(self.wfile, self.server, failure.drip if failure.drip_headers else 0)
+        self.wfile = connection
         self.send_response(answer.status)
         for name, value in ({"Content-Length": str(length)} | answer.headers).items():
             if value is not None:
                 self.send_header(name, value)
         self.end_headers()
-        self.wfile.seconds = failure.drip
+        connection.seconds = failure.drip
         body = body[: 0 if self.command == "HEAD" else failure.cut]
         first = failure.pause if self.command == "GET" and failure.pause is not None else len(body)
         self.wfile.write(body[:first])

@@ -195,11 +195,15 @@ class Handler(MisbehavingHandler):
         file = repository.commits[sha][path]
         here = f"/{repository.path}/resolve-cache/{sha}/{quote(path)}"
         there = f"{self.server.cdn}/{repository.path}/{file.sha256}?Signature=loopback"
-        headers = {"X-Repo-Commit": sha, "X-Linked-Size": str(file.size), "X-Linked-ETag": f'"{file.etag}"'}
+        headers: dict[str, str | None] = {
+            "X-Repo-Commit": sha,
+            "X-Linked-Size": str(file.size),
+            "X-Linked-ETag": f'"{file.etag}"',
+        }
         status, place = (302, there) if file.lfs else (307, here)
         return Answer(b"", status, headers | {"Location": place})
 
-    def content(self, file: File, headers: dict[str, str]) -> Answer:
+    def content(self, file: File, headers: dict[str, str | None]) -> Answer:
         content, asked = file.content, self.headers["Range"]
         headers |= {"ETag": f'"{file.etag}"', "Accept-Ranges": "bytes"}
         if not asked:

@@ -305,7 +305,7 @@ def test_xet_is_not_spoken_where_it_would_pass_the_limits(
 
 def test_others_who_use_the_library_are_left_alone(hub: LoopbackHub, model: dict[str, bytes]) -> None:
     """The hooks are in the one HTTP client of the process; what is not asked by us has no limits of ours."""
-    from huggingface_hub.utils import get_session
+    from huggingface_hub.utils._http import get_session
 
     resolve(NAME)
     hub.create("owner/data", {"large.txt": b"x" * (hub_limits.LARGEST_ANSWER + 1)})

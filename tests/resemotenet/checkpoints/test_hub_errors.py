@@ -2,6 +2,7 @@
 
 import errno
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from huggingface_hub import errors as theirs
@@ -87,7 +88,7 @@ def test_long_answers_are_cut_and_put_in_one_line() -> None:
 
 
 def test_what_the_http_library_raises_is_told_by_the_name_of_its_base() -> None:
-    transport = theirs.HfHubHTTPError.__bases__[0]
+    transport: Any = theirs.HfHubHTTPError.__bases__[0]
     assert not issubclass(transport, OSError)
     broken = explain(transport("[SSL] wrong version number"), "owner/name", "https://hub.example")
     assert type(broken) is errors.HubConnectionError

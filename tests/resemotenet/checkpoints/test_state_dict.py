@@ -85,7 +85,7 @@ class TestWrappings:
 
     def test_the_loss_of_a_lightning_module(self, tmp_path: Path) -> None:
         content = {"state_dict": {**prefixed("model."), "criterion.weight": torch.ones(7)}, "global_step": 9}
-        assert read(content, tmp_path) == ("state_dict", "criterion.weight", "model.")
+        assert read(content, tmp_path) == ("state_dict", "criterion.", "model.")
 
     def test_of_a_safetensors_file(self, tmp_path: Path) -> None:
         save_file(prefixed("module."), tmp_path / "weights.safetensors")
