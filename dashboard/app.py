@@ -83,7 +83,7 @@ def _read_predictions(runs: Sequence[Run]) -> None:
         return
     bar = st.progress(0.0)
     for number, run in enumerate(fresh):
-        bar.progress(number / len(fresh), text=f"Reading the predictions of {len(fresh):,} runs, for the first time")
+        bar.progress(number / len(fresh), text=f"Reading the predictions of {len(fresh):,} runs for the first time")
         scores(run)
     bar.empty()
 

@@ -19,7 +19,7 @@ def why_chosen(run: Run) -> str:
     so_far = f" of {len(run.epochs)} so far" if run.state == "running" else f" of {len(run.epochs)}"
     text = (
         f"Epoch **{epoch + 1}**{so_far}: it had the best validation accuracy under {name}, {100 * value:.1f}%, the "
-        "earlier one of equals. Test had no say in which epoch."
+        "earliest where several tied. Test had no say in it."
     )
     final = next((each for each in data.scores(run) if (each.labels, each.split) == (by, "validation")), None)
     if final is not None and abs(final.accuracy - value) > 5e-4:
@@ -38,7 +38,7 @@ def _released(run: Run) -> str:
     # A bias of zeros moves nothing. Whether the weights were halved is not noted.
     point = ["an operating point that favours rare emotions"] if isinstance(bias, list) and any(bias) else []
     added = ", ".join([*mixed, *mirrored, *point])
-    return ": afterwards came what a release adds" + (f" ({added})" if added else "")
+    return ", after what the release added" + (f" ({added})" if added else "")
 
 
 def best_epoch(run: Run) -> tuple[int, float, str] | None:

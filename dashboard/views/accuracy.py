@@ -142,8 +142,8 @@ def _latency(groups: Sequence[Group]) -> None:
     found = Counter(place for group in groups for place in group.latencies)
     if not found:
         st.info(
-            "None of these runs says how long it takes for one face, or seeds in a row have both layouts. Where their "
-            "weights are, `python -m training latency RUN...` measures it, several runs in turns.",
+            "None of these runs says how long one face takes, or seeds in a row have both layouts. Where their weights "
+            "are, `python -m training latency RUN...` measures it, several runs in turns.",
             icon=":material/timer:",
         )
         return
@@ -157,7 +157,7 @@ def _latency(groups: Sequence[Group]) -> None:
     st.plotly_chart(figure, key="cost-latency", config={"displaylogo": False})
     text = (
         f"One face alone in its batch, float32, in each row's views, on **{place}**: median, and quartiles as bars. "
-        "Finding the face is not in it."
+        "Finding the face is not included."
     )
     if len({latency.time for _, latency in drawn}) > 1:
         text += (

@@ -57,14 +57,14 @@ _BY_HELP = (
 )
 _ORDERS = {"sure": "Surest first", "unsure": "Least sure first"}
 _INTERVALS = (
-    "95% intervals: Wilson's for precision and recall, a bootstrap over faces for F1. A dash: not defined, for the "
-    "emotion never occurs or is never predicted. A dash in the place of F1's interval: there is no hit, or no mistake, "
-    "so all draws of the bootstrap are the same and tell nothing of how far off the figure may be."
+    "95% intervals: Wilson's for precision and recall, a bootstrap over faces for F1. A dash: not defined, because the "
+    "emotion never occurs or is never predicted. A dash in place of F1's interval: there is no hit, or no mistake, so "
+    "every draw of the bootstrap gives the same figure and does not say how far off it may be."
 )
 _DIFFERENCES = (
-    " B - A: a bootstrap over faces, each drawn with what both runs said of it. An interval that holds 0 is no "
-    "evidence of a difference; and where there is none, one of seven intervals misses 0 nearly every third time. "
-    "A dash: in this figure the two never differ."
+    " B - A: a bootstrap over faces, each drawn with the answers of both runs. An interval that includes 0 is no "
+    "evidence of a difference; and even without a difference, one of seven intervals misses 0 nearly one time in "
+    "three. A dash: the two never differ in this figure."
 )
 _METRICS: dict[str, str] = {"recall": "Recall", "precision": "Precision", "f1": "F1"}
 

@@ -195,17 +195,17 @@ _AUDIT = (
     ("surplus_copies", "surplus copies", "images that another one repeats"),
     ("groups_across_splits", "groups across splits", "copies on both sides of a split"),
     ("groups_with_conflicting_labels", "groups with conflicting labels", "one picture, several labels: one is wrong"),
-    ("blank_images", "blank images", "nothing can be seen on them"),
+    ("blank_images", "blank images", "nothing can be seen in them"),
 )
-_LEAK = "a model that learns from the copies may know them by heart"
+_LEAK = "a model that learns from the copies may have memorised them"
 _LEFT_OUT = "left out of training unless a run says otherwise"
 _NEAR = "the same picture, cut or compressed differently"
 
 
 _COPIES = {
     True: "This run left those copies out of training, so it has not seen these very pictures; near copies stayed in.",
-    False: "This run learned from those copies, so it may know these faces by heart.",
-    None: "Whether this run learned from those copies is not noted.",
+    False: "This run learned from those copies, so it may have memorised these faces.",
+    None: "Whether this run learned from those copies is not recorded.",
 }
 
 

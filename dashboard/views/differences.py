@@ -43,7 +43,7 @@ def show_differences(runs: Sequence[Run]) -> None:
         only = state.switch("Only what differs", key="differing", default=True)
     if len(chosen) < 2:
         st.info(
-            "Choose at least two runs." if len(by_id) > 1 else "There is one run only.", icon=":material/difference:"
+            "Choose at least two runs." if len(by_id) > 1 else "There is only one run.", icon=":material/difference:"
         )
     if chosen:
         _table([by_id[name] for name in chosen], only_differing=only and len(chosen) > 1)

@@ -65,8 +65,8 @@ def _head(run: Run) -> None:
         "Learned from": _learned_from(run),
         "Epochs": f"{len(run.epochs)}" + ("" if run.epochs_planned is None else f" of {run.epochs_planned}"),
         "Parameters": None if run.parameters is None else thousands(run.parameters),
-        "Multiply-adds a face": None if run.macs is None else thousands(run.macs),
-        "Time a face": None if run.latency is None else f"{run.latency.median:.3g} ms",
+        "Multiply-adds per face": None if run.macs is None else thousands(run.macs),
+        "Time per face": None if run.latency is None else f"{run.latency.median:.3g} ms",
         "Training": None if run.seconds is None else duration(run.seconds),
         "Peak memory": None if run.peak_memory is None else f"{run.peak_memory / 2**30:.2f} GiB",
         "Device": None if run.device == "unknown" else run.device,
@@ -88,11 +88,11 @@ def _one_face(run: Run) -> None:
     if (found := run.latency) is not None:
         st.caption(
             f"One face takes {milliseconds(found)}, median and quartiles: alone in its batch, float32, views: "
-            f"{found.views}, on {found.place}. Finding the face is not in it."
+            f"{found.views}, on {found.place}. Finding the face is not included."
         )
     elif run.state == "finished":
         st.caption(
-            "How long one face takes was not measured: `python -m training latency RUN` does, where its weights are."
+            "Time per face was not measured: `python -m training latency RUN` measures it where the run's weights are."
         )
 
 
@@ -102,7 +102,7 @@ def _claimed_cost(run: Run) -> None:
     if claimed is not None:
         st.caption(
             f"The paper claims {claimed.training_hours:g} h of training and {claimed.inference_ms:g} ms an image for "
-            f"{OURS} on {DATASETS[claimed.dataset]}, on an M2 Pro or a P100, it is not said which: a claim, no "
+            f"{OURS} on {DATASETS[claimed.dataset]}, on an M2 Pro or a P100 (it does not say which): a claim, not a "
             "measurement."
         )
 
@@ -169,8 +169,8 @@ def _curves(run: Run) -> None:
     )
     line = "best epoch so far" if run.state == "running" else "chosen epoch"
     st.caption(
-        f"The dotted line is the {line}. Validation faces are never augmented. Drag across the chart to look at some "
-        "epochs only; new epochs do not change that."
+        f"The dotted line is the {line}. Validation faces are never augmented. Drag across the chart to zoom in on "
+        "some epochs; new epochs do not change the zoom."
     )
 
 
@@ -203,7 +203,7 @@ def _calibration(run: Run) -> None:
     if run.temperature is not None:
         st.caption(
             f"This model was released with a temperature of its own, {run.temperature:g}, which is in the stored "
-            "probabilities already: before is as released."
+            'probabilities already: "before" is as released.'
         )
     left, right = st.columns([3, 2], gap="medium")
     with left:

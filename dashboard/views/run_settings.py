@@ -12,9 +12,9 @@ from ..data import Run
 
 def show_settings(run: Run) -> None:
     """Draw this part of the page about a run."""
-    st.markdown("**Do it again**")
+    st.markdown("**Reproduce it**")
     if (command := command_of(run)) is None:
-        st.caption("This run does not say which command began it.")
+        st.caption("This run does not say which command started it.")
     else:
         st.code(command, language="bash", wrap_lines=True)
         if was_released(run) or run.touched:
@@ -49,15 +49,15 @@ def _steps_after(run: Run) -> str:
     text = "RUN is the folder that training makes; it prints its name."
     if was_released(run):
         text += (
-            " The stored predictions are those of the released model, so the last command is part of them. What it was "
-            "told of accuracy margin and half precision, where not the default, is not noted."
+            " The stored predictions are those of the released model, so the last command is part of them. Its options "
+            "for accuracy margin and half precision, where they were not the defaults, are not recorded."
         )
     return text + (f" Test was scored {times(run.touched)}." if run.touched else "")
 
 
 def _flat_table(values: dict[str, Any]) -> None:
     if not values:
-        st.caption("Not noted.")
+        st.caption("Not recorded.")
         return
     table = pd.DataFrame(flat(values).items(), columns=["Name", "Value"])
     st.dataframe(table, hide_index=True, height="content")

@@ -29,8 +29,8 @@ _PER_PAGE = 12
 def show_votes(runs: Sequence[Run], pictures: Pictures | None) -> None:
     """FER2013's label against the crowd's majority, by class and by cell."""
     st.markdown(
-        "Ten people looked at every FER2013 face again (FER+). Where they have a majority, it is often not the label "
-        "that the face came with."
+        "Ten people labelled every FER2013 face again (FER+). Where they have a majority, it often differs from the "
+        "face's own label."
     )
     left, right = st.columns(2)
     with left:
@@ -53,7 +53,7 @@ def show_votes(runs: Sequence[Run], pictures: Pictures | None) -> None:
     same, n = int(np.trace(table[:, :NO_MAJORITY])), int(table[:, :NO_MAJORITY].sum())
     st.markdown(
         f"The crowd has a majority for **{n:,}** of {len(found.ids):,} faces ({split}) and agrees with the label on "
-        f"**{100 * same / n:.1f}%** of them: what a reader would score there who always agreed with the crowd."
+        f"**{100 * same / n:.1f}%** of them, which is what a reader who always agreed with the crowd would score there."
         if n
         else "The crowd has no majority on any of these faces."
     )
@@ -93,7 +93,7 @@ def _matrix_and_faces(found: Labelled, table: "NDArray[np.int64]", pictures: Pic
     )
     left, right = st.columns([3, 2], gap="medium")
     with right:
-        st.markdown("**On how many the crowd agrees**, where it has a majority")
+        st.markdown("**How often the crowd agrees with the label**, where it has a majority")
         figure = agreement_figure(crowd.agreement(table))
         st.plotly_chart(figure, key="agreement", config={"displayModeBar": False}, alt="Agreement by emotion")
         st.caption("The thin lines are 95% Wilson intervals.")

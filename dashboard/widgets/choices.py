@@ -52,7 +52,10 @@ def score_of(scores: Iterable[Score], labels: str, split: str) -> Score | None:
 def show_problem(run: Run) -> None:
     """What is wrong with a run, or that it still goes on; nothing for one that is finished and whole."""
     if run.state == "running":
-        st.info("This run is still training; figures from predictions come when it ends.", icon=":material/timelapse:")
+        st.info(
+            "This run is still training; figures from its predictions will follow when it ends.",
+            icon=":material/timelapse:",
+        )
     elif run.state != "finished" and run.problem:
         st.warning(run.problem, icon=":material/warning:")
     elif run.problem:

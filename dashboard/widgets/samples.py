@@ -72,7 +72,7 @@ def copies_in_words(left_out: bool | None) -> str:
     """
     if left_out:
         return "Copy in the train split; this run left it out"
-    return "The same picture is in train" + ("" if left_out is False else "; left out or not is not noted")
+    return "The same picture is in train" + ("" if left_out is False else "; whether it was left out is not recorded")
 
 
 def samples(predictions: "Predictions", rows: "NDArray[np.int64]", *, left_out: bool | None = None) -> list[Sample]:

@@ -72,8 +72,7 @@ def touches(facts: ModelFacts) -> list[str]:
         return ["Test was scored at least once; how often is not known."] if scored else []
     if facts.touched > 1:
         return [
-            f"Test was scored {facts.touched} times, so what was settled after the first time may have been fitted "
-            "to it."
+            f"Test was scored {facts.touched} times, so what was settled after the first may have been fitted to it."
         ]
     if not scored and facts.touched:
         return ["Test was scored once, and the figures were not kept."]

@@ -149,7 +149,7 @@ def test_a_run_says_it_beside_what_the_paper_claims(results: Path):
     path = write_run(results)
     page = opened("run", results)
     assert "was not measured: `python -m training latency RUN` does" in words(page)
-    assert "Time a face" not in html(page)
+    assert "Time per face" not in html(page)
     time_run(path, 30)
     page = opened("run", results)
     assert "30 ms" in html(page)

@@ -123,7 +123,7 @@ def test_cards_show_picture_probabilities_and_votes_and_write_nothing(
     [
         (True, "Copy in the train split; this run left it out"),
         (False, "The same picture is in train<"),
-        (None, "left out or not is not noted"),
+        (None, "whether it was left out is not recorded"),
     ],
 )
 def test_a_copy_in_train_is_told_by_what_the_run_learned_from(tmp_path: Path, left_out: bool | None, said: str):
@@ -140,7 +140,9 @@ def test_a_copy_in_train_is_told_by_what_the_run_learned_from(tmp_path: Path, le
     assert html(page).count(said) == min(12, wrong.sum())
     assert html(page).count("in train") == html(page).count("data-sample=") - (12 if left_out else 0)
     audit = texts(sound(open_page("datasets", [tmp_path], section="Audit")))
-    expected = {True: "has not seen these very pictures", False: "may know these", None: "is not noted"}[left_out]
+    expected = {True: "has not seen these very pictures", False: "may have memorised these", None: "is not recorded"}[
+        left_out
+    ]
     assert expected in audit
 
 

@@ -296,7 +296,7 @@ def test_of_a_release_only_what_is_noted_is_told(tmp_path: Path, bias: object, v
     result["splits"]["validation"]["views"] = views
     write_json(path / "result.json", {**result, "released": {"temperature": 0.5, "logit_bias": bias, "views": views}})
     (run,) = data.scan([tmp_path])
-    assert why_chosen(run).endswith(f": afterwards came what a release adds{told}")
+    assert why_chosen(run).endswith(f", after what the release added{told}")
 
 
 def test_the_papers_hours_stand_on_the_page_as_a_claim_and_only_of_its_network(tmp_path: Path):
