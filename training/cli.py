@@ -318,7 +318,7 @@ def _datasets(
     Args:
         action: list, or check PATH.
         path: the folder or file to check.
-        skip_broken: go on where pictures are listed and absent; broken ones are counted either way.
+        skip_broken: go on where pictures are listed but missing; broken ones are counted either way.
         json: also write what was found to this file.
     """
     from .datasets_command import check, in_words, listing

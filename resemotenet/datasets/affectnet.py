@@ -72,7 +72,7 @@ def read_affectnet(path: str | Path, *, skip_broken: bool = False) -> Collection
 
     Args:
         path: the folder that holds train_set/ and val_set/, or the file lists and the pictures.
-        skip_broken: leave out pictures that are listed and absent, instead of stopping.
+        skip_broken: leave out pictures that are listed but missing, instead of stopping.
 
     Raises:
         DatasetNotFoundError: it is not AffectNet, or a folder or list is missing.
@@ -107,7 +107,7 @@ def _from_annotations(listing: Listing) -> None:
             if files.setdefault(stem, picture) != picture:
                 raise DatasetFormatError(f"{images} has {files[stem]} and {picture}, both of face {stem}; keep one")
         for stem in sorted(files.keys() - emotions.keys()):
-            listing.broken.append(f"{images / files[stem]} has no label, {labels / stem}_exp.npy is absent")
+            listing.broken.append(f"{images / files[stem]} has no label, {labels / stem}_exp.npy is missing")
         for stem, code in emotions.items():
             place = f"{labels}/{stem}_exp.npy"
             if emotion := _emotion(listing, code, place):

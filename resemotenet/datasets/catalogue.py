@@ -147,7 +147,7 @@ CATALOGUE: tuple[DatasetInfo, ...] = (
     ),
     DatasetInfo(
         name="fer2013",
-        title="FER2013, with the FER+ votes where they are there",
+        title="FER2013, with the FER+ votes where they are present",
         faces="28,709 train (Training), 3,589 validation (PublicTest), 3,589 test (PrivateTest)",
         layouts=(
             "fer2013.csv, icml_face_data.csv (+ fer2013new.csv) or train.csv",
@@ -193,7 +193,7 @@ def recognise(path: str | Path) -> tuple[DatasetInfo, str, Path]:
         if (found := info.find_layout(path)) is not None:
             return info, *found
     expected = "\n".join(f"    {info.name}: {layout}" for info in CATALOGUE for layout in info.layouts)
-    raise DatasetNotFoundError(f"{path} looks like no data set known here; expected one of\n{expected}")
+    raise DatasetNotFoundError(f"{path} does not look like any data set known here; expected one of\n{expected}")
 
 
 def splits_of(whole: Whole) -> dict[str, FaceSource]:

@@ -130,7 +130,7 @@ def _from_folders(listing: Listing, frames: int) -> None:
     for folder in folders:
         name = folder.name.lower()
         if name not in NAMES:
-            raise DatasetFormatError(f"{folder} is no class folder of CK+; expected one of {', '.join(NAMES)}")
+            raise DatasetFormatError(f"{folder} is not a class folder of CK+; expected one of {', '.join(NAMES)}")
         emotion = NAMES[name]
         sequences: dict[tuple[str, str], list[tuple[int, Path]]] = {}
         for file in pictures_in(folder):
@@ -149,7 +149,7 @@ def _parts(file: Path) -> tuple[str, str, int]:
     match = _FRAME.match(file.name)
     if match is None:
         raise DatasetFormatError(
-            f"{file}: the name tells no subject; expected one like S010_004_00000017, since subjects keep folds apart"
+            f"{file}: the name does not tell the subject; expected one like S010_004_00000017; folds go by subject"
         )
     return match[1], match[2], int(match[3])
 

@@ -113,7 +113,7 @@ class Listing:
     Args:
         name, layout, root: as in ``Collection``.
         origin: where the data comes from, for errors: "the archive aligned.zip of ...".
-        skip_broken: leave out pictures that are listed and absent instead of stopping.
+        skip_broken: leave out pictures that are listed but missing instead of stopping.
     """
 
     def __init__(self, name: str, layout: str, root: Path, origin: str, *, skip_broken: bool) -> None:
@@ -150,15 +150,15 @@ class Listing:
         check_inside(file, place)
         if id in self.rows:
             raise DatasetFormatError(
-                f"{place}: the face {id} is there a second time; each face must appear once, or it counts twice and "
-                "may sit in two splits"
+                f"{place}: the face {id} appears a second time; each face must appear once, or it counts twice and "
+                "may end up in two splits"
             )
         assert emotion in EMOTIONS
         self.rows[id] = (split, file, EMOTIONS.index(emotion), group or id, box)
 
     def lacks(self, file: str, place: str) -> None:
         """Enter a picture that a list names and that is not there."""
-        self.broken.append(f"{file} is listed and absent ({place})")
+        self.broken.append(f"{file} is listed but missing ({place})")
 
     def collect(
         self,
@@ -207,7 +207,7 @@ class Listing:
         listed = len(self.rows) + len(self.broken)
         for id, (_, file, *_) in list(self.rows.items()):
             if file in absent:
-                self.broken.append(f"{self.root / file} (id {id}) is listed and absent")
+                self.broken.append(f"{self.root / file} (id {id}) is listed but missing")
                 del self.rows[id]
         if self.broken and not self.skip_broken:
             raise DatasetFormatError(f"{broken_in_words(self.broken, listed)}. They come with {self.origin}")

@@ -60,7 +60,7 @@ def read_expw(path: str | Path, *, skip_broken: bool = False) -> Collection:
 
     Args:
         path: the folder that holds image/ and label/.
-        skip_broken: leave out pictures that are listed and absent, instead of stopping.
+        skip_broken: leave out pictures that are listed but missing, instead of stopping.
 
     Raises:
         DatasetNotFoundError: it is not ExpW, or the list or the folder of photographs is missing.
@@ -73,7 +73,7 @@ def read_expw(path: str | Path, *, skip_broken: bool = False) -> Collection:
     layout, root = found
     listing = Listing(NAME, layout, root, _ORIGIN, skip_broken=skip_broken)
     need_folder(root, _PICTURES, "the photographs", f"{_ORIGIN} (its archive of pictures comes in several parts)")
-    file = first_there(root / _LIST, root / "label.lst") or need_file(root, _LIST, "a line a face", _ORIGIN)
+    file = first_there(root / _LIST, root / "label.lst") or need_file(root, _LIST, "a line for each face", _ORIGIN)
     for number, words in word_rows(file):
         _add(listing, words, f"{file}, line {number}")
     collection = listing.collect(carved=CARVED, expected=EXPECTED, expected_by="the authors' list")

@@ -175,7 +175,7 @@ def _parse_pixels(pixels: Any, place: str) -> "NDArray[np.uint8]":
     except (ValueError, OverflowError) as error:
         if any(word.lower() in ("nan", "inf", "-inf") for word in words):
             raise DatasetFormatError(f"{place}: a pixel is NaN or infinite, expected 0 to 255") from None
-        raise DatasetFormatError(f"{place}: a pixel is no whole number ({error})") from None
+        raise DatasetFormatError(f"{place}: a pixel is not a whole number ({error})") from None
     if values.size != SIDE * SIDE:
         raise DatasetFormatError(f"{place}: {values.size} pixels, expected {SIDE * SIDE}")
     if values.min() < 0 or values.max() > 255:
@@ -225,7 +225,7 @@ def _read_folders(path: Path) -> FER2013:
         name = file.parent.name.lower()
         name = _FOLDER_NAMES.get(name, name)
         if name not in CODES:
-            raise DatasetFormatError(f"{file.parent} is no emotion; expected one of {', '.join(CODES)}")
+            raise DatasetFormatError(f"{file.parent} is not an emotion; expected one of {', '.join(CODES)}")
         emotion.append(CODES.index(name))
         usage.append(_usage_of(file))
     ids = [file.relative_to(path).as_posix() for file in files]
@@ -294,6 +294,6 @@ def _checked(
             f"{path}, row {row}: Usage {str(usages[row])!r}, expected one of {', '.join(USAGES.values())}"
         )
     if len(set(ids)) != len(ids):
-        raise DatasetFormatError(f"{path}: row numbers must differ, but {len(ids) - len(set(ids))} appear again")
+        raise DatasetFormatError(f"{path}: row numbers must be unique, but {len(ids) - len(set(ids))} are repeated")
     canonical = np.array([EMOTIONS.index(name) for name in CODES], np.int64)[np.asarray(codes)]
     return FER2013(images, canonical, usages, np.asarray(ids, dtype=str), votes)

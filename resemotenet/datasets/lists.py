@@ -55,8 +55,8 @@ def columns_of(header: list[str], known: Mapping[str, tuple[str, ...]], path: Pa
     if wrong:
         expected = "; ".join(f"{column}: {' or '.join(names)}" for column, names in known.items())
         raise DatasetFormatError(
-            f"{path} has the header {header}, in which {' and '.join(wrong)} cannot be told; expected one column each "
-            f"of {expected}"
+            f"{path} has the header {header}, in which {' and '.join(wrong)} cannot be identified; expected one column "
+            f"each of {expected}"
         )
     return {column: places[0] for column, places in found.items()}
 

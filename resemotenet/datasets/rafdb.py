@@ -47,7 +47,7 @@ def read_rafdb(path: str | Path, *, skip_broken: bool = False) -> Collection:
 
     Args:
         path: the folder that holds Image/ and EmoLabel/, or DATASET/.
-        skip_broken: leave out pictures that are listed and absent, instead of stopping.
+        skip_broken: leave out pictures that are listed but missing, instead of stopping.
 
     Raises:
         DatasetNotFoundError: it is not RAF-DB, or a folder or list is missing.
@@ -85,7 +85,7 @@ def _from_list(root: Path, skip_broken: bool) -> Listing:
 def _split_of(stem: str, place: str) -> str:
     split = stem.split("_")[0]
     if split not in ("train", "test"):
-        raise DatasetFormatError(f"{place}: {stem!r} is of no split; expected train_... or test_...")
+        raise DatasetFormatError(f"{place}: {stem!r} belongs to no split; expected train_... or test_...")
     return split
 
 
@@ -111,7 +111,7 @@ def _emotion_of(folder: Path) -> str:
     known = {str(code): emotion for code, emotion in CODES.items()}
     if folder.name not in known:
         meaning = ", ".join(f"{code} {emotion}" for code, emotion in known.items())
-        raise DatasetFormatError(f"{folder} is no class folder of RAF-DB; expected {meaning}")
+        raise DatasetFormatError(f"{folder} is not a class folder of RAF-DB; expected {meaning}")
     return known[folder.name]
 
 

@@ -39,7 +39,7 @@ def read_upstream(path: str | Path, *, skip_broken: bool = False) -> Collection:
 
     Args:
         path: the folder that holds train_labels.csv.
-        skip_broken: leave out pictures that are listed and absent, instead of stopping.
+        skip_broken: leave out pictures that are listed but missing, instead of stopping.
 
     Raises:
         DatasetNotFoundError: there is no such list.

@@ -115,7 +115,7 @@ def create_model(
         if not entry.compact:
             exact = ", ".join(each.name for each in _ENTRIES.values() if each.compact)
             raise CompactLayoutError(
-                f"{name} has no compact layout: its last map is larger than 1x1 or its last layers are others, so that "
+                f"{name} has no compact layout: its last map is larger than 1x1 or its last layers differ, so that "
                 f"leaving weights out would change its answers; {exact} have one. Build it with compact=False"
             )
         options["compact"] = True

@@ -134,8 +134,8 @@ def _table_iii() -> tuple[Claim, ...]:
     }
     notes = {
         (OURS, "affectnet-7"): "72.39 in the abstract",
-        (OURS, "fer2013"): "the per-class recalls printed beside it give 78.4 +- 0.5",
-        (OURS, "raf-db"): "the per-class recalls printed beside it give 97.3 +- 0.5",
+        (OURS, "fer2013"): "the per-class recalls printed beside it give 78.4 ± 0.5",
+        (OURS, "raf-db"): "the per-class recalls printed beside it give 97.3 ± 0.5",
         ("EmoNeXt", "fer2013"): "its XLarge size, pretrained on ImageNet-22k",
     }
     return tuple(
@@ -218,7 +218,7 @@ RECALLS: dict[str, tuple[float, ...]] = {
 
 
 def accuracy_from_recalls(dataset: str) -> float:
-    """What the printed recalls amount to, weighted with the true test counts; good to +- 0.005."""
+    """What the printed recalls amount to, weighted with the true test counts; good to ± 0.005."""
     counts = FER2013_COUNTS["test"] if dataset == "fer2013" else TABLE_II[dataset]["test"]
     return sum(recall * n for recall, n in zip(RECALLS[dataset], counts, strict=True)) / sum(counts)
 
@@ -236,7 +236,7 @@ ERRATA: tuple[Erratum, ...] = (
         "abstract and Table III",
         ("affectnet-7",),
         "AffectNet-7: 72.39% in one, 72.93% in the other",
-        "72.93, as section IV and upstream's README have it too",
+        "72.93, as in section IV and upstream's README",
     ),
     Erratum(
         "(c)",
@@ -244,8 +244,8 @@ ERRATA: tuple[Erratum, ...] = (
         ("fer2013", "raf-db"),
         "79.79% on FER2013 and 94.76% on RAF-DB",
         "the recalls in the matrices, weighted with the test counts, give "
-        f"{100 * accuracy_from_recalls('fer2013'):.1f} and {100 * accuracy_from_recalls('raf-db'):.1f}% (each +- 0.5, "
-        "for they have two digits)",
+        f"{100 * accuracy_from_recalls('fer2013'):.1f} and {100 * accuracy_from_recalls('raf-db'):.1f}% (each ± 0.5, "
+        "because they have two digits)",
     ),
 )
 

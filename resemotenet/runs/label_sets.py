@@ -98,9 +98,7 @@ LABEL_SETS: dict[str, LabelSet] = {
         LabelSet(
             "ckplus-last3", "ckplus", "CK+, last three frames", "The label of a sequence, on its last three frames."
         ),
-        LabelSet(
-            "upstream-csv", "upstream-csv", "upstream's CSV", "The code that stands in the CSV beside the picture."
-        ),
+        LabelSet("upstream-csv", "upstream-csv", "upstream's CSV", "The code that the CSV gives for the picture."),
         LabelSet(
             "synthetic",
             "synthetic",

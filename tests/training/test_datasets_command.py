@@ -100,7 +100,7 @@ def test_fer2013_can_be_checked_too(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_a_folder_that_is_no_data_set(tmp_path: Path, capsys: pytest.CaptureFixture):
     assert main(["datasets", "check", str(tmp_path)]) == 1
-    assert "looks like no data set known here; expected one of" in capsys.readouterr().err
+    assert "does not look like any data set known here; expected one of" in capsys.readouterr().err
 
 
 def test_check_needs_a_path(capsys: pytest.CaptureFixture):

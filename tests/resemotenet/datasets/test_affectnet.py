@@ -161,14 +161,14 @@ def test_a_box_that_is_no_number(lists: Path):
 
 def test_a_header_that_lacks_a_column(lists: Path):
     change(lists / LIST, "expression", "feeling")
-    with pytest.raises(DatasetFormatError, match=r"in which expression cannot be told; expected one column each"):
+    with pytest.raises(DatasetFormatError, match=r"in which expression cannot be identified; expected one column each"):
         read_affectnet(lists)
 
 
 def test_a_row_there_twice(lists: Path):
     rows = (lists / LIST).read_text().splitlines()
     (lists / LIST).write_text("\n".join([*rows, rows[1]]))
-    with pytest.raises(DatasetFormatError, match="line 32: the face 1/train0001 is there a second time"):
+    with pytest.raises(DatasetFormatError, match="line 32: the face 1/train0001 appears a second time"):
         read_affectnet(lists)
 
 

@@ -108,7 +108,7 @@ def test_a_label_file_with_more_than_a_number(sequences: Path):
 def test_a_label_whose_frame_is_absent(sequences: Path):
     frame = sequences / "cohn-kanade-images/S006/001/S006_001_00000005.png"
     frame.unlink()
-    with pytest.raises(DatasetFormatError, match=r"S006_001_00000005\.png is listed and absent \(labelled by"):
+    with pytest.raises(DatasetFormatError, match=r"S006_001_00000005\.png is listed but missing \(labelled by"):
         read_ckplus(sequences)
     whole = read_ckplus(sequences, skip_broken=True)
     assert len(whole.split("test")) == 23  # not the frame before: it is no peak
@@ -116,7 +116,7 @@ def test_a_label_whose_frame_is_absent(sequences: Path):
 
 def test_a_wrong_class_folder(folders: Path):
     (folders / "furious").mkdir()
-    with pytest.raises(DatasetFormatError, match="furious is no class folder of CK"):
+    with pytest.raises(DatasetFormatError, match="furious is not a class folder of CK"):
         read_ckplus(folders)
 
 
@@ -128,14 +128,14 @@ def test_an_absent_class_folder(folders: Path):
 
 def test_a_name_without_a_subject(folders: Path):
     next((folders / "anger").glob("*_00000012.png")).rename(folders / "anger/face12.png")
-    with pytest.raises(DatasetFormatError, match=r"face12\.png: the name tells no subject"):
+    with pytest.raises(DatasetFormatError, match=r"face12\.png: the name does not tell the subject"):
         read_ckplus(folders)
 
 
 def test_the_same_frame_under_two_emotions(folders: Path):
     shutil.copy(next((folders / "anger").iterdir()), folders / "sadness")
     shutil.copy(next((folders / "sadness").glob("S0*")), folders / "anger")
-    with pytest.raises(DatasetFormatError, match="is there a second time"):
+    with pytest.raises(DatasetFormatError, match="appears a second time"):
         read_ckplus(folders, labels="ckplus-last3")
 
 

@@ -97,7 +97,7 @@ def test_a_box_outside_the_photograph_is_named_when_it_is_read(tree: Path):
         (" 0 12 5 65 72 ", " 0 12 five 65 72 ", "line 1: the box '12 five 65 72' is not four whole numbers"),
         (" 0 12 5 65 72 ", " 0 72 5 65 12 ", "line 1: the box has top 72, .* so it is empty"),
         (" 0 12 5 65 72 23.5 0", " 0 12 5 65 72 23.5 7", "line 1: the label is '7', expected one of 0 angry"),
-        ("angry_man_0.jpg 1", "angry_man_0.jpg 0", r"line 2: the face angry_man_0\.jpg#0 is there a second time"),
+        ("angry_man_0.jpg 1", "angry_man_0.jpg 0", r"line 2: the face angry_man_0\.jpg#0 appears a second time"),
         ("angry_man_0.jpg 0", "../../x.jpg 0", "line 1: the file name .* does not stay inside"),
         ("angry_man_0.jpg 0", "/etc/x.jpg 0", "line 1: the file name .* does not stay inside"),
     ],

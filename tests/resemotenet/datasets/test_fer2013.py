@@ -213,11 +213,11 @@ class TestErrors:
             ("Usage", None, r"row 20: Usage 'nan'"),
             ("pixels", "1 2 3", r"row 20: 3 pixels, expected 2304"),
             ("pixels", " ".join(["0"] * 2305), r"row 20: 2305 pixels"),
-            ("pixels", "x " + " ".join(["0"] * 2303), r"row 20: a pixel is no whole number \(.*'x'"),
+            ("pixels", "x " + " ".join(["0"] * 2303), r"row 20: a pixel is not a whole number \(.*'x'"),
             ("pixels", "nan " + " ".join(["0"] * 2303), r"row 20: a pixel is NaN or infinite, expected 0 to 255"),
             ("pixels", " ".join(["0"] * 2303) + " -inf", r"row 20: a pixel is NaN or infinite"),
-            ("pixels", "0.5 " + " ".join(["0"] * 2303), r"row 20: a pixel is no whole number"),
-            ("pixels", "9" * 30 + " 0" * 2303, r"row 20: a pixel is no whole number"),
+            ("pixels", "0.5 " + " ".join(["0"] * 2303), r"row 20: a pixel is not a whole number"),
+            ("pixels", "9" * 30 + " 0" * 2303, r"row 20: a pixel is not a whole number"),
             ("pixels", None, r"row 20: a pixel is NaN"),
             ("pixels", "256 " + " ".join(["0"] * 2303), r"row 20: pixels from 0 to 256, expected 0 to 255"),
             ("pixels", "-1 " + " ".join(["0"] * 2303), r"row 20: pixels from -1 to 0"),
@@ -264,7 +264,7 @@ class TestErrors:
     def test_wrong_folder_name(self, fake: Fake, tmp_path: Path):
         write_folders(fake, tmp_path)
         (tmp_path / "train" / "fear").rename(tmp_path / "train" / "contempt")
-        with pytest.raises(DatasetFormatError, match=r"contempt is no emotion; expected one of angry, disgust"):
+        with pytest.raises(DatasetFormatError, match=r"contempt is not an emotion; expected one of angry, disgust"):
             read_fer2013(tmp_path)
 
     def test_row_numbers_that_appear_again(self, fake: Fake, tmp_path: Path):
@@ -272,7 +272,7 @@ class TestErrors:
         rows = pd.read_parquet(path)
         rows.loc[5, "row"] = 6
         rows.to_parquet(path)
-        with pytest.raises(DatasetFormatError, match="row numbers must differ, but 1 appear again"):
+        with pytest.raises(DatasetFormatError, match="row numbers must be unique, but 1 are repeated"):
             read_fer2013(path)
 
     def test_row_numbers_that_are_none(self, fake: Fake, tmp_path: Path):

@@ -131,19 +131,19 @@ def test_a_line_that_is_no_name_and_label(official: Path, line: str):
 
 def test_a_name_of_no_split(official: Path):
     change(official / LIST, "train_00003.jpg 2", "val_00003.jpg 2")
-    with pytest.raises(DatasetFormatError, match=r"'val_00003' is of no split; expected train_... or test_..."):
+    with pytest.raises(DatasetFormatError, match=r"'val_00003' belongs to no split; expected train_... or test_..."):
         read_rafdb(official)
 
 
 def test_a_face_listed_twice(official: Path):
     change(official / LIST, "train_00003.jpg 2", "train_00002.jpg 2")
-    with pytest.raises(DatasetFormatError, match="line 3: the face train_00002 is there a second time"):
+    with pytest.raises(DatasetFormatError, match="line 3: the face train_00002 appears a second time"):
         read_rafdb(official)
 
 
 def test_a_face_in_two_class_folders(folders: Path):
     shutil.copy(folders / "DATASET/train/2/train_00003_aligned.jpg", folders / "DATASET/train/5")
-    with pytest.raises(DatasetFormatError, match="the face train_00003 is there a second time"):
+    with pytest.raises(DatasetFormatError, match="the face train_00003 appears a second time"):
         read_rafdb(folders)
 
 
@@ -155,7 +155,7 @@ def test_a_class_folder_that_is_absent(folders: Path):
 
 def test_a_class_folder_that_is_none(folders: Path):
     (folders / "DATASET/train/8").mkdir()
-    with pytest.raises(DatasetFormatError, match=r"train/8 is no class folder of RAF-DB; expected 1 surprise"):
+    with pytest.raises(DatasetFormatError, match=r"train/8 is not a class folder of RAF-DB; expected 1 surprise"):
         read_rafdb(folders)
 
 
@@ -176,7 +176,7 @@ def test_permuted_columns_of_the_csv(folders: Path):
 def test_a_picture_listed_and_absent_is_named(official: Path):
     (official / "Image/aligned/test_00002_aligned.jpg").unlink()
     with pytest.raises(
-        DatasetFormatError, match=r"1 of 42 pictures cannot be used: .*test_00002_aligned\.jpg .* is listed and absent"
+        DatasetFormatError, match=r"1 of 42 pictures cannot be used: .*test_00002_aligned\.jpg .* is listed but missing"
     ):
         read_rafdb(official)
 
@@ -191,7 +191,7 @@ def test_absent_pictures_are_left_out_if_asked(official: Path):
 
 def test_a_picture_of_the_csv_that_is_absent(folders: Path):
     (folders / "DATASET/test/2/test_00003_aligned.jpg").unlink()
-    with pytest.raises(DatasetFormatError, match=r"test/2/test_00003_aligned\.jpg is listed and absent"):
+    with pytest.raises(DatasetFormatError, match=r"test/2/test_00003_aligned\.jpg is listed but missing"):
         read_rafdb(folders)
     assert len(read_rafdb(folders, skip_broken=True).split("test")) == 13
 

@@ -91,10 +91,10 @@ def test_two_lists_for_one_split(tmp_path: Path):
         ),
         ("train_2_disgust.jpg", "../test/test_2_disgust.jpg", "line 2: the file name .* does not stay inside"),
         ("train_2_disgust.jpg", "/etc/passwd.jpg", "line 2: the file name .* does not stay inside"),
-        ("train_2_disgust.jpg", "train_200_disgust.jpg", r"train/train_200_disgust\.jpg .* is listed and absent"),
+        ("train_2_disgust.jpg", "train_200_disgust.jpg", r"train/train_200_disgust\.jpg .* is listed but missing"),
         ("train_1_anger.jpg,3", "train_1_anger.jpg,3,0.5", "no header, and its first row .* expected two columns"),
-        ("train_1_anger.jpg,3", "picture,feeling", "in which file name and label cannot be told"),
-        ("train_1_anger.jpg,3", "image,file,label", "in which file name cannot be told"),
+        ("train_1_anger.jpg,3", "picture,feeling", "in which file name and label cannot be identified"),
+        ("train_1_anger.jpg,3", "image,file,label", "in which file name cannot be identified"),
     ],
 )
 def test_a_row_that_is_wrong(tmp_path: Path, old: str, new: str, said: str):

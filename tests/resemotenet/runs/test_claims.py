@@ -125,7 +125,7 @@ def test_the_recalls_do_not_give_the_accuracy(dataset: str, claimed: float, told
     claim = claims.claim_of(claims.OURS, dataset)
     assert claim is not None
     assert 100 * claim.accuracy == pytest.approx(claimed)
-    assert f"{told} +- 0.5" in claim.note
+    assert f"{told} ± 0.5" in claim.note
     assert f"{claimed}%" in claims.ERRATA[2].printed
 
 
