@@ -148,7 +148,7 @@ def test_what_differs_names_the_device_beside_the_time(results: Path):
 def test_a_run_says_it_beside_what_the_paper_claims(results: Path):
     path = write_run(results)
     page = opened("run", results)
-    assert "was not measured: `python -m training latency RUN` does" in words(page)
+    assert "was not measured: `python -m training latency RUN` measures it" in words(page)
     assert "Time per face" not in html(page)
     time_run(path, 30)
     page = opened("run", results)
@@ -159,7 +159,7 @@ def test_a_run_says_it_beside_what_the_paper_claims(results: Path):
     assert "30 ms (27 to 36), median and quartiles" in measured
     assert "on cpu (made up), 2 threads" in measured
     assert "1.4 ms" in claimed
-    assert "a claim, no measurement" in claimed
+    assert "a claim, not a measurement" in claimed
     assert "1.4" not in measured
 
 

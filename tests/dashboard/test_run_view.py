@@ -271,7 +271,7 @@ def test_a_released_run_is_made_again_with_its_release(tmp_path: Path, views: st
     write_json(path / "result.json", {**result, "released": {**released, "mixed": {"start_share": 0.5}}})
     (run,) = data.scan([tmp_path])
     assert str(command_of(run)).endswith(f"release RUN OUT --views {views} --start-share 0.5")
-    assert why_chosen(run).endswith("release adds (weights 50% of the way back to those it started from).")
+    assert why_chosen(run).endswith("release added (weights 50% of the way back to those it started from).")
     result["splits"].pop("test")
     write_json(path / "result.json", result)
     assert (
@@ -305,7 +305,7 @@ def test_the_papers_hours_stand_on_the_page_as_a_claim_and_only_of_its_network(t
     by_model = {run.model: run.id for run in data.scan([tmp_path])}
     words = texts(sound(open_page("run", [tmp_path], run=by_model["resemotenet"])))
     assert "The paper claims 3 h of training and 1.4 ms an image for ResEmoteNet on FER2013" in words
-    assert "a claim, no measurement" in words
+    assert "a claim, not a measurement" in words
     assert "The paper claims" not in texts(sound(open_page("run", [tmp_path], run=by_model["vgg"])))
 
 

@@ -87,7 +87,7 @@ def test_two_lists_for_one_split(tmp_path: Path):
         (
             "train_2_disgust.jpg,4",
             "train_1_anger.jpg,3",
-            r"line 2: the face train/train_1_anger\.jpg is there a second",
+            r"line 2: the face train/train_1_anger\.jpg appears a second",
         ),
         ("train_2_disgust.jpg", "../test/test_2_disgust.jpg", "line 2: the file name .* does not stay inside"),
         ("train_2_disgust.jpg", "/etc/passwd.jpg", "line 2: the file name .* does not stay inside"),
