@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING
 from resemotenet.errors import ResEmoteNetError
 
 if TYPE_CHECKING:
-    from resemotenet import EmotionPredictor
-
-    from .handlers import Read
+    from .handlers import Reader
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,11 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--revision needs --model owner/name: the bundled model has no revisions")
     no_telemetry()
 
-    def load() -> "tuple[EmotionPredictor, Read]":
+    def load() -> "Reader":
         from resemotenet import EmotionPredictor
 
-        predictor = EmotionPredictor.from_pretrained(options.model, revision=options.revision)
-        return predictor, predictor
+        return EmotionPredictor.from_pretrained(options.model, revision=options.revision)
 
     return start(load, port=options.port, open_browser=options.open)
 
@@ -42,7 +39,7 @@ def no_telemetry() -> None:
 
 
 def start(
-    load: "Callable[[], tuple[EmotionPredictor, Read]]",
+    load: "Callable[[], Reader]",
     *,
     at_once: int = 1,
     port: int | None = None,
@@ -52,7 +49,7 @@ def start(
     was interrupted before the page was there.
 
     Args:
-        load: gives the predictor of the page, and what reads its pictures: the same one, unless a GPU is only lent.
+        load: gives what the page reads with.
         at_once, port, open_browser: as ``app.serve`` takes them.
     """
     # Hosts stop a server with SIGTERM; ended as by Ctrl-C, it takes its temporary files with it.
@@ -61,14 +58,14 @@ def start(
         from . import app
         from .uploads import Uploads
 
-        predictor, read = load()
+        reader = load()
     except KeyboardInterrupt:
         return 130
     except (ResEmoteNetError, OSError, ValueError) as error:  # ValueError: a revision of something that has none
         return _failed(error)
     try:
         with _own_folder() as folder:
-            app.serve(predictor, Uploads(folder), read=read, at_once=at_once, port=port, open_browser=open_browser)
+            app.serve(reader, Uploads(folder), at_once=at_once, port=port, open_browser=open_browser)
     except KeyboardInterrupt:
         return 130
     except OSError as error:  # the port is taken

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from starlette.middleware import Middleware
 
-from resemotenet import EmotionPredictor
+from resemotenet import EmotionPredictor, LoadedModel
 from resemotenet.errors import ImageError
 from resemotenet.reading.detector import MTCNNDetector
 from resemotenet.reading.drawing import color_of, text_color
@@ -38,13 +38,13 @@ _UNANSWERED = "() => document.querySelector('#picker .picker').dispatchEvent(new
 _RESULTS = "() => document.querySelector('#picker .picker').results"
 
 _Result = TypeVar("_Result")
+_Call = Callable[[Any], Awaitable[dict[str, Any]]]  # of the page's scripts
 
 
 def serve(
-    predictor: EmotionPredictor,
+    reader: handlers.Reader,
     uploads: Uploads,
     *,
-    read: handlers.Read | None = None,
     at_once: int = 1,
     port: int | None = None,
     open_browser: bool = False,
@@ -52,15 +52,14 @@ def serve(
     """Serve the page until interrupted.
 
     Args:
-        predictor: what reads the camera's frames, explains, and is named on the page.
-        read: what reads pictures; the predictor unless given.
-        at_once: how many pictures; one already uses every core. More where reading is mostly waiting.
+        reader: reads the pictures; its model also the camera's frames.
         uploads: of the folder that GRADIO_TEMP_DIR names.
+        at_once: how many pictures; one already uses every core. More where reading is mostly waiting.
         port: None is GRADIO_SERVER_PORT, or else the first free one from 7860. The address is GRADIO_SERVER_NAME, or
             else this machine alone.
         open_browser: show the page in this machine's browser once it is there.
     """
-    build(Reader(predictor, read, at_once), uploads).launch(
+    build(reader, uploads, at_once).launch(
         server_port=port,
         inbrowser=open_browser,
         theme=_theme(),
@@ -75,50 +74,47 @@ def serve(
     )
 
 
-def build(reader: "Reader", uploads: Uploads) -> gr.Blocks:
-    """The whole page, not started."""
-    predictor = reader.predictor
+def build(reader: handlers.Reader, uploads: Uploads, at_once: int = 1) -> gr.Blocks:
+    """The whole page, not started; arguments as for ``serve``."""
     page = gr.Blocks(title="ResEmoteNet: emotions on faces", analytics_enabled=False, delete_cache=_ABANDONED)
-    turns = live.Turns()
+    pictures, calls = PictureQueue(reader, at_once), live.CallQueue()
     with page:
-        gr.HTML(markup.header(predictor.source), apply_default_css=False)
+        gr.HTML(markup.header(reader.source), apply_default_css=False)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Picture"):
-                _photo(reader, turns)
+                _photo(pictures, _explainer(reader.model, calls))
             with gr.Tab("Live camera"):
-                _live(predictor, turns)
-        gr.HTML(markup.about(predictor.model, predictor.source), apply_default_css=False)
-        _api(reader, uploads)
+                _live(reader, calls)
+        gr.HTML(markup.about(reader.model, reader.source), apply_default_css=False)
+        _api(pictures, uploads)
     page.queue(max_size=_MAX_WAITING)
     return page
 
 
-class Reader:
-    """Reads pictures in the order of their arrival, in threads of its own.
+class PictureQueue:
+    """Has pictures read in the order of their arrival, in threads of its own.
 
     Gradio would read each picture in whatever thread is free. Every thread has a heap and buffers of its own: two
     pictures of 25 megapixels took 180 MB more that way.
 
     Attributes:
-        predictor: as ``serve`` takes it.
-        queue: for the events of the page that lead here.
+        event: settings for the events of the page that lead here.
     """
 
-    def __init__(self, predictor: EmotionPredictor, read: handlers.Read | None = None, at_once: int = 1) -> None:
-        self.predictor = predictor
-        self.queue = {"concurrency_limit": at_once, "concurrency_id": "predictor"}
-        self._read = read
-        # The live page's threads take one core each, which later threads would inherit.
+    def __init__(self, reader: handlers.Reader, at_once: int = 1) -> None:
+        self.event = {"concurrency_limit": at_once, "concurrency_id": "pictures"}
+        self._reader = reader
+        # The threads of ``live.CallQueue`` take one core each, which later threads would inherit.
         threads = (torch.get_num_threads(),)
-        self._threads = ThreadPoolExecutor(at_once, "reader", initializer=torch.set_num_threads, initargs=threads)
+        self._threads = ThreadPoolExecutor(at_once, "pictures", initializer=torch.set_num_threads, initargs=threads)
 
-    def answer(self, **given: Any) -> handlers.Answer:
+    def answer(self, **asked: Any) -> handlers.Answer:
         """``handlers.answer``."""
-        return self._in_thread(partial(handlers.answer, self.predictor, self._read, **given))
+        return self._in_thread(partial(handlers.answer, self._reader, **asked))
 
     def report(self, data: bytes) -> dict[str, Any]:
         """The one JSON for the bytes of a picture."""
-        return self._in_thread(partial(handlers.read_picture, self.predictor, data, self._read)).report
+        return self._in_thread(lambda: self._reader.read(guard.open_picture(data)).to_dict())
 
     def _in_thread(self, work: Callable[[], _Result]) -> _Result:
         # Gradio keeps whose call this is in context variables, and a GPU is lent on that visitor's account.
@@ -132,7 +128,7 @@ def _theme() -> gr.themes.Base:
     )
 
 
-def _photo(reader: Reader, turns: live.Turns) -> None:
+def _photo(pictures: PictureQueue, explain_face: _Call) -> None:
     """One picture: picker and annotated picture on one side, faces on the other, numbers below."""
     with gr.Row(elem_id="photo", equal_height=False):
         with gr.Column(scale=7, min_width=280):
@@ -151,7 +147,7 @@ def _photo(reader: Reader, turns: live.Turns) -> None:
             faces = gr.HTML(
                 markup.nothing_yet(),
                 js_on_load=_web("ask.js", "why.js", "cards.js"),
-                server_functions=[_explainer(reader.predictor, turns)],
+                server_functions=[explain_face],
                 apply_default_css=False,
                 elem_id="faces",
             )
@@ -162,7 +158,7 @@ def _photo(reader: Reader, turns: live.Turns) -> None:
             report = gr.JSON(show_label=False, max_height=480)
 
     def answer(event: gr.EventData) -> dict[str, Any]:
-        result = reader.answer(picture=event.picture, example=event.example, turn=event.turn)
+        result = pictures.answer(picture=event.picture, example=event.example, request=event.request)
         return {**result.stage, "results": _results(result)}
 
     asked = picker.picture(
@@ -172,7 +168,7 @@ def _photo(reader: Reader, turns: live.Turns) -> None:
         show_progress="hidden",
         trigger_mode="multiple",
         api_visibility="private",
-        **reader.queue,
+        **pictures.event,
     )
     asked.failure(fn=None, js=_UNANSWERED)
     picker.results(fn=None, js=_RESULTS, outputs=[faces, numbers, in_table, table, report], show_progress="hidden")
@@ -184,30 +180,32 @@ def _results(answer: handlers.Answer) -> list[Any]:
     return [answer.faces, numbers, gr.update(visible=bool(answer.table)), answer.table, answer.report]
 
 
-def _live(predictor: EmotionPredictor, turns: live.Turns) -> None:
+def _live(reader: handlers.Reader, calls: live.CallQueue) -> None:
     """The camera's picture and its faces. The page asks by calls of its own, so nothing waits in Gradio's queue."""
     # Not turned: an empty room would be searched eight times, frame after frame. One core: other visitors need theirs.
     finder = MTCNNDetector(max_side=live.SEARCH_SIDE, turned=False, every_core=False)
+    model = reader.model
+    predictor = EmotionPredictor(model, device=model.device, detector=finder, source=reader.source)
 
     async def read_frame(asked: Any) -> dict[str, Any]:
-        return await turns.take(lambda: live.answer(predictor, finder, asked))
+        return await calls.run(lambda: live.answer(predictor, finder, asked))
 
     gr.HTML(
         html_template=_web("live.html"),
         js_on_load=_web("ask.js", "camera.js", "overlay.js", "why.js", "live.js"),
-        server_functions=[read_frame, _explainer(predictor, turns)],
+        server_functions=[read_frame, _explainer(model, calls)],
         apply_default_css=False,
         elem_id="live",
         nothing=markup.nothing_yet(),
         nobody=markup.nobody(),
-        card=markup.live_card(predictor.labels),
-        tones={label: [color_of(label), text_color(color_of(label))] for label in predictor.labels},
+        card=markup.live_card(model.labels),
+        tones={label: [color_of(label), text_color(color_of(label))] for label in model.labels},
     )
 
 
-def _explainer(predictor: EmotionPredictor, turns: live.Turns) -> Callable[[Any], Awaitable[dict[str, Any]]]:
+def _explainer(model: LoadedModel, calls: live.CallQueue) -> _Call:
     async def explain_face(asked: Any) -> dict[str, Any]:
-        answer = await turns.take(lambda: handlers.explain_face(predictor, asked))
+        answer = await calls.run(lambda: handlers.explain_face(model, asked))
         return answer if "busy" not in answer else {"refused": "Many are asking at the moment: please try again."}
 
     return explain_face
@@ -223,12 +221,12 @@ def _example(example: handlers.Example) -> dict[str, str]:
         return {"name": example.name, "title": example.title, "picture": markup.thumbnail(image.convert("RGB"), 160)}
 
 
-def _api(reader: Reader, uploads: Uploads) -> None:
+def _api(pictures: PictureQueue, uploads: Uploads) -> None:
     """``/predict``: one picture in, the one JSON out."""
 
     def predict(image: Any) -> dict[str, Any]:
         try:
-            return reader.report(_received(image, uploads))
+            return pictures.report(_received(image, uploads))
         except ImageError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -245,7 +243,7 @@ def _api(reader: Reader, uploads: Uploads) -> None:
         api_name="predict",
         api_description="Find the faces of one picture and read seven emotions from each. "
         "Send the file itself, addresses are not fetched; it is deleted once it is read.",
-        **reader.queue,
+        **pictures.event,
     )
 
 

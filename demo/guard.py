@@ -12,7 +12,7 @@ from PIL import Image
 from starlette.exceptions import HTTPException
 
 from resemotenet.errors import ImageError
-from resemotenet.reading.images import read_image, readable_formats
+from resemotenet.reading.images import Picture, readable_formats
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -67,21 +67,21 @@ def decode_data_uri(text: str) -> bytes:
         raise ImageError("The picture did not arrive whole: please try again.") from None
 
 
-def open_picture(data: bytes) -> Image.Image:
-    """The bytes of a file -> an upright PIL image in RGB, if they are within the limits.
+def open_picture(data: bytes) -> Picture:
+    """The bytes of a file -> a picture, if they are within the limits.
 
     Raises:
         ImageError: too many bytes or pixels, too few pixels, too much work, or not a picture.
     """
     check_bytes(len(data))
     header = _read_header(data, readable_formats())
-    if header is not None:  # else it is not a picture, and read_image knows better words for why
+    if header is not None:  # else it is not a picture, and Picture.open knows better words for why
         _check_header(header)
     return _read(data)
 
 
-def open_frame(text: str) -> Image.Image:
-    """A frame of a camera or the crop of a face, as the page's own scripts send them -> a PIL image in RGB.
+def open_frame(text: str) -> Picture:
+    """A frame of a camera or the crop of a face, as the page's own scripts send them -> a picture.
 
     Args:
         text: data URI of a JPEG that is not progressive, or of a PNG.
@@ -116,7 +116,7 @@ def _read_header(data: bytes, formats: list[str] | tuple[str, ...]) -> _Header |
             return _Header(*image.size, bool(image.info.get("progressive")))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(_too_many_pixels("far too many pixels")) from None
-    # Pillow raises a dozen kinds for files that are no pictures or damaged; read_image has words for all of them.
+    # Pillow raises a dozen kinds for files that are no pictures or damaged; Picture.open has words for all of them.
     except Exception:
         return None
 
@@ -132,11 +132,11 @@ def _check_header(header: _Header) -> None:
         )
 
 
-def _read(data: bytes) -> Image.Image:
+def _read(data: bytes) -> Picture:
     # A progressive JPEG is drawn in a dozen scans; a thousand of them would keep the server busy for minutes.
     if data.startswith(b"\xff\xd8") and _has_many_scans(data):
         raise ImageError("This file is built in an unusual way: open it and save it again as JPEG.")
-    return read_image(data, name="This file cannot be read")
+    return Picture.open(data, name="This file cannot be read")
 
 
 def _has_many_scans(data: bytes) -> bool:

@@ -1,26 +1,24 @@
-"""What the page and the API do with a picture. Pure functions: bytes and a predictor in, pictures and tables out."""
+"""What the page and the API do with a picture. Pure functions: bytes and a reader in, pictures and tables out."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from PIL import Image, ImageOps
+from PIL import Image
 
-from resemotenet import EmotionPredictor, FaceEmotion
+from resemotenet import FaceEmotion, LoadedModel, Reading
+from resemotenet.checkpoints.pretrained import Source
 from resemotenet.emotions import percent
 from resemotenet.errors import ImageError
 from resemotenet.reading.crops import cut
 from resemotenet.reading.drawing import annotate
 from resemotenet.reading.explain import Explanation, explain, overlay
 from resemotenet.reading.faces import clip
-from resemotenet.reading.images import lightened
+from resemotenet.reading.images import Picture
 
 from . import guard, markup
-
-# What finds and reads the faces of an upright RGB picture: a predictor, or one that works somewhere else.
-Read = Callable[[Image.Image], list[FaceEmotion]]
 
 EXAMPLES_FOLDER = Path(__file__).parent / "examples"
 
@@ -28,6 +26,21 @@ EXAMPLES_FOLDER = Path(__file__).parent / "examples"
 _SHOWN_SIDE = 1600
 # The side of the picture that explains a face, in pixels.
 _HEAT_SIDE = 264
+
+
+class Reader(Protocol):
+    """What the page reads with: an ``EmotionPredictor``, or whatever reads pictures somewhere else."""
+
+    @property
+    def model(self) -> LoadedModel:
+        """On this machine and at hand: for the frames of a camera, and for "Why?"."""
+
+    @property
+    def source(self) -> Source:
+        """Where the model comes from; the page names it."""
+
+    def read(self, picture: Picture, /) -> Reading:
+        """Find and read the faces of a picture; may take its time."""
 
 
 @dataclass(frozen=True)
@@ -51,26 +64,11 @@ EXAMPLES = (
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a picture gave.
-
-    Attributes:
-        image: the upright picture, RGB.
-        faces: every face, largest first; [] where there is none.
-        report: the one JSON that command line, page and API share.
-    """
-
-    image: Image.Image
-    faces: list[FaceEmotion]
-    report: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Answer:
     """What the page shows for one picture, as HTML and data URIs: nothing of it needs a file.
 
     Attributes:
-        stage: for the picker: ``state`` ("done" or "refused"), ``message``, ``picture`` (data URI), ``turn``.
+        stage: for the picker: ``state`` ("done" or "refused"), ``message``, ``picture`` (data URI), ``request``.
         faces: a card with seven bars for each face.
         table: all faces as a table, "" where there is none.
         report: the one JSON, None where the picture was refused.
@@ -85,40 +83,22 @@ class Answer:
 NOTHING = Answer({}, markup.nothing_yet(), "", None)
 
 
-def read_picture(predictor: EmotionPredictor, data: bytes, read: Read | None = None) -> Reading:
-    """Find and read the faces of a picture, given as the bytes of its file.
-
-    Args:
-        read: what reads the faces; the predictor unless given. The file is opened and refused here in any case: what
-            reads may be another process, on a GPU that is paid for by the second.
-
-    Raises:
-        ImageError: refused; the text is one sentence for the person who gave the picture.
-    """
-    image = guard.open_picture(data)
-    faces = (read or predictor)(image)
-    return Reading(image, faces, predictor.report({"width": image.width, "height": image.height}, faces))
-
-
-def answer(
-    predictor: EmotionPredictor, read: Read | None = None, *, picture: str | None, example: str | None, turn: int
-) -> Answer:
+def answer(reader: Reader, *, picture: str | None, example: str | None, request: int) -> Answer:
     """Answer the picker.
 
     Args:
-        read: as ``read_picture`` takes it.
         picture: a data URI, unless an example was chosen.
         example: the name of one of ``EXAMPLES``.
-        turn: a number that comes back with the answer, so that the page can tell which of its pictures was answered.
+        request: a number that comes back with the answer, so that the page can tell which of its pictures was answered.
     """
     try:
         data = _example(example).read() if example else guard.decode_data_uri(picture or "")
-        reading = read_picture(predictor, data, read)
+        reading = reader.read(guard.open_picture(data))
     except ImageError as error:
-        return replace(NOTHING, stage={"state": "refused", "message": str(error), "turn": turn})
-    stage = {"state": "done", "message": summary(reading.faces), "picture": _shown(reading), "turn": turn}
-    cards = markup.faces(lightened(reading.image), reading.faces, predictor.model.preprocess)
-    return Answer(stage, cards, markup.table(reading.faces), reading.report)
+        return replace(NOTHING, stage={"state": "refused", "message": str(error), "request": request})
+    annotated = markup.data_uri(annotate(reading, max_side=_SHOWN_SIDE))
+    stage = {"state": "done", "message": summary(reading.faces), "picture": annotated, "request": request}
+    return Answer(stage, markup.cards(reading), markup.table(reading.faces), reading.to_dict())
 
 
 def _example(name: str) -> Example:
@@ -128,20 +108,7 @@ def _example(name: str) -> Example:
     raise ImageError("There is no such example.")
 
 
-def _shown(reading: Reading) -> str:
-    """The annotated picture, reduced first: a copy of the full size would be the largest thing in memory."""
-    small, side = reading.image, _SHOWN_SIDE
-    if max(small.size) > side:
-        small = ImageOps.contain(small, (side, side), Image.Resampling.LANCZOS)
-    scale = small.width / reading.image.width
-    faces = []
-    for face in reading.faces:
-        x1, y1, x2, y2 = face.box
-        faces.append(replace(face, box=(scale * x1, scale * y1, scale * x2, scale * y2)))
-    return markup.data_uri(annotate(small, faces))
-
-
-def summary(faces: list[FaceEmotion]) -> str:
+def summary(faces: Sequence[FaceEmotion]) -> str:
     """One sentence about a picture's faces; screen readers hear it when a picture is done."""
     if not faces:
         return "No face was found in this picture."
@@ -154,12 +121,12 @@ def summary(faces: list[FaceEmotion]) -> str:
     return text
 
 
-def explain_face(predictor: EmotionPredictor, asked: Any) -> dict[str, Any]:
+def explain_face(model: LoadedModel, asked: Any) -> dict[str, Any]:
     """Answer "Why?": the places of one face that speak for an emotion.
 
     Args:
         asked: {"picture": data URI, "box": None where the picture is the crop, else the (x1, y1, x2, y2) of the crop in
-            it, "roll": its turn in degrees, "label": one of the model's}. From outside, so anything may be in it.
+            it, "roll": its roll in degrees, "label": one of the model's}. From outside, so anything may be in it.
 
     Returns:
         {"picture": data URI of what the network saw with the heat over it, "text": what it says}; or {"refused": one
@@ -167,29 +134,30 @@ def explain_face(predictor: EmotionPredictor, asked: Any) -> dict[str, Any]:
     """
     try:
         crop, label = _asked_crop(asked), asked["label"]
-        if label not in predictor.labels:
+        if label not in model.labels:
             raise ImageError("There is no such emotion.")
     except ImageError as error:
         return {"refused": str(error)}
-    seen = predictor.model.preprocess.look(crop)
+    look = model.preprocess.look(crop)
     try:
-        (explanation,) = explain(predictor.model, [seen], label)
+        (explanation,) = explain(model, [look], label)
     except ValueError:  # the model names no layer that has a map
         return {"refused": "These weights cannot be explained: their config.json names no layer to look at."}
-    enlarged = seen.resize((_HEAT_SIDE, _HEAT_SIDE), Image.Resampling.BICUBIC)
+    enlarged = look.resize((_HEAT_SIDE, _HEAT_SIDE), Image.Resampling.BICUBIC)
     return {"picture": markup.data_uri(overlay(enlarged, explanation)), "text": _reason(explanation)}
 
 
 def _asked_crop(asked: Any) -> Image.Image:
+    """The crop that a card holds; or, of a frame that only the browser has kept, the one that was read there."""
     match asked:
         case {"picture": str(picture), "box": None, "label": _}:
-            return guard.open_frame(picture)
+            return guard.open_frame(picture).image
         case {"picture": str(picture), "box": [*box], "roll": roll, "label": _} if all(map(_is_number, [*box, roll])):
-            image = guard.open_frame(picture)
+            frame = guard.open_frame(picture)
             if len(box) == 4 and abs(roll) <= 180:
                 x1, y1, x2, y2 = square = (round(box[0]), round(box[1]), round(box[2]), round(box[3]))
-                if clip(square, image.size) == square == tuple(box) and (x2 - x1 == y2 - y1 or not roll):
-                    return cut(lightened(image), square, roll)
+                if clip(square, frame.size) == square == tuple(box) and (x2 - x1 == y2 - y1 or not roll):
+                    return cut(frame.light, square, roll)
     raise ImageError("There is no face in this call.")
 
 

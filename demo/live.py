@@ -14,7 +14,7 @@ from PIL import Image
 from resemotenet import EmotionPredictor
 from resemotenet.errors import ImageError
 from resemotenet.reading.faces import Box, Face, FaceDetector, clip, suppress_overlaps
-from resemotenet.reading.images import lightened
+from resemotenet.reading.images import Picture
 from resemotenet.reading.tracking import TrackState, track
 
 from . import guard
@@ -49,12 +49,13 @@ def answer(predictor: EmotionPredictor, finder: Follower, asked: Any) -> dict[st
     """
     try:
         started = time.perf_counter()
-        image = lightened(_open(asked))
+        frame = _open(asked)
         opened = time.perf_counter()
-        now, smoothing, searched, state = _read_request(asked, image.size)
-        faces, searched = _find(finder, image, state, now, searched)
-        found = time.perf_counter()
-        state, tracked = track(state, predictor.read(image, faces), time=now, smoothing=smoothing)
+        now, smoothing, searched, state = _read_request(asked, frame.size)
+        faces, searched = _find(finder, frame.light, state, now, searched)
+        located = time.perf_counter()
+        reading = predictor.read(frame, faces)
+        state, tracked = track(state, reading.faces, time=now, smoothing=smoothing)
         done = time.perf_counter()
     except (ImageError, ValueError) as error:
         return {"refused": str(error)}
@@ -63,13 +64,13 @@ def answer(predictor: EmotionPredictor, finder: Follower, asked: Any) -> dict[st
         "memory": {"searched": searched, **state.to_dict()},
         "ms": {
             "decode": 1000 * (opened - started),
-            "find": 1000 * (found - opened),
-            "read": 1000 * (done - found),
+            "find": 1000 * (located - opened),
+            "read": 1000 * (done - located),
         },
     }
 
 
-def _open(asked: Any) -> Image.Image:
+def _open(asked: Any) -> Picture:
     if not (isinstance(asked, dict) and isinstance(frame := asked.get("frame"), str)):
         raise ImageError("There is no frame in this call.")
     return guard.open_frame(frame)
@@ -118,17 +119,17 @@ def _find(
     return finder.detect(image)[:MAX_FACES], now
 
 
-class Turns:
-    """Who is served when: in the order of arrival, and only so many wait.
+class CallQueue:
+    """Which call of the page's scripts is served when: in the order of arrival, and only so many wait.
 
     A page has one frame under way, so among pages the order of arrival gives every visitor the same share. Where too
-    many come, the next is told to come again later; and as long as that happens, those who were served are told to
+    many come, the next is asked to come again later; and as long as that happens, those who were served are asked to
     wait as long before their next frame, so that nobody keeps a place to himself. A program that asks many at once and
     waits for nothing takes more than its share; what is limited then is what the server does in all.
 
     Args:
-        workers: frames that are read at once; one a core unless given.
-        places: frames that may be in the house, for each worker.
+        workers: calls that are answered at once; one a core unless given.
+        places: calls that may be in the house, for each worker.
     """
 
     WAIT = 0.5  # seconds
@@ -136,13 +137,13 @@ class Turns:
 
     def __init__(self, workers: int | None = None, places: int = 8) -> None:
         workers = workers or min(8, os.cpu_count() or 1)
-        # One thread a frame: for a face or two, sharing a network's work among threads takes as long as it saves.
+        # One thread a call: for a face or two, sharing a network's work among threads takes as long as it saves.
         self._executor = ThreadPoolExecutor(workers, "live", initializer=torch.set_num_threads, initargs=(1,))
         self._places = places * workers
         self._inside = 0
         self._turned_away = -math.inf
 
-    async def take(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    async def run(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What ``work`` gives, with "wait", the seconds before asking again; or {"busy": True, "wait": ...}.
 
         Runs on the server's event loop, so the counters need no lock.

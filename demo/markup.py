@@ -4,15 +4,14 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import islice
 from typing import Any, Literal, TypeGuard
 
 from PIL import Image
 
-from resemotenet import FaceEmotion, LoadedModel
-from resemotenet.checkpoints.preprocessing import Preprocess
+from resemotenet import FaceEmotion, LoadedModel, Reading
 from resemotenet.checkpoints.pretrained import Source, bundled_folder
 from resemotenet.emotions import EMOTIONS, percent
-from resemotenet.reading.crops import cut
 from resemotenet.reading.drawing import color_of
 from resemotenet.runs.claims import DATASETS
 from resemotenet.runs.label_sets import LABEL_SETS
@@ -84,20 +83,19 @@ def live_card(labels: Sequence[str]) -> str:
     return _card('<canvas class="crop" width="112" height="112"></canvas>', labels)
 
 
-def faces(image: Image.Image, found: Sequence[FaceEmotion], preprocess: Preprocess) -> str:
+def cards(reading: Reading) -> str:
     """A card a face: its crop, what it was read as, and one bar an emotion. Largest face first, at most twelve."""
-    if not found:
+    if not reading.faces:
         return f'<section class="faces" aria-label="Result">{nobody("found")}</section>'
-    shown = found[: guard.MAX_FACES_SHOWN]
-    cards = "".join(_photo_card(image, face, number, preprocess) for number, face in enumerate(shown, 1))
+    faces = zip(reading.faces, reading.crops, reading.looks, strict=True)
+    shown = "".join(_photo_card(*face, number) for number, face in enumerate(islice(faces, guard.MAX_FACES_SHOWN), 1))
     # In the tab order, so that a list longer than its frame can be scrolled with the keyboard.
-    return f'<section class="faces" aria-label="Result" tabindex="0">{cards}</section>'
+    return f'<section class="faces" aria-label="Result" tabindex="0">{shown}</section>'
 
 
-def _photo_card(image: Image.Image, face: FaceEmotion, number: int, preprocess: Preprocess) -> str:
-    crop = cut(image, face.crop_box, face.crop_roll)
+def _photo_card(face: FaceEmotion, crop: Image.Image, look: Image.Image, number: int) -> str:
     picture = f'<img class="crop" src="{thumbnail(crop, _THUMBNAIL_SIDE)}" alt="Face {number}">'
-    return _card(picture, list(face.probabilities), face, number, data_uri(preprocess.look(crop), "PNG"))
+    return _card(picture, list(face.probabilities), face, number, data_uri(look, "PNG"))
 
 
 def _card(picture: str, labels: Sequence[str], face: FaceEmotion | None = None, number: int = 0, seen: str = "") -> str:
@@ -137,14 +135,14 @@ def _bar(label: str, value: float | None, winner: bool) -> str:
     )
 
 
-def table(found: Sequence[FaceEmotion]) -> str:
+def table(faces: Sequence[FaceEmotion]) -> str:
     """Every face as a row: label, probabilities in percent with one decimal, detection score, box."""
-    if not found:
+    if not faces:
         return ""
-    labels = list(found[0].probabilities)
+    labels = list(faces[0].probabilities)
     names = ["Face", "Emotion", *(label.capitalize() for label in labels), "Detection", "Box (x, y, width, height)"]
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
-    body = "".join(_row(face, number, labels) for number, face in enumerate(found, 1))
+    body = "".join(_row(face, number, labels) for number, face in enumerate(faces, 1))
     return f"""
 <div class="table-frame" tabindex="0" role="region" aria-label="All faces as a table">
 <table><caption>Probabilities in percent, boxes in pixels of the upright picture.</caption>
@@ -225,12 +223,12 @@ def _measured(facts: Sequence[dict[str, Any]], source: Source) -> str:
 
 def _remarks(training: Mapping[str, Any]) -> str:
     """What spoke against publishing the weights, where they were published all the same; "" where nothing did."""
-    stated = training.get("remarks") or []
-    stated = stated if isinstance(stated, list) else [stated]
-    if not stated:
+    remarks = training.get("remarks") or []
+    remarks = remarks if isinstance(remarks, list) else [remarks]
+    if not remarks:
         return ""
-    said = " ".join(escape(str(each)[:_MAX_TEXT]) for each in stated[:_MAX_FACTS])
-    return f"<p><strong>Take no figure from these weights; publishing them was forced.</strong> {said}</p>"
+    text = " ".join(escape(str(each)[:_MAX_TEXT]) for each in remarks[:_MAX_FACTS])
+    return f"<p><strong>Take no figure from these weights; publishing them was forced.</strong> {text}</p>"
 
 
 def _fact(fact: dict[str, Any]) -> str:

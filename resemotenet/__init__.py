@@ -14,18 +14,22 @@ if TYPE_CHECKING:
     from .checkpoints.checkpoint import LoadedModel, load_model
     from .emotions import EMOTIONS
     from .models import create_model, list_models
+    from .reading.drawing import annotate
     from .reading.explain import Explanation, explain, overlay
-    from .reading.predictor import EmotionPredictor, FaceEmotion
+    from .reading.predictor import EmotionPredictor
+    from .reading.reading import FaceEmotion, Reading
     from .reading.tracking import TrackedFace, TrackState, track
 
 _HOME = {
     "EMOTIONS": ".emotions",
     "EmotionPredictor": ".reading.predictor",
     "Explanation": ".reading.explain",
-    "FaceEmotion": ".reading.predictor",
+    "FaceEmotion": ".reading.reading",
     "LoadedModel": ".checkpoints.checkpoint",
+    "Reading": ".reading.reading",
     "TrackState": ".reading.tracking",
     "TrackedFace": ".reading.tracking",
+    "annotate": ".reading.drawing",
     "create_model": ".models",
     "explain": ".reading.explain",
     "list_models": ".models",
@@ -41,8 +45,10 @@ __all__ = [
     "Explanation",
     "FaceEmotion",
     "LoadedModel",
+    "Reading",
     "TrackState",
     "TrackedFace",
+    "annotate",
     "create_model",
     "explain",
     "list_models",

@@ -18,9 +18,8 @@ from .errors import ImageError, ResEmoteNetError
 from .publishing.commands import add_pull, add_push
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from .reading.predictor import EmotionPredictor, FaceEmotion
+    from .reading.predictor import EmotionPredictor
+    from .reading.reading import Reading
 
 EXIT_CODES = "exit codes: 0 all went well, 1 something failed (the rest was done), 2 wrong arguments"
 
@@ -29,7 +28,7 @@ _WRITABLE = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True)
-class Picture:
+class PictureFile:
     """A file to read, and its name below the folder that was given (or its file name)."""
 
     path: Path
@@ -127,11 +126,11 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    found = {path: _pictures(path) for path in dict.fromkeys(arguments.paths)}
-    pictures = [picture for each in found.values() for picture in each]
-    several = len(found) > 1 or arguments.paths[0].is_dir()
+    pictures_of = {path: _pictures(path) for path in dict.fromkeys(arguments.paths)}
+    pictures = [picture for each in pictures_of.values() for picture in each]
+    several = len(pictures_of) > 1 or arguments.paths[0].is_dir()
     targets = _targets(pictures, arguments.save, several, arguments.parser)
-    empty = [path for path, each in found.items() if not each]
+    empty = [path for path, each in pictures_of.items() if not each]
     for path in empty:
         _complain(f"{path}: no pictures in this folder")
     if not pictures:
@@ -162,26 +161,24 @@ def _predict(arguments: argparse.Namespace) -> int:
 
 def _predict_one(predictor: "EmotionPredictor", path: Path, target: Path | None, *, as_json: bool) -> str:
     """What is printed for one picture; writes the annotated one if there is a target."""
-    from .reading.images import read_image
-
-    image = read_image(path)
-    faces = predictor(image)
+    reading = predictor.read(path)
     if target is not None:
-        _save(image, faces, target)
+        _save(reading, target)
     if as_json:
-        return json.dumps(predictor.report({"path": str(path), "width": image.width, "height": image.height}, faces))
-    text = format_table(str(path), image.size, faces, predictor.labels)
+        return json.dumps(reading.to_dict())
+    text = format_table(reading)
     return text if target is None else f"{text}\n  annotated: {target}"
 
 
-def format_table(name: str, size: tuple[int, int], faces: "Sequence[FaceEmotion]", labels: Sequence[str]) -> str:
+def format_table(reading: "Reading") -> str:
     """One picture for people: a head line, and a row for every face with percentages and its box in pixels."""
+    picture, faces = reading.picture, reading.faces
     count = {0: "no face", 1: "1 face"}.get(len(faces), f"{len(faces)} faces")
-    head = f"{name}  {size[0]} x {size[1]}, {count}"
+    head = f"{picture.path}  {picture.size[0]} x {picture.size[1]}, {count}"
     if not faces:
         return head
     columns = list(faces[0].probabilities)
-    widest = max(len("emotion"), *map(len, labels))
+    widest = max(len("emotion"), *map(len, columns))
     titles = "  ".join(f"{column:>7}" for column in columns)
     lines = [head, f"   #  {'emotion':{widest}}  {titles}     x1    y1    x2    y2"]
     for number, face in enumerate(faces, start=1):
@@ -191,18 +188,18 @@ def format_table(name: str, size: tuple[int, int], faces: "Sequence[FaceEmotion]
     return "\n".join(lines)
 
 
-def _pictures(path: Path) -> list[Picture]:
+def _pictures(path: Path) -> list[PictureFile]:
     """The picture itself, or all pictures below a folder, sorted; hidden files are not looked at."""
     if not path.is_dir():
-        return [Picture(path, Path(path.name))]
+        return [PictureFile(path, Path(path.name))]
     from .reading.images import SUFFIXES
 
     files = (file for file in sorted(path.rglob("*")) if file.suffix.lower() in SUFFIXES)
-    return [Picture(f, f.relative_to(path)) for f in files if f.is_file() and not f.name.startswith(".")]
+    return [PictureFile(f, f.relative_to(path)) for f in files if f.is_file() and not f.name.startswith(".")]
 
 
 def _targets(
-    pictures: Sequence[Picture], save: Path | None, several: bool, parser: argparse.ArgumentParser
+    pictures: Sequence[PictureFile], save: Path | None, several: bool, parser: argparse.ArgumentParser
 ) -> list[Path | None]:
     """Where the annotated pictures go, checked before any work is done."""
     if save is None:
@@ -234,12 +231,12 @@ def _free_name(path: Path, taken: Sequence[Path | None]) -> Path:
     return name
 
 
-def _save(image: "Image.Image", faces: "Sequence[FaceEmotion]", target: Path) -> None:
+def _save(reading: "Reading", target: Path) -> None:
     from .reading.drawing import annotate
 
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        annotate(image, faces).save(target, quality=92)
+        annotate(reading).save(target, quality=92)
     except OSError as error:
         raise ImageError(f"{target}: cannot be written ({error.strerror or error})") from error
 

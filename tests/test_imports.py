@@ -37,10 +37,17 @@ WINGS = {
     "models": {"errors"},
     "runs": {"errors", "emotions"},
     "checkpoints": {"errors", "emotions", "models", "runs.schema"},
-    "reading": {"errors", "emotions", "checkpoints"},
+    "reading": {"errors", "emotions", "checkpoints", "runs.schema"},
     "datasets": {"errors", "emotions", "reading.images", "checkpoints.preprocessing"},
     "publishing": {"errors", "emotions", "runs", "checkpoints", "datasets"},
     "cli": {"errors", "checkpoints", "reading", "publishing"},
+}
+
+# A step on the way of a picture -> the files that take it, of all packages: what it gives is handed on, not made again.
+# Cut a second time is only what the browser sends back: the frame of a camera, which nobody else has kept.
+STEPS = {
+    "lightened": ["resemotenet/reading/images.py"],
+    "cut": ["demo/handlers.py", "resemotenet/reading/predictor.py"],
 }
 
 # Module to import -> what must not be loaded after it.
@@ -99,6 +106,20 @@ def test_packages_keep_apart(package: str):
 def test_a_library_with_a_home_stays_there(library: str, homes: set[str]):
     everywhere = [hit for package in NEVER for hit in hits(ROOT / package, {library})]
     assert {hit.partition(":")[0] for hit in everywhere} == homes
+
+
+def calls(path: Path, function: str) -> int:
+    """How often a function is called by its own name in a file."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    named = [node.func for node in nodes if isinstance(node, ast.Call)]
+    return sum(function in (getattr(each, "id", None), getattr(each, "attr", None)) for each in named)
+
+
+@pytest.mark.parametrize(("function", "files"), STEPS.items())
+def test_a_picture_takes_each_step_once(function: str, files: list[str]):
+    paths = [path for package in sorted(NEVER) for path in sorted((ROOT / package).rglob("*.py"))]
+    counts = {path.relative_to(ROOT).as_posix(): calls(path, function) for path in paths}
+    assert {name: count for name, count in counts.items() if count} == dict.fromkeys(files, 1)
 
 
 def test_every_wing_has_a_rule():

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 from demo import __main__ as demo
 
 if TYPE_CHECKING:
-    from PIL import Image
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
 
-    from demo.handlers import Read
-    from resemotenet import EmotionPredictor, FaceEmotion
-    from resemotenet.reading.faces import Face
+    from resemotenet import EmotionPredictor
 
-    ReadFaces = Callable[[Image.Image, list[Face]], list[FaceEmotion]]
+    # Network inputs (N, C, S, S) -> probabilities (N, K).
+    Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 # Weights on the Hub, pinned; None is those that lie in resemotenet/weights. ``python -m demo.space`` fills this in.
 MODEL: str | None = None
@@ -34,8 +35,8 @@ DURATION = 10
 AT_ONCE = 4 if os.environ.get("SPACES_ZERO_GPU") else 1
 
 
-def lent(read: "ReadFaces") -> "ReadFaces":
-    return read
+def lent(network: "Network") -> "Network":
+    return network
 
 
 demo.no_telemetry()  # before spaces, which imports Gradio
@@ -45,34 +46,36 @@ if find_spec("spaces"):  # every Space with Gradio has it
     lent = spaces.GPU(duration=DURATION)
 
 
-def load() -> "tuple[EmotionPredictor, Read]":
-    """The predictor of the page, on the CPU; and what reads its pictures, on a GPU if there is any."""
+def load() -> "EmotionPredictor":
+    """Reads pictures with the network on a GPU if there is any; its model, for frames and "Why?", is on the CPU.
+
+    Opening a picture, finding and cutting out its faces is done on the CPU: that is not on the visitor's account, nor
+    is a picture without any. What travels to the GPU and back is a few thousand numbers a face.
+    """
     import gradio as gr
     import torch
 
-    from resemotenet import EmotionPredictor
-    from resemotenet.reading.images import lightened
+    from resemotenet import EmotionPredictor, load_model
 
-    steady = swift = EmotionPredictor.from_pretrained(MODEL, revision=REVISION, device="cpu")
-    if torch.cuda.is_available():
-        swift = EmotionPredictor.from_pretrained(MODEL, revision=REVISION, detector=steady.detector)
+    predictor = EmotionPredictor.from_pretrained(MODEL, revision=REVISION, device="cpu")
+    if not torch.cuda.is_available():
+        return predictor
+    model = load_model(predictor.source.folder, device="cuda")
 
     @lent
-    def read_faces(image: "Image.Image", faces: "list[Face]") -> "list[FaceEmotion]":
-        return swift.read(image, faces)
+    def on_gpu(inputs: "NDArray[np.float32]") -> "NDArray[np.float32]":
+        return model.probabilities(torch.from_numpy(inputs)).numpy()
 
-    def read(image: "Image.Image") -> "list[FaceEmotion]":
-        # Faces are found on the CPU: that is not on the visitor's account, nor is a picture without any.
-        faces = steady.detector.detect(lightened(image))
-        if not faces:
-            return []
+    def network(inputs: "Tensor") -> "Tensor":
         try:
-            return read_faces(image, faces)
+            return torch.from_numpy(on_gpu(inputs.numpy()))
         except gr.Error as error:  # the allowance is used up, or there was no GPU in time
             gr.Info(f"Read without a GPU, which changes nothing but the time. {error.message}")
-            return steady.read(image, faces)
+            return predictor.model.probabilities(inputs)
 
-    return steady, read
+    return EmotionPredictor(
+        predictor.model, device="cpu", detector=predictor.detector, source=predictor.source, network=network
+    )
 
 
 sys.exit(demo.start(load, at_once=AT_ONCE))

@@ -13,7 +13,8 @@
 const root = element.querySelector(".live");
 const find = (selector) => root.querySelector(selector);
 const [video, view, status, spoken, badge] = [".source", ".view", ".status", ".spoken", ".badge"].map(find);
-const [go, stopButton, turn, smooth, mirror] = [".go", ".stop", ".turn", ".smooth input", ".mirror input"].map(find);
+const [go, stopButton, otherButton] = [".go", ".stop", ".other-camera"].map(find);
+const [smooth, mirror] = [".smooth input", ".mirror input"].map(find);
 const [cards, blank] = [".cards", "template"].map(find);
 
 const LONGEST = 640; // pixels of the longer side of a frame that is sent
@@ -97,7 +98,7 @@ async function start(camera = wanted) {
     if (video.srcObject?.getVideoTracks()[0] === track) lose(UNPLUGGED);
   });
   if (!mirrorChosen) mirror.checked = track.getSettings().facingMode !== "environment";
-  turn.classList.toggle("offered", cameras.length > 1);
+  otherButton.classList.toggle("offered", cameras.length > 1);
   // The stage takes the shape of the picture once, before the first frame, and keeps it.
   const shape = Math.min(16 / 9, Math.max(3 / 4, video.videoWidth / video.videoHeight));
   find(".stage").style.aspectRatio = String(shape);
@@ -204,7 +205,7 @@ async function loop(mine) {
       return;
     }
     serverIs(answer.wait ? "crowded" : "fine");
-    // Not all at once: those who were told to wait would meet again.
+    // Not all at once: those who were asked to wait would meet again.
     if (answer.wait) await sleep(1000 * answer.wait * (0.5 + Math.random()));
   }
 }
@@ -315,7 +316,7 @@ go.addEventListener("click", () => {
   else if (state() !== "asking") start();
 });
 stopButton.addEventListener("click", () => end());
-turn.addEventListener("click", otherCamera);
+otherButton.addEventListener("click", otherCamera);
 smooth.addEventListener("input", () => {
   find(".smooth output").textContent = `${Number(smooth.value).toFixed(1)} s`;
   smooth.setAttribute("aria-valuetext", `${Number(smooth.value).toFixed(1)} seconds`);

@@ -18,7 +18,7 @@ const PRIVACY = status.textContent; // what the empty page says
 const UNREACHABLE = "The server is busy or cannot be reached: please try again in a moment.";
 const SLOW = 4000; // ms without an answer, after which it is looked whether there still is a server
 
-let turn = 0; // counts what visitors ask for: a picture, the camera, neither; an answer to an older one is not taken
+let request = 0; // counts what visitors ask for: a picture, the camera, neither; an answer to an older one is not taken
 let waiting; // timer while an answer is awaited
 let preview; // object URL of the picture shown while it is read
 
@@ -41,10 +41,10 @@ function show(state, message, results = props.nothing) {
 
 // A connection that is gone raises no event in Gradio.
 async function checkServer() {
-  const asked = turn;
+  const asked = request;
   // A proxy answers too where there is no server behind it.
   const reached = await fetch(location.href, { method: "HEAD", cache: "no-store" }).then(({ ok }) => ok, () => false);
-  if (asked !== turn || root.dataset.state !== "working") return;
+  if (asked !== request || root.dataset.state !== "working") return;
   show(...(reached ? ["working", "Still working: others may be ahead of you."] : ["refused", UNREACHABLE]));
 }
 
@@ -58,20 +58,20 @@ function picture(source, description) {
 function ask({ picture: data = null, example = null }, source) {
   picture(source, "The picture that is being read");
   show("working", "Looking for faces…");
-  turn += 1;
-  trigger("picture", { picture: data, example, turn });
+  request += 1;
+  trigger("picture", { picture: data, example, request });
 }
 
 function give(blob) {
   if (root.offsetParent === null) document.querySelector("#tabs [role=tab]").click(); // pasted on the live page
-  const mine = (turn += 1);
+  const mine = (request += 1);
   if (blob.size > props.max_bytes) {
     show("refused", `This file has ${Math.round(blob.size / 1e6)} MB, and at most ${props.max_bytes / 1e6} MB are read: make the picture smaller and try again.`);
     return;
   }
   const reader = new FileReader();
-  reader.onload = () => mine === turn && ask({ picture: reader.result }, URL.createObjectURL(blob));
-  reader.onerror = () => mine === turn && show("refused", "The browser could not read this file.");
+  reader.onload = () => mine === request && ask({ picture: reader.result }, URL.createObjectURL(blob));
+  reader.onerror = () => mine === request && show("refused", "The browser could not read this file.");
   reader.readAsDataURL(blob);
 }
 
@@ -79,7 +79,7 @@ function give(blob) {
 
 watch("value", () => {
   const answer = props.value;
-  if (answer.turn !== turn) return;
+  if (answer.request !== request) return;
   if (answer.picture) picture(answer.picture, answer.message);
   show(answer.state, answer.message, answer.results);
 });
@@ -134,12 +134,12 @@ function stopCamera() {
 }
 
 function closeCamera(state = "empty", message = PRIVACY) {
-  turn += 1;
+  request += 1;
   show(state, message);
 }
 
 find(".open-camera").addEventListener("click", async () => {
-  const mine = (turn += 1);
+  const mine = (request += 1);
   if (noCamera()) {
     show("refused", noCamera());
     return;
@@ -147,17 +147,17 @@ find(".open-camera").addEventListener("click", async () => {
   show("asking", "Asking for the camera…");
   try {
     const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: 1280 } });
-    if (mine !== turn) {
+    if (mine !== request) {
       stopTracks(stream);
       return;
     }
     camera.srcObject = stream;
     await camera.play();
   } catch (error) {
-    if (mine === turn) show("refused", refusal(error));
+    if (mine === request) show("refused", refusal(error));
     return;
   }
-  if (mine !== turn) return; // whatever came instead has let it go
+  if (mine !== request) return; // whatever came instead has let it go
   const [track] = camera.srcObject.getVideoTracks();
   track.addEventListener("ended", () => {
     if (camera.srcObject?.getVideoTracks()[0] === track) closeCamera("refused", UNPLUGGED);
@@ -170,11 +170,11 @@ find(".open-camera").addEventListener("click", async () => {
 find(".close-camera").addEventListener("click", () => closeCamera());
 
 find(".snap").addEventListener("click", () => {
-  const mine = turn;
+  const mine = request;
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [camera.videoWidth, camera.videoHeight];
   canvas.getContext("2d").drawImage(camera, 0, 0);
-  canvas.toBlob((blob) => mine === turn && give(blob), "image/jpeg", 0.95);
+  canvas.toBlob((blob) => mine === request && give(blob), "image/jpeg", 0.95);
 });
 
 // A page that nobody sees does not hold the camera, nor does one with another of its tabs chosen.

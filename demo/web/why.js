@@ -9,15 +9,15 @@ function explainable(card, subject) {
   const panel = card.querySelector(".reason");
   const [image, text, choice] = ["img", ".reason-text", "select"].map((selector) => panel.querySelector(selector));
   let asked; // what is explained
-  let turn = 0; // an answer to an older question is not shown
+  let request = 0; // an answer to an older question is not shown
 
   const explain = async (label) => {
-    const mine = (turn += 1);
+    const mine = (request += 1);
     panel.dataset.state = "working";
     text.textContent = "Looking…";
     const answer = (await ask(server.explain_face, { ...asked, label }))
       ?? { refused: "The server cannot be reached: please try again in a moment." };
-    if (mine !== turn) return;
+    if (mine !== request) return;
     panel.dataset.state = answer.refused ? "refused" : "done";
     text.textContent = answer.refused ?? answer.text;
     if (answer.picture) image.src = answer.picture;
@@ -28,7 +28,7 @@ function explainable(card, subject) {
   const show = (open) => {
     button.setAttribute("aria-expanded", open);
     panel.hidden = !open;
-    turn += 1;
+    request += 1;
     image.removeAttribute("src");
   };
 

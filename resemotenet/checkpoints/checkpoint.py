@@ -219,7 +219,7 @@ def load_model(folder: str | Path, *, device: str | torch.device = "cpu", backen
         DeviceError: this machine does not have the device.
     """
     folder = find_folder(folder)
-    info = read_info(folder)
+    info = _read_config(folder / CONFIG_FILE)
     path = folder / WEIGHTS_FILE
     if not os.path.isfile(path):
         raise CheckpointFormatError(f"{folder} is not a whole model folder: {WEIGHTS_FILE} is missing")
@@ -237,10 +237,12 @@ def load_model(folder: str | Path, *, device: str | torch.device = "cpu", backen
 
 def read_info(folder: str | Path) -> ModelInfo:
     """Read config.json alone; errors as in ``load_model``."""
-    folder = find_folder(folder)
-    path = folder / CONFIG_FILE
+    return _read_config(find_folder(folder) / CONFIG_FILE)
+
+
+def _read_config(path: Path) -> ModelInfo:
     if not os.path.isfile(path):  # pathlib's raises where a folder may not be entered
-        raise CheckpointFormatError(f"{folder} is not a model folder: {CONFIG_FILE} is missing")
+        raise CheckpointFormatError(f"{path.parent} is not a model folder: {CONFIG_FILE} is missing")
     try:
         if (size := path.stat().st_size) > LARGEST[CONFIG_FILE]:
             raise CheckpointFormatError(f"{path} has {size:,} bytes, expected at most {LARGEST[CONFIG_FILE]:,}")

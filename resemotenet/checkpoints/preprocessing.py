@@ -39,13 +39,17 @@ class Preprocess(Preprocessing):
         Raises:
             ValueError: a crop is something else, or has no pixels.
         """
-        if len(crops) == 0:
-            return torch.empty(0, self.channels, self.size, self.size)
-        return torch.cat([self.batch(_grey([_pixels(crop)])) for crop in crops])
+        return self.normalize(self.levels(crops))
 
     def batch(self, grey: Tensor) -> Tensor:
         """Grey pixels (N, 1, H, W), uint8 or float in [0, 255] -> (N, channels, size, size) float32, same device."""
         return self.normalize(self.resize(grey))
+
+    def levels(self, crops: Sequence[Crop]) -> Tensor:
+        """Face crops, as for ``__call__`` -> grey and not yet normalised, (N, 1, size, size) float32 in [0, 255]."""
+        if len(crops) == 0:
+            return torch.empty(0, 1, self.size, self.size)
+        return torch.cat([self.resize(_grey([_pixels(crop)])) for crop in crops])
 
     def look(self, crop: Crop) -> Image.Image:
         """What the network sees of a crop, as a grey PIL picture of (size, size), rounded to whole levels."""
@@ -60,8 +64,7 @@ class Preprocess(Preprocessing):
             rows_of[each.shape].append(row)
         looks = np.empty((len(crops), 1, self.size, self.size), np.uint8)
         for rows in rows_of.values():
-            levels = self.resize(_grey([pixels[row] for row in rows])).round().clamp(0, 255)
-            looks[rows] = levels.to(torch.uint8).numpy()
+            looks[rows] = rounded(self.resize(_grey([pixels[row] for row in rows])))
         return looks
 
     def resize(self, grey: Tensor) -> Tensor:
@@ -77,6 +80,12 @@ class Preprocess(Preprocessing):
         mean = torch.tensor(self.mean, device=grey.device)[:, None, None]
         std = torch.tensor(self.std, device=grey.device)[:, None, None]
         return (grey / 255 - mean) / std
+
+
+def rounded(levels: Tensor) -> NDArray[np.uint8]:
+    """``Preprocess.levels`` as whole levels, (N, 1, size, size): what ``Preprocess.looks`` gives for the same crops."""
+    looks: NDArray[np.uint8] = levels.round().clamp(0, 255).to(torch.uint8).numpy()
+    return looks
 
 
 def _pixels(crop: Crop) -> NDArray[np.uint8]:

@@ -1,4 +1,8 @@
-"""From a detected face to what a model sees of it: which square, turned how far, cut out of the picture."""
+"""From a detected face to what a model sees of it: which square, at which roll, cut out of the picture.
+
+A roll is an angle in degrees, clockwise as the picture is seen: how far a face leans to its side, and how far its
+square is turned about its centre so that the face stands upright in it.
+"""
 
 import math
 
@@ -16,13 +20,13 @@ from .faces import Box, Face, area, clip, roll
 CROP_SCALE = 1.08
 CROP_DOWN = -0.01
 
-# Degrees. A face that leans less is cut as it lies: networks are trained on such faces, and nothing is sampled twice.
-# Up to twice that it is turned by twice the excess, so that in a video no card jumps; from there on it stands upright.
-# Turning from 5, 10 or 15 degrees on reads the same share right (training/LOG.md).
+# Degrees. A face with less roll is cut as it lies: networks are trained on such faces, and nothing is sampled twice.
+# Up to twice that its square has twice the excess, so that in a video no card jumps; from there on it stands upright.
+# Beginning at 5, 10 or 15 degrees reads the same share right (training/LOG.md).
 LEVEL = 6.0
 
-# Turned crops are halved, and halved again, down to less than twice this side: networks see 48 to 224 pixels.
-_TURNED_SIDE = 256
+# Crops with a roll are halved, and halved again, down to less than twice this side: networks see 48 to 224 pixels.
+_ROLLED_SIDE = 256
 
 
 def crop_box(box: Box, size: tuple[int, int]) -> Box:
@@ -50,35 +54,35 @@ def crop_box(box: Box, size: tuple[int, int]) -> Box:
 
 
 def crop_roll(face: Face) -> float:
-    """By how much a face's square is turned about its centre, so that the face stands upright in it; see ``LEVEL``."""
-    leans = roll(face)
-    turn = min(abs(leans), max(0.0, 2 * (abs(leans) - LEVEL)))
-    return round(math.copysign(turn, leans), 2) if turn else 0.0
+    """The roll of a face's square: that of the face, or less where it is small (``LEVEL``); rounded to 0.01 degrees."""
+    measured = roll(face)
+    applied = min(abs(measured), max(0.0, 2 * (abs(measured) - LEVEL)))
+    return round(math.copysign(applied, measured), 2) if applied else 0.0
 
 
-def cut(image: Image.Image, square: Box, turn: float = 0.0) -> Image.Image:
-    """What is in a square of an RGB picture that is turned clockwise about its centre by that many degrees.
+def cut(image: Image.Image, square: Box, roll: float = 0.0) -> Image.Image:
+    """What is in a square of an RGB picture that is turned clockwise about its centre by ``roll`` degrees.
 
     Where the turned square reaches outside the picture, the border is continued outwards, as in training.
 
     Args:
         square: (x1, y1, x2, y2), whole pixels, inside the picture; as ``crop_box`` gives it.
-        turn: as ``crop_roll`` gives it.
+        roll: as ``crop_roll`` gives it.
 
     Returns:
-        The pixels as they are where nothing is turned; else sampled, at most 511 a side.
+        The pixels as they are where there is no roll; else sampled, at most 511 a side.
     """
     x1, y1, x2, y2 = (round(value) for value in square)
-    if not turn:
+    if not roll:
         return image.crop((x1, y1, x2, y2))
-    side, cos, sin = x2 - x1, math.cos(math.radians(turn)), math.sin(math.radians(turn))
+    side, cos, sin = x2 - x1, math.cos(math.radians(roll)), math.sin(math.radians(roll))
     # The turned square lies in an upright one that is larger by this much on each side.
     more = math.ceil(side / 2 * (abs(cos) + abs(sin) - 1))
     outer = (x1 - more, y1 - more, x2 + more, y2 + more)
     inside = clip(outer, image.size)
     assert inside is not None  # the square is
     left, top, right, bottom = (round(value) for value in inside)
-    shrink = 2 ** max(0, int(math.log2(side / _TURNED_SIDE)))
+    shrink = 2 ** max(0, int(math.log2(side / _ROLLED_SIDE)))
     pixels = np.asarray(image.reduce(shrink, (left, top, right, bottom)))
     missing = ((top - outer[1], outer[3] - bottom), (left - outer[0], outer[2] - right))
     border = [(round(before / shrink), round(after / shrink)) for before, after in missing]

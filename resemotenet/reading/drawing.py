@@ -1,17 +1,17 @@
 """Boxes and tags on a picture, in the colours of the emotions."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont, ImageOps
 
 from ..emotions import COLORS, percent
 from .faces import Box, area
 
 if TYPE_CHECKING:
-    from .predictor import FaceEmotion
+    from .reading import FaceEmotion, Reading
 
 # For labels beyond the seven: the yellow of the same palette, which no emotion has.
 OTHER_COLOR = "#F0E442"
@@ -32,17 +32,23 @@ class Tag:
     box: Box
 
 
-def annotate(image: Image.Image, faces: "Sequence[FaceEmotion]") -> Image.Image:
-    """A copy of an upright picture with a frame and a tag ("Happy 98%") for every face.
+def annotate(reading: "Reading", *, max_side: int | None = None) -> Image.Image:
+    """A copy of the upright picture with a frame and a tag ("Happy 98%") for every face.
 
     Args:
-        image: the picture that the boxes belong to, as ``read_image`` gives it.
-        faces: what the predictor found in it.
+        reading: as ``EmotionPredictor.read`` gives it.
+        max_side: in pixels. A picture with a longer side is made smaller first, not copied at its full size; lines and
+            letters fit the size that is drawn. None keeps the size.
 
     Returns:
-        A new RGB image of the same size.
+        A new RGB image.
     """
-    canvas = image.convert("RGB")
+    image, faces = reading.picture.image, reading.faces
+    if max_side is not None and max(image.size) > max_side:
+        canvas = ImageOps.contain(image, (max_side, max_side), Image.Resampling.LANCZOS)
+        faces = tuple(_scaled(face, canvas.width / image.width) for face in faces)
+    else:
+        canvas = image.copy()
     draw = ImageDraw.Draw(canvas)
     for face in reversed(faces):  # the largest last, so that its frame is whole
         _draw_frame(draw, face.box, canvas.size, color_of(face.label))
@@ -87,6 +93,11 @@ def text_color(background: str) -> str:
 
 def _linear(value: float) -> float:
     return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)
+
+
+def _scaled(face: "FaceEmotion", scale: float) -> "FaceEmotion":
+    x1, y1, x2, y2 = face.box
+    return replace(face, box=(scale * x1, scale * y1, scale * x2, scale * y2))
 
 
 def _line_width(box: Box, picture: tuple[int, int]) -> int:

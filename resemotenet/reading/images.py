@@ -1,10 +1,11 @@
-"""Reading pictures: whatever people have, as upright RGB, or one sentence that says what is wrong."""
+"""Opening pictures: whatever people have, upright, RGB and light, or one sentence that says what is wrong."""
 
 import io
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -36,7 +37,8 @@ _LIGHT = 80
 _WHITE = 0.02
 _LEAST_GAIN = 1.1
 
-_TURNS = {
+# What undoes each EXIF orientation.
+_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -51,6 +53,32 @@ _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 # catch_warnings changes the filters of the whole process; two threads inside it at once could leave them changed.
 _WARNINGS_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture as it is shown, and as it is searched and read.
+
+    Attributes:
+        image: upright (EXIF-turned), RGB, 8 bits a channel, with no metadata left. All boxes are in its pixels.
+        light: the same where there is light enough, the very object; a dark one as if there were more (``lightened``).
+        path: where it was read from, as it was given; None for bytes, images and arrays.
+    """
+
+    image: Image.Image
+    light: Image.Image
+    path: str | None = None
+
+    @classmethod
+    def open(cls, source: ImageSource, *, name: str | None = None) -> "Picture":
+        """Read and lighten; arguments and errors are those of ``read_image``."""
+        image = read_image(source, name=name)
+        return cls(image, lightened(image), str(source) if isinstance(source, (str, Path)) else None)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.image.size
 
 
 def read_image(source: ImageSource, *, name: str | None = None) -> Image.Image:
@@ -147,9 +175,9 @@ def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
         raise _too_large(name)
     image.load()
     upright = _rgb(image, name)
-    turn = _TURNS.get(_orientation(image))
-    if turn is not None:
-        upright = upright.transpose(turn)
+    transposed = _UPRIGHT.get(_orientation(image))
+    if transposed is not None:
+        upright = upright.transpose(transposed)
     upright.info = {}  # the EXIF in it would be obeyed a second time
     return upright
 

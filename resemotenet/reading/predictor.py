@@ -1,10 +1,9 @@
 """From pictures to faces with emotions: detection, crops, one model batch, in one place."""
 
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,62 +11,32 @@ from PIL import Image
 from torch import Tensor
 
 from ..checkpoints.checkpoint import LoadedModel, load_model
+from ..checkpoints.preprocessing import rounded
 from ..checkpoints.pretrained import Source, resolve
 from ..emotions import canonical_order
 from ..errors import DeviceError
 from .crops import crop_box, crop_roll, cut
 from .detector import MTCNNDetector
 from .faces import Box, Face, FaceDetector, clip
-from .images import ImageSource, lightened, read_image
+from .images import ImageSource, Picture
+from .reading import FaceEmotion, Reading
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
-REPORT_SCHEMA = 1
-
-# A detected face, the part of its box inside the picture, the square that the model sees, and its turn.
-_Place = tuple[Face, Box, Box, float]
-
 # How many crops go through the network at once: bounds the memory of a long batch() and costs no speed.
 _MODEL_BATCH = 256
 
 
-@dataclass(frozen=True)
-class FaceEmotion:
-    """One face of a picture and what the model reads in it.
+class _Place(NamedTuple):
+    """Where a detected face is in its picture: the visible part of its box, the square to cut out, and its roll."""
 
-    Attributes:
-        box: the detected face, (x1, y1, x2, y2) float pixels, clipped, in the upright (EXIF-turned) picture.
-        crop_box: the square that the model saw, same coordinates, whole pixels, inside the picture.
-        crop_roll: by how many degrees that square was turned about its centre, clockwise, so that a leaning face stood
-            upright in it; 0 for a face that leans less than ``crops.LEVEL``. ``crops.cut`` gives the same pixels again.
-        detection_score: how sure the detector is that this is a face, 0 to 1.
-        label: the emotion with the largest probability.
-        confidence: that probability.
-        probabilities: emotion -> probability, all of the model's labels, in canonical order (``EMOTIONS``); sums to 1.
-    """
-
+    face: Face
     box: Box
-    crop_box: Box
-    detection_score: float
-    label: str
-    confidence: float
-    probabilities: dict[str, float]
-    crop_roll: float = 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON: boxes as lists rounded to 0.01 px, fractions rounded to six places."""
-        return {
-            "box": [round(value, 2) for value in self.box],
-            "crop_box": [round(value, 2) for value in self.crop_box],
-            "crop_roll": round(self.crop_roll, 2),
-            "detection_score": round(self.detection_score, 6),
-            "label": self.label,
-            "confidence": round(self.confidence, 6),
-            "probabilities": {label: round(value, 6) for label, value in self.probabilities.items()},
-        }
+    square: Box
+    roll: float
 
 
 class EmotionPredictor:
@@ -92,13 +61,19 @@ class EmotionPredictor:
         self,
         model: LoadedModel,
         *,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         detector: FaceDetector | None = None,
         source: Source | None = None,
+        network: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        """``device``: "auto" (CUDA, else CPU), "cpu", "cuda", "cuda:1", "mps". ``detector``: MTCNN unless given.
+        """Take a loaded model, which is moved to ``device``.
 
-        ``source``: the model's own folder unless given.
+        Args:
+            device: "auto" (CUDA, else CPU), "cpu", "cuda", "cuda:1", "mps".
+            detector: MTCNN unless given.
+            source: the model's own folder unless given.
+            network: takes the place of ``model.probabilities``, for one that computes somewhere else: preprocessed
+                crops (N, C, S, S), at most 256 -> probabilities (N, K), both float32 on the CPU.
 
         Raises:
             DeviceError: the device does not exist on this machine.
@@ -107,6 +82,7 @@ class EmotionPredictor:
         self.model = model.to(self.device)
         self.labels = model.labels
         self.source = source or Source(model.folder, str(model.folder))
+        self._network = network or self.model.probabilities
         self.detector = detector or MTCNNDetector()
         logger.info("EmotionPredictor: %s on %s", model.info.architecture, self.device)
 
@@ -126,8 +102,8 @@ class EmotionPredictor:
             HubError: the repository cannot be had; each way to fail has an error of its own.
             DeviceError: the device does not exist on this machine.
         """
-        found = resolve(source, revision)
-        return cls(load_model(found.folder), device=device, detector=detector, source=found)
+        resolved = resolve(source, revision)
+        return cls(load_model(resolved.folder), device=device, detector=detector, source=resolved)
 
     def __call__(self, image: ImageSource) -> list[FaceEmotion]:
         """Every face of one picture, largest first; [] where there is none. Dark pictures are lightened before.
@@ -135,7 +111,7 @@ class EmotionPredictor:
         Raises:
             ImageError: the picture cannot be read.
         """
-        return self.batch([image])[0]
+        return list(self.read(image).faces)
 
     def batch(self, images: Iterable[ImageSource]) -> list[list[FaceEmotion]]:
         """One list of faces a picture, in the order of the pictures; all their faces in one model batch.
@@ -145,27 +121,39 @@ class EmotionPredictor:
         Raises:
             ImageError: a picture cannot be read.
         """
-        found: list[list[_Place]] = []
+        places: list[list[_Place]] = []
         inputs: list[Tensor] = []
-        for source in images:
-            image = lightened(read_image(source))
-            places = _places(self.detector.detect(image), image.size)
-            inputs.append(self._crops(image, places))
-            found.append(places)
+        for image in images:
+            picture = Picture.open(image)
+            places.append(_places(self.detector.detect(picture.light), picture.size))
+            inputs.append(self.model.preprocess(_cut(picture, places[-1])))
         rows = iter(self._probabilities(torch.cat(inputs)) if inputs else ())
-        return [[self._face(*place, next(rows)) for place in places] for places in found]
+        return [[self._face(place, next(rows)) for place in each] for each in places]
 
-    def read(self, image: Image.Image, faces: Sequence[Face]) -> list[FaceEmotion]:
-        """What the model reads in faces that were found before, in their order; one wholly outside is left out.
+    def read(self, image: ImageSource | Picture, faces: Sequence[Face] | None = None) -> Reading:
+        """A picture and all that is read of it: the faces, their crops, what the network saw, the JSON.
 
         Args:
-            image: upright, RGB.
-            faces: as a detector gives them for this picture.
+            image: what was opened before, as a ``Picture``, is not opened again.
+            faces: where they were found before, as a detector gives them for ``Picture.light``; the predictor's own
+                detector looks for them unless given. One that lies wholly outside of the picture is left out.
+
+        Raises:
+            ImageError: the picture cannot be read.
         """
-        image = lightened(image)
-        places = _places(faces, image.size)
-        rows = self._probabilities(self._crops(image, places))
-        return [self._face(*place, row) for place, row in zip(places, rows, strict=True)]
+        picture = image if isinstance(image, Picture) else Picture.open(image)
+        places = _places(self.detector.detect(picture.light) if faces is None else faces, picture.size)
+        crops = _cut(picture, places)
+        levels = self.model.preprocess.levels(crops)
+        rows = self._probabilities(self.model.preprocess.normalize(levels))
+        return Reading(
+            picture,
+            tuple(self._face(place, row) for place, row in zip(places, rows, strict=True)),
+            tuple(crops),
+            tuple(Image.fromarray(look[0]) for look in rounded(levels)),
+            self.model.info,
+            self.source,
+        )
 
     def classify(self, crops: Sequence[Any]) -> "NDArray[np.float32]":
         """Face crops -> (N, K) float32 probabilities, columns in the order of ``labels``; no detection.
@@ -178,41 +166,19 @@ class EmotionPredictor:
         """
         return self._probabilities(self.model.preprocess(crops))
 
-    def report(self, image: dict[str, Any], faces: Sequence[FaceEmotion]) -> dict[str, Any]:
-        """The one JSON of command line, page and API: {"schema": 1, "model": {}, "image": {}, "faces": []}.
-
-        Args:
-            image: facts about the picture, for example {"name": "photo.jpg", "width": 640, "height": 480}; the size
-                is that of the upright picture.
-            faces: what the predictor gave for it.
-        """
-        info = self.model.info
-        model = {
-            "source": self.source.short_name,
-            "revision": self.source.revision,
-            "architecture": info.architecture,
-            "arguments": info.arguments,
-            "labels": list(info.labels),
-            "license": info.license.get("name"),
-        }
-        return {"schema": REPORT_SCHEMA, "model": model, "image": image, "faces": [face.to_dict() for face in faces]}
-
-    def _crops(self, image: Image.Image, places: "Sequence[_Place]") -> Tensor:
-        return self.model.preprocess([cut(image, square, turn) for _, _, square, turn in places])
-
     def _probabilities(self, batch: Tensor) -> "NDArray[np.float32]":
         if len(batch) == 0:
             return np.empty((0, len(self.labels)), np.float32)
-        return np.concatenate([self.model.probabilities(part).numpy() for part in torch.split(batch, _MODEL_BATCH)])
+        return np.concatenate([self._network(part).numpy() for part in torch.split(batch, _MODEL_BATCH)])
 
-    def _face(self, face: Face, box: Box, crop: Box, turn: float, row: "NDArray[np.float32]") -> FaceEmotion:
+    def _face(self, place: _Place, row: "NDArray[np.float32]") -> FaceEmotion:
         probability = dict(zip(self.labels, row.tolist(), strict=True))
         label = max(probability, key=probability.__getitem__)
         return FaceEmotion(
-            box=box,
-            crop_box=crop,
-            crop_roll=turn,
-            detection_score=face.score,
+            box=place.box,
+            crop_box=place.square,
+            crop_roll=place.roll,
+            detection_score=place.face.score,
             label=label,
             confidence=probability[label],
             probabilities={name: probability[name] for name in canonical_order(self.labels)},
@@ -244,4 +210,8 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
 
 def _places(faces: Iterable[Face], size: tuple[int, int]) -> list[_Place]:
     visible = [(face, box) for face in faces if (box := clip(face.box, size)) is not None]
-    return [(face, box, crop_box(face.box, size), crop_roll(face)) for face, box in visible]
+    return [_Place(face, box, crop_box(face.box, size), crop_roll(face)) for face, box in visible]
+
+
+def _cut(picture: Picture, places: Iterable[_Place]) -> list[Image.Image]:
+    return [cut(picture.light, place.square, place.roll) for place in places]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .faces import Box, overlap
 
 if TYPE_CHECKING:
-    from .predictor import FaceEmotion
+    from .reading import FaceEmotion
 
 # A box that shares less than this with every box of a moment ago (intersection over union) is somebody new. Small,
 # because a head may move by half its width between two frames of a slow camera.

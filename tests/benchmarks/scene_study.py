@@ -30,10 +30,10 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from plotly.subplots import make_subplots
 from tqdm import tqdm
 
-from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
+from resemotenet import EMOTIONS, EmotionPredictor, Reading
 from resemotenet.datasets import FaceSet, read_fer2013
 from resemotenet.reading.faces import Box, Face, FaceDetector
-from resemotenet.reading.images import lightened
+from resemotenet.reading.images import Picture
 from resemotenet.runs.metrics import wilson_interval
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def match(found: Sequence[Box], centres: Sequence[tuple[float, float]], side: fl
 class Reader(Protocol):
     """What reads faces that were found; an ``EmotionPredictor`` does."""
 
-    def read(self, image: Image.Image, faces: Sequence[Face]) -> list[FaceEmotion]: ...
+    def read(self, image: Picture, faces: Sequence[Face]) -> Reading: ...
 
 
 class AsTheyLie:
@@ -233,7 +233,7 @@ class AsTheyLie:
     def __init__(self, predictor: EmotionPredictor) -> None:
         self.predictor = predictor
 
-    def read(self, image: Image.Image, faces: Sequence[Face]) -> list[FaceEmotion]:
+    def read(self, image: Picture, faces: Sequence[Face]) -> Reading:
         return self.predictor.read(image, [replace(face, landmarks=()) for face in faces])
 
 
@@ -274,14 +274,14 @@ def measure(readers: dict[str, Reader], boxes: Boxes, faces: FaceSet, condition:
     right = dict.fromkeys(readers, 0)
     for start in range(0, len(faces), each):
         image, centres = scene(faces.images[start : start + each, 0], condition, draw)
-        image = lightened(image)  # as the predictor does first
-        found = boxes.find(f"{condition.name} {condition.value:g} {start}", image)
+        picture = Picture.open(image)
+        found = boxes.find(f"{condition.name} {condition.value:g} {start}", picture.light)
         matches = match([face.box for face in found], centres, condition.side)
         hits = [(start + row, number) for row, number in enumerate(matches) if number is not None]
         found_all += len(hits)
         false += len(found) - len(hits)
         for name, reader in readers.items():
-            read = reader.read(image, [found[number] for _, number in hits])
+            read = reader.read(picture, [found[number] for _, number in hits]).faces
             truth = [EMOTIONS[faces.targets[row]] for row, _ in hits]
             right[name] += sum(face.label == label for face, label in zip(read, truth, strict=True))
     return Score(condition.name, condition.value, len(faces), found_all, false, right)

@@ -84,7 +84,7 @@ def test_a_frame_is_read_as_the_predictor_reads_it(predictor: EmotionPredictor, 
     image = scene((200, 100))
     [answer] = film(predictor, finder, image)
     decoded = Image.open(io.BytesIO(base64.b64decode(uri(image).split(",")[1]))).convert("RGB")
-    [expected] = predictor.read(decoded, finder.detector.detect(decoded))
+    [expected] = predictor.read(decoded, finder.detector.detect(decoded)).faces
     assert answer["faces"] == [{"number": 1, **expected.to_dict()}]
     assert set(answer["ms"]) == {"decode", "find", "read"}
     json.dumps(answer, allow_nan=False)
@@ -208,23 +208,23 @@ def apart(coroutine: Coroutine[Any, Any, T]) -> T:
         return thread.submit(asyncio.run, coroutine).result()
 
 
-class TestTurns:
+class TestCallQueue:
     def run(self, workers: int, places: int, guests: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Answers to guests who come all at once and are read until all have come, and to one who comes then."""
 
         async def party() -> tuple[list[dict[str, Any]], dict[str, Any]]:
-            turns = live.Turns(workers, places)
+            calls = live.CallQueue(workers, places)
             door = threading.Event()
 
             def read() -> dict[str, Any]:
                 door.wait(60)
                 return {"faces": []}
 
-            waiting = [asyncio.create_task(turns.take(read)) for _ in range(guests)]
+            waiting = [asyncio.create_task(calls.run(read)) for _ in range(guests)]
             await asyncio.sleep(0)  # all of them have come to the door
             door.set()
             answers = await asyncio.gather(*waiting)
-            return answers, await turns.take(lambda: {"faces": []})
+            return answers, await calls.run(lambda: {"faces": []})
 
         return apart(party())
 
@@ -234,7 +234,7 @@ class TestTurns:
 
     def test_who_finds_no_place_comes_again_and_those_served_wait_as_long(self):
         answers, late = self.run(workers=1, places=3, guests=5)
-        wait = live.Turns.WAIT
+        wait = live.CallQueue.WAIT
         assert sorted(answers, key=lambda answer: "busy" in answer) == (
             [{"faces": [], "wait": wait}] * 3 + [{"busy": True, "wait": wait}] * 2
         )
@@ -242,10 +242,10 @@ class TestTurns:
 
     def test_a_failure_leaves_its_place(self):
         async def party() -> dict[str, Any]:
-            turns = live.Turns(1, places=1)
+            calls = live.CallQueue(1, places=1)
             for _ in range(3):
                 with pytest.raises(ZeroDivisionError):
-                    await turns.take(lambda: {"faces": 1 // 0})
-            return await turns.take(lambda: {"faces": []})
+                    await calls.run(lambda: {"faces": 1 // 0})
+            return await calls.run(lambda: {"faces": []})
 
         assert apart(party()) == {"faces": [], "wait": 0.0}

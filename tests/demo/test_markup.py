@@ -14,9 +14,9 @@ from PIL import Image
 from demo import guard, markup
 from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
 from resemotenet.checkpoints.checkpoint import LoadedModel
-from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.checkpoints.pretrained import Source, bundled_folder
 from resemotenet.emotions import COLORS
+from tests.readings import PREPROCESS, reading_of
 
 VOID = {"img", "br", "input"}
 
@@ -57,12 +57,11 @@ def face(probabilities: dict[str, float]) -> FaceEmotion:
 
 
 PROBABILITIES = dict(zip(EMOTIONS, (0.004, 0.0, 0.02, 0.812, 0.1, 0.054, 0.01), strict=True))
-SEEN = Preprocess(size=48, channels=1, mean=(0.5,), std=(0.25,))
 PICTURE = Image.linear_gradient("L").resize((100, 100)).convert("RGB")
 
 
 def test_a_face_has_seven_bars_in_canonical_order():
-    page = Reader(markup.faces(PICTURE, [face(PROBABILITIES)], SEEN))
+    page = Reader(markup.cards(reading_of(PICTURE, [face(PROBABILITIES)])))
     assert [text for _, text in page.find("span", "name")] == [name.capitalize() for name in EMOTIONS]
     assert [text for _, text in page.find("span", "figure")] == ["<1%", "0%", "2%", "81%", "10%", "5%", "1%"]
     styles = [attributes["style"] for attributes, _ in page.find("span", "fill")]
@@ -72,7 +71,7 @@ def test_a_face_has_seven_bars_in_canonical_order():
 
 
 def test_a_face_shows_what_the_model_saw():
-    page = Reader(markup.faces(PICTURE, [face(PROBABILITIES)], SEEN))
+    page = Reader(markup.cards(reading_of(PICTURE, [face(PROBABILITIES)])))
     [(attributes, _)] = page.find("img", "crop")
     crop = Image.open(io.BytesIO(guard.decode_data_uri(attributes["src"] or "")))
     assert crop.size == (70, 70)
@@ -81,19 +80,19 @@ def test_a_face_shows_what_the_model_saw():
     assert attributes["alt"] == "Face 1"
     [(card, _)] = page.find("article")
     seen = Image.open(io.BytesIO(guard.decode_data_uri(card["data-input"] or "")))
-    assert seen.tobytes() == SEEN.look(expected).tobytes()
+    assert seen.tobytes() == PREPROCESS.look(expected).tobytes()
     assert card["data-label"] == "happy"
 
 
 def test_bars_for_the_largest_faces_only_but_a_row_for_each():
     faces = [face(PROBABILITIES)] * (guard.MAX_FACES_SHOWN + 3)
-    assert len(list(Reader(markup.faces(PICTURE, faces, SEEN)).find("article"))) == guard.MAX_FACES_SHOWN
+    assert len(list(Reader(markup.cards(reading_of(PICTURE, faces))).find("article"))) == guard.MAX_FACES_SHOWN
     body = re.findall(r"<tbody>.*</tbody>", markup.table(faces), re.DOTALL)
     assert len(list(Reader(body[0]).find("tr"))) == len(faces)
 
 
 def test_no_face_says_what_would_help():
-    page = Reader(markup.faces(PICTURE, [], SEEN))
+    page = Reader(markup.cards(reading_of(PICTURE, [])))
     assert [text for _, text in page.find("p", "notice-title")] == ["No face found"]
     assert not list(page.find("ul", "bars"))
     assert markup.table([]) == ""
@@ -116,7 +115,7 @@ def test_the_table_holds_every_number():
 
 def test_labels_of_a_model_are_text_not_markup():
     hostile = face({"<img src=x onerror=alert(1)>": 1.0})
-    for html in (markup.faces(PICTURE, [hostile], SEEN), markup.table([hostile])):
+    for html in (markup.cards(reading_of(PICTURE, [hostile])), markup.table([hostile])):
         assert "<img src=x" not in html.lower()
         assert "&lt;img src=x" in html.lower()
 

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 from skimage import data
 
-from resemotenet import EMOTIONS, create_model, load_model
+from resemotenet import EMOTIONS, FaceEmotion, create_model, load_model
 from resemotenet.cli import format_table, main
 from resemotenet.emotions import COLORS
-from resemotenet.reading.predictor import FaceEmotion
+from tests.readings import reading_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -238,7 +238,7 @@ class TestProcess:
 def test_columns_stand_under_their_titles():
     probabilities = dict(zip(EMOTIONS, (0.0, 1.0, 0.5, 0.25, 0.001, 0.0, 0.1), strict=True))
     face = FaceEmotion((1.0, 2.0, 1234.4, 5.0), (1.0, 2.0, 4.0, 5.0), 1.0, "disgust", 1.0, probabilities)
-    _, titles, row = format_table("x.jpg", (2000, 10), [face], EMOTIONS).splitlines()
+    _, titles, row = format_table(reading_of(Image.new("RGB", (2000, 10)), [face])).splitlines()
     for title, value in zip([*EMOTIONS, "x1", "x2"], ["0.0%", "100.0%", "50.0%", "25.0%", "0.1%"], strict=False):
         end = titles.index(title) + len(title)
         assert row[:end].endswith(value), title

@@ -7,11 +7,16 @@ from resemotenet import EMOTIONS
 from resemotenet.emotions import COLORS
 from resemotenet.reading.drawing import MAX_COVERED, OTHER_COLOR, Tag, annotate, color_of, place_tags, text_color
 from resemotenet.reading.faces import Box, area, overlap
-from resemotenet.reading.predictor import FaceEmotion
+from resemotenet.reading.reading import FaceEmotion
+from tests.readings import reading_of
 
 
 def face(box: Box, label: str = "happy", confidence: float = 0.98) -> FaceEmotion:
     return FaceEmotion(box, box, 1.0, label, confidence, {label: confidence})
+
+
+def drawn_on(image: Image.Image, faces: list[FaceEmotion]) -> Image.Image:
+    return annotate(reading_of(image, faces))
 
 
 def shared(a: Box, b: Box) -> float:
@@ -38,7 +43,7 @@ ASTRONAUT = face((180.0, 62.0, 268.0, 173.0))
 class TestAnnotate:
     def test_a_frame_around_the_face_and_the_face_itself_untouched(self):
         image = astronaut()
-        drawn = annotate(image, [ASTRONAUT])
+        drawn = drawn_on(image, [ASTRONAUT])
         assert (drawn.mode, drawn.size) == ("RGB", image.size)
         # 512 pixels wide: the line is two pixels, outside of the box, on all four sides.
         for place in [(179, 120), (269, 120), (224, 174), (178, 120), (270, 120), (224, 175)]:
@@ -48,7 +53,7 @@ class TestAnnotate:
 
     def test_only_frame_and_tag_are_drawn(self):
         image = astronaut()
-        changed = (np.asarray(annotate(image, [ASTRONAUT])) != np.asarray(image)).any(axis=2)
+        changed = (np.asarray(drawn_on(image, [ASTRONAUT])) != np.asarray(image)).any(axis=2)
         tag = only_tag([ASTRONAUT], image.size)
         x1, y1, x2, y2 = map(int, tag.box)
         changed[y1:y2, x1:x2] = False
@@ -57,34 +62,42 @@ class TestAnnotate:
 
     def test_the_tag_is_text_on_the_emotions_colour(self):
         tag = only_tag([ASTRONAUT], (512, 512))
-        pixels = np.asarray(annotate(astronaut(), [ASTRONAUT]).crop(tag.box)).reshape(-1, 3)
+        pixels = np.asarray(drawn_on(astronaut(), [ASTRONAUT]).crop(tag.box)).reshape(-1, 3)
         filled = (pixels == rgb(COLORS["happy"])).all(axis=1).mean()
         dark = (pixels.max(axis=1) < 60).mean()
         assert 0.5 < filled < 0.95
         assert 0.03 < dark < 0.4
 
     def test_no_face_changes_nothing(self):
-        assert annotate(astronaut(), []).tobytes() == astronaut().tobytes()
+        assert drawn_on(astronaut(), []).tobytes() == astronaut().tobytes()
 
     def test_the_picture_given_is_not_changed(self):
         image = astronaut()
-        annotate(image, [ASTRONAUT])
+        drawn_on(image, [ASTRONAUT])
         assert image.tobytes() == astronaut().tobytes()
 
     def test_grey_pictures_get_colour(self):
-        drawn = annotate(Image.fromarray(data.camera()), [face((196, 119, 252, 195), "sad")])
+        drawn = drawn_on(Image.fromarray(data.camera()), [face((196, 119, 252, 195), "sad")])
         assert rgb(COLORS["sad"]) in {drawn.getpixel((x, 150)) for x in range(185, 200)}
 
     def test_a_face_as_large_as_the_picture_keeps_its_frame(self):
-        drawn = annotate(Image.new("RGB", (300, 300)), [face((0, 0, 300, 300))])
+        drawn = drawn_on(Image.new("RGB", (300, 300)), [face((0, 0, 300, 300))])
         for place in [(0, 150), (299, 150), (150, 299)]:
             assert drawn.getpixel(place) == rgb(COLORS["happy"]), place
+
+    def test_a_large_picture_is_made_smaller_with_its_boxes(self):
+        reading = reading_of(astronaut(), [ASTRONAUT])
+        drawn = annotate(reading, max_side=256)
+        half = reading_of(drawn, [face((90.0, 31.0, 134.0, 86.5))])
+        assert drawn.size == (256, 256)
+        assert drawn.tobytes() == annotate(half).tobytes()  # the same box drawn again changes nothing
+        assert annotate(reading, max_side=512).tobytes() == annotate(reading).tobytes()
 
     @pytest.mark.parametrize("size", [(1, 1), (3, 2), (10, 300), (48, 48), (6000, 40)])
     def test_pictures_of_odd_sizes(self, size):
         image = Image.new("RGB", size)
         whole = (0.0, 0.0, float(size[0]), float(size[1]))
-        drawn = annotate(image, [face(whole), face((0.0, 0.0, 1.0, 1.0), "fear")])
+        drawn = drawn_on(image, [face(whole), face((0.0, 0.0, 1.0, 1.0), "fear")])
         assert drawn.size == size
         assert drawn.tobytes() != image.tobytes()
 

@@ -7,7 +7,7 @@ import pytest
 
 from resemotenet.emotions import EMOTIONS
 from resemotenet.reading.faces import Box
-from resemotenet.reading.predictor import FaceEmotion
+from resemotenet.reading.reading import FaceEmotion
 from resemotenet.reading.tracking import MAX_TRACKS, MEMORY, Track, TrackState, track
 
 FRAME = 0.05  # seconds

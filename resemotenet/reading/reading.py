@@ -1,0 +1,92 @@
+"""What was read of a picture: every face with its emotions, and all that those need who show or pass it on."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .faces import Box
+from .images import Picture
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ..checkpoints.pretrained import Source
+    from ..runs.schema import ModelInfo
+
+REPORT_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class FaceEmotion:
+    """One face of a picture and what the model reads in it.
+
+    Attributes:
+        box: the detected face, (x1, y1, x2, y2) float pixels, clipped, in the upright (EXIF-turned) picture.
+        crop_box: the square that the model saw, same coordinates, whole pixels, inside the picture.
+        crop_roll: by how many degrees that square was turned about its centre, clockwise, so that a leaning face stood
+            upright in it; 0 for a face that leans less than ``crops.LEVEL``.
+        detection_score: how sure the detector is that this is a face, 0 to 1.
+        label: the emotion with the largest probability.
+        confidence: that probability.
+        probabilities: emotion -> probability, all of the model's labels, in canonical order (``EMOTIONS``); sums to 1.
+    """
+
+    box: Box
+    crop_box: Box
+    detection_score: float
+    label: str
+    confidence: float
+    probabilities: dict[str, float]
+    crop_roll: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON: boxes as lists rounded to 0.01 px, fractions rounded to six places."""
+        return {
+            "box": [round(value, 2) for value in self.box],
+            "crop_box": [round(value, 2) for value in self.crop_box],
+            "crop_roll": round(self.crop_roll, 2),
+            "detection_score": round(self.detection_score, 6),
+            "label": self.label,
+            "confidence": round(self.confidence, 6),
+            "probabilities": {label: round(value, 6) for label, value in self.probabilities.items()},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A picture and what was read of it, made once by ``EmotionPredictor.read``. It can be pickled.
+
+    ``annotate`` draws it, ``explain(model, reading.crops)`` says what each answer rests on; nothing is computed again.
+
+    Attributes:
+        picture: as it is shown, and as it was searched and read.
+        faces: largest first, or in the order in which they were handed in; () where there is none.
+        crops: of each face the square that was cut out of ``picture.light``, upright, RGB, of any size.
+        looks: of each face what the network saw of that square: grey, rounded to whole levels, (S, S) as its input is.
+        info: the model that answered, as its config.json describes it.
+        source: where that model comes from.
+    """
+
+    picture: Picture
+    faces: tuple[FaceEmotion, ...]
+    crops: "tuple[Image.Image, ...]"
+    looks: "tuple[Image.Image, ...]"
+    info: "ModelInfo"
+    source: "Source"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The one JSON of command line, page and API: {"schema": 1, "model": {}, "image": {}, "faces": []}.
+
+        Sizes and boxes are those of the upright picture. The model's source is its name, never a path of this machine.
+        """
+        model = {
+            "source": self.source.short_name,
+            "revision": self.source.revision,
+            "architecture": self.info.architecture,
+            "arguments": dict(self.info.arguments),
+            "labels": list(self.info.labels),
+            "license": self.info.license.get("name"),
+        }
+        path = {} if self.picture.path is None else {"path": self.picture.path}
+        image = {**path, "width": self.picture.image.width, "height": self.picture.image.height}
+        faces = [face.to_dict() for face in self.faces]
+        return {"schema": REPORT_SCHEMA, "model": model, "image": image, "faces": faces}
