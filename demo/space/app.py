@@ -47,10 +47,10 @@ if find_spec("spaces"):  # every Space with Gradio has it
 
 
 def load() -> "EmotionPredictor":
-    """Reads pictures with the network on a GPU if there is any; its model, for frames and "Why?", is on the CPU.
+    """What the page reads with: on the CPU, but for the network that reads pictures where there is a GPU.
 
-    Opening a picture, finding and cutting out its faces is done on the CPU: that is not on the visitor's account, nor
-    is a picture without any. What travels to the GPU and back is a few thousand numbers a face.
+    Opening a picture, finding its faces and cutting them out is not on the visitor's account, nor is a picture without
+    any. What travels to the GPU and back is a few thousand numbers a face.
     """
     import gradio as gr
     import torch

@@ -129,8 +129,8 @@ def _library(card: Path) -> str | None:
     """The library_name in the front matter of a model card."""
     text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
     head = re.match(r"---\n(.*?\n)---\n", text, re.DOTALL)
-    found = re.search(r"^library_name: *([\"']?)([\w.-]+)\1 *$", head[1], re.MULTILINE) if head else None
-    return found[2] if found else None
+    line = re.search(r"^library_name: *([\"']?)([\w.-]+)\1 *$", head[1], re.MULTILINE) if head else None
+    return line[2] if line else None
 
 
 def _copy(source: Path, target: Path) -> None:
