@@ -5,8 +5,10 @@ import base64
 import io
 import json
 import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -149,6 +151,33 @@ def test_two_who_become_one_are_searched_for(predictor: EmotionPredictor, finder
     answer = live.answer(predictor, finder, question(scene((200, 100)), 1.05, memory))
     assert finder.asked == ["search", "follow", "search"]
     assert len(answer["faces"]) == 1
+
+
+def test_of_a_crowd_the_first_dozen_is_read(
+    predictor: EmotionPredictor, finder: Watched, monkeypatch: pytest.MonkeyPatch
+):
+    image = scene((200, 100))
+    [found] = finder.detect(image)
+    crowd = [replace(found, box=(x, y, x + 60.0, y + 60.0)) for y in (10.0, 110.0, 210.0) for x in range(0, 560, 80)]
+    monkeypatch.setattr(finder, "detect", lambda _: list(crowd))
+    answer = live.answer(predictor, finder, question(image, 1.0))
+    assert [face["box"] for face in answer["faces"]] == [list(face.box) for face in crowd[:12]]
+
+
+def test_the_times_told_are_parts_of_the_time_taken(
+    predictor: EmotionPredictor, finder: Watched, monkeypatch: pytest.MonkeyPatch
+):
+    search = finder.detect
+
+    def slow(image: Image.Image) -> list[Face]:
+        time.sleep(0.2)
+        return search(image)
+
+    monkeypatch.setattr(finder, "detect", slow)
+    begun = time.perf_counter()
+    parts = live.answer(predictor, finder, question(scene((200, 100)), 1.0))["ms"]
+    assert sum(parts.values()) <= 1000 * (time.perf_counter() - begun)
+    assert parts["find"] >= 200
 
 
 class TestRefusals:

@@ -42,6 +42,15 @@ def test_two_callers_with_the_same_picture_are_both_served(uploads: Uploads, fil
     assert not file.exists()
 
 
+def test_nothing_is_remembered_of_what_was_read(uploads: Uploads, file: Path):
+    """A server runs for months."""
+    uploads.expect(str(file))
+    uploads.take(str(file))
+    with pytest.raises(ImageError):
+        uploads.take("never uploaded")
+    assert not uploads._expected
+
+
 def test_what_was_not_uploaded_is_neither_given_out_nor_deleted(uploads: Uploads, file: Path):
     with pytest.raises(ImageError, match="Nothing was uploaded"):
         uploads.take(str(file))
