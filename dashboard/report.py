@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import mean, stdev
 
 from resemotenet.errors import ResultsError
 from resemotenet.runs.label_sets import teaching
@@ -21,6 +20,7 @@ from .analysis.ablations import (
     Series,
     about_layouts,
     about_means,
+    accuracies,
     against_c1,
     caution,
     from_c1_mean,
@@ -104,15 +104,13 @@ def _ablation_row(name: str, against: Against, series: Series, relative_to: Path
 def _over_seeds(each: Sequence[Score]) -> str:
     if len(each) < 2:
         return ""
-    found = [100 * score.accuracy for score in each]
-    return f"{mean(found):.1f} ± {stdev(found):.1f} (seeds {', '.join(str(score.run.seed) for score in each)})"
+    return f"{accuracies(each).in_percent()} (seeds {', '.join(str(score.run.seed) for score in each)})"
 
 
 def _row(group: Group, relative_to: Path) -> dict[str, str]:
     run = group.run
     claim = claim_for(run.model, group.labels)
     clean = group.without_leaks
-    spread = "" if group.std is None else f" ± {100 * group.std:.1f}"
     each = sorted(group.scores, key=lambda score: score.run.seed or 0)
     links = [f"[{score.run.seed}]({_link(score.run.path, relative_to)})" for score in each]
     return {
@@ -120,7 +118,7 @@ def _row(group: Group, relative_to: Path) -> dict[str, str]:
         "setting": setting(run),
         "taught": teaching(run.taught).name,
         "n": f"{group.n:,}",
-        "accuracy, %": f"{100 * group.accuracy:.1f}{spread} {interval_in_percent(group.interval)}",
+        "accuracy, %": f"{group.accuracies.in_percent()} {interval_in_percent(group.interval)}",
         "without copies, %": "" if clean is None else f"{100 * clean:.1f}",
         "claimed, %": "" if claim is None else f"{100 * claim.accuracy:.2f}",
         "seeds": ", ".join(links),

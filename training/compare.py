@@ -1,13 +1,13 @@
 """Two runs, face by face: is one better, or is it chance? Reads stored predictions, so it is no touch of test."""
 
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 from resemotenet.errors import ResultsError
 from resemotenet.runs.metrics import wilson_interval
 from resemotenet.runs.paired import Paired, pair_up
 from resemotenet.runs.results import Predictions, ResultsFolder, read_json
+from resemotenet.runs.seeds import OverSeeds
 from resemotenet.runs.settings import differing
 
 # How often chance alone makes so large a difference: from DOUBT on it may well be chance, between LEVEL and DOUBT
@@ -107,34 +107,34 @@ def _conclusion(p_value: float, claim: str, doubt: str) -> str:
 def _over_seeds(a: tuple[Path, ...], b: tuple[Path, ...], split: str, labels: str | None) -> list[str]:
     of_a, of_b = ([compare(run, b[0], split, labels) for run in a], [compare(a[0], run, split, labels) for run in b])
     sides = {
-        "A": (a, [pair.correct[0] / pair.n for pair in of_a]),
-        "B": (b, [pair.correct[1] / pair.n for pair in of_b]),
+        "A": (a, OverSeeds.of(pair.correct[0] / pair.n for pair in of_a)),
+        "B": (b, OverSeeds.of(pair.correct[1] / pair.n for pair in of_b)),
     }
     if len({pair.n for pair in of_a + of_b}) > 1:
         raise ResultsError("the runs were not all scored on the same faces; compare those that were")
     lines = ["Over seeds:"]
     for name, (runs, accuracies) in sides.items():
-        spread = f", std {100 * stdev(accuracies):.2f}" if len(runs) > 1 else ""
-        each = ", ".join(f"{100 * accuracy:.2f}" for accuracy in accuracies)
-        lines.append(f"  {name}  mean {100 * mean(accuracies):.2f}%{spread} ({each})")
+        spread = "" if accuracies.std is None else f", std {100 * accuracies.std:.2f}"
+        each = ", ".join(f"{100 * accuracy:.2f}" for accuracy in accuracies.values)
+        lines.append(f"  {name}  mean {100 * accuracies.mean:.2f}%{spread} ({each})")
         mixed = {setting for run in runs[1:] for setting in differing_settings(runs[0], run)} - {"seed"}
         if mixed:
             lines.append(f"     these runs differ in more than their seed: {', '.join(sorted(mixed))}")
     return [*lines, _seed_verdict(sides["A"][1], sides["B"][1])]
 
 
-def _seed_verdict(a: list[float], b: list[float]) -> str:
+def _seed_verdict(a: OverSeeds, b: OverSeeds) -> str:
     """Welch's t-test over the accuracies of several seeds, in words."""
-    if min(len(a), len(b)) < 2:
+    if a.std is None or b.std is None:
         return "A recipe's spread shows from two seeds on; name further runs to judge the recipes."
-    if stdev(a) == stdev(b) == 0:
+    if a.std == b.std == 0:
         return "All seeds of a side score the same, so their spread says nothing."
     from scipy.stats import ttest_ind
 
-    test = ttest_ind(b, a, equal_var=False)
+    test = ttest_ind(b.values, a.values, equal_var=False)
     low, high = test.confidence_interval(0.95)
     return (
-        f"B - A on average: {100 * (mean(b) - mean(a)):+.2f} points [{100 * low:+.2f}, {100 * high:+.2f}]. Were the "
+        f"B - A on average: {100 * (b.mean - a.mean):+.2f} points [{100 * low:+.2f}, {100 * high:+.2f}]. Were the "
         f"recipes equal, seeds would give a difference this large {_percent(test.pvalue)} of cases (Welch's t-test), "
         f"so {_conclusion(test.pvalue, 'on these faces it is', 'it may well be the seeds')}."
     )

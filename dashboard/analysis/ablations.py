@@ -3,10 +3,10 @@
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import fmean
 
 from resemotenet.errors import ResultsError
 from resemotenet.runs.claims import ABLATIONS
+from resemotenet.runs.seeds import OverSeeds
 from resemotenet.runs.settings import recipe_key
 
 from ..data import Paired, Run, Score, has_predictions, label_set, paired, scores
@@ -108,6 +108,11 @@ def over_seeds(series: Series, configuration: str, labels: str, split: str) -> l
     return [score for score in found if (score.labels, score.split) == (labels, split)]
 
 
+def accuracies(scores: Iterable[Score]) -> OverSeeds:
+    """Of the scores of several seeds, of which there is at least one."""
+    return OverSeeds.of(score.accuracy for score in scores)
+
+
 def from_c1_mean(series: Series, configuration: str, labels: str, split: str) -> float | None:
     """The mean over a configuration's seeds minus that over C1's.
 
@@ -117,7 +122,7 @@ def from_c1_mean(series: Series, configuration: str, labels: str, split: str) ->
     first, own = (over_seeds(series, name, labels, split) for name in ("C1", configuration))
     if configuration == "C1" or len(first) < 2 or not own or len({score.n for score in (*first, *own)}) > 1:
         return None
-    return fmean(score.accuracy for score in own) - fmean(score.accuracy for score in first)
+    return accuracies(own).mean - accuracies(first).mean
 
 
 def caution(series: Series, found: dict[str, Against], labels: str, split: str) -> str:

@@ -4,8 +4,9 @@ Predictions say what the network made of a face, whatever its label is; label an
 So where another run's file holds the labels, a run can be scored by them without its data: exactly, not estimated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from resemotenet.errors import ResultsError
 from resemotenet.runs.paired import match
@@ -22,14 +23,14 @@ class Crossing:
     """What a run says of a split under one label definition; fractions in [0, 1].
 
     Attributes:
-        said: predictions with the targets of that definition.
+        answers: predictions with the targets of that definition.
         lender: the run whose file told the labels; None if the run was scored by them itself.
     """
 
     run: Run
     labels: str
     split: str
-    said: Predictions
+    answers: Predictions
     lender: Run | None
     n: int
     accuracy: float
@@ -41,30 +42,31 @@ class Crossing:
 def crossings(runs: Sequence[Run], lenders: Sequence[Run], split: str) -> list[Crossing]:
     """Every run under every definition that any of ``lenders`` was scored by, where the faces are the same."""
     definitions = dict.fromkeys(labels for run in [*runs, *lenders[:50]] for labels in _definitions(run, split))
-    found = [_crossing(run, labels, split, lenders) for run in runs for labels in definitions]
-    return [each for each in found if each is not None]
+    cells = [_crossing(run, labels, split, lenders) for run in runs for labels in definitions]
+    return [each for each in cells if each is not None]
 
 
 def _crossing(run: Run, labels: str, split: str, lenders: Sequence[Run]) -> Crossing | None:
-    lender: Run | None = None
     try:
-        said = predictions(run, labels, split) if has_predictions(run, labels, split) else None
-        if said is None:
-            asked = [
-                each
-                for each in lenders
-                if each.dataset == run.dataset and each != run and has_predictions(each, labels, split)
-            ]
-            for lender in asked[:_MOST_ASKED]:
-                if (said := _joined(run, lender, labels, split)) is not None:
-                    break
-        if said is None:
-            return None
-        figures = said.figures()
-    except (ResultsError, ValueError):
-        return None  # a damaged file is told of beside the pages, see prediction_problems
+        if has_predictions(run, labels, split):
+            figures = vars(next(each for each in scores(run) if (each.labels, each.split) == (labels, split)))
+            return Crossing(run, labels, split, predictions(run, labels, split), None, **_shown(figures))
+        for lender in _asked(run, labels, split, lenders):
+            if (answers := _joined(run, lender, labels, split)) is not None:
+                return Crossing(run, labels, split, answers, lender, **_shown(answers.figures()))
+    except (ResultsError, ValueError, StopIteration):
+        pass  # a damaged file has no score, and is told of beside the pages: see prediction_problems
+    return None
+
+
+def _shown(figures: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: figures[name] for name in ("n", "accuracy", "macro_recall", "macro_f1")}
-    return Crossing(run, labels, split, said, lender, interval=tuple(figures["interval"]), **kept)
+    return kept | {"interval": tuple(figures["interval"])}
+
+
+def _asked(run: Run, labels: str, split: str, lenders: Sequence[Run]) -> list[Run]:
+    there = (each for each in lenders if each.dataset == run.dataset and each != run)
+    return [each for each in there if has_predictions(each, labels, split)][:_MOST_ASKED]
 
 
 def _joined(run: Run, lender: Run, labels: str, split: str) -> Predictions | None:
@@ -73,7 +75,7 @@ def _joined(run: Run, lender: Run, labels: str, split: str) -> Predictions | Non
     common = [labels for labels in definitions if has_predictions(lender, labels, split)]
     if not common:
         return None  # nothing shows that an id means the same face in both
-    own = max((predictions(run, each, split) for each in definitions), key=lambda said: said.n)
+    own = max((predictions(run, each, split) for each in definitions), key=lambda answers: answers.n)
     target = predictions(lender, labels, split)
     shared = match(own, target)
     if shared.n < target.n or not all(_same_labels(run, lender, each, split) for each in common):

@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean
-
-import numpy as np
 
 from resemotenet.runs.metrics import wilson_interval
+from resemotenet.runs.seeds import OverSeeds
 
 from ..data import Latency, Run, Score, label_set, scores
 
@@ -44,15 +42,13 @@ class Group:
         return self.scores[0].n
 
     @cached_property
-    def accuracy(self) -> float:
-        """The mean over seeds."""
-        return fmean(score.accuracy for score in self.scores)
+    def accuracies(self) -> OverSeeds:
+        return OverSeeds.of(score.accuracy for score in self.scores)
 
-    @cached_property
-    def std(self) -> float | None:
-        """Over seeds; None for a single one."""
-        accuracies = [score.accuracy for score in self.scores]
-        return float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None
+    @property
+    def accuracy(self) -> float:
+        """The mean over seeds; so are the figures below."""
+        return self.accuracies.mean
 
     @cached_property
     def interval(self) -> tuple[float, float]:
@@ -63,17 +59,17 @@ class Group:
 
     @property
     def macro_recall(self) -> float:
-        return fmean(score.macro_recall for score in self.scores)
+        return OverSeeds.of(score.macro_recall for score in self.scores).mean
 
     @property
     def macro_f1(self) -> float:
-        return fmean(score.macro_f1 for score in self.scores)
+        return OverSeeds.of(score.macro_f1 for score in self.scores).mean
 
     @property
     def without_leaks(self) -> float | None:
         """Accuracy without the faces that have a copy in training; None where that is not known of every seed."""
         clean = [score.without_leaks for score in self.scores]
-        return fmean(each.accuracy for each in clean if each) if all(clean) else None
+        return OverSeeds.of(each.accuracy for each in clean if each).mean if all(clean) else None
 
     @property
     def one_layout(self) -> bool:
@@ -94,7 +90,7 @@ class Group:
     def minutes(self) -> float | None:
         """Of training; the mean over the runs that say it."""
         told = [score.run.seconds for score in self.scores if score.run.seconds is not None]
-        return fmean(told) / 60 if told else None
+        return OverSeeds.of(told).mean / 60 if told else None
 
     @cached_property
     def latencies(self) -> dict[str, Latency]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from resemotenet.emotions import EMOTIONS
-from resemotenet.runs.intervals import bootstrap, bootstrap_difference
+from resemotenet.runs.intervals import Bootstrapped, Differences, bootstrap, bootstrap_difference, joint_confusion
 from resemotenet.runs.metrics import f1s, mean_defined, precisions, recalls, wilson_interval
 from resemotenet.runs.paired import match
 from resemotenet.runs.results import Predictions
@@ -38,7 +39,7 @@ class ClassFigures:
 
 def class_figures(table: "NDArray[np.int64]") -> list[ClassFigures]:
     """All emotions, from a confusion matrix (7, 7) of counts, rows the truth."""
-    precision, recall, f1, f1_intervals = precisions(table), recalls(table), f1s(table), bootstrap(table).f1
+    precision, recall, f1, f1_intervals = precisions(table), recalls(table), f1s(table), _intervals(table.tobytes()).f1
     rows = []
     for number, emotion in enumerate(EMOTIONS):
         hits, support, called = int(table[number, number]), int(table[number].sum()), int(table[:, number].sum())
@@ -67,7 +68,7 @@ class Average:
 
 def averages(table: "NDArray[np.int64]") -> tuple[Average, Average]:
     """Macro recall and macro F1 of a confusion matrix; emotions for which they are not defined have no say."""
-    intervals = bootstrap(table)
+    intervals = _intervals(table.tobytes())
     return (
         Average(mean_defined(recalls(table)), intervals.macro_recall),
         Average(mean_defined(f1s(table)), intervals.macro_f1),
@@ -108,8 +109,21 @@ def difference_intervals(both: Together) -> Mapping[str, Sequence[Interval | Non
     Faces are drawn again with what both runs said of them. None where every draw gives the same difference: neither
     run has a hit, or they never differ. The two must be on the same faces.
     """
-    found = bootstrap_difference(both.first.guesses, both.second.guesses, both.first.targets, num_classes=len(EMOTIONS))
-    return {"recall": found.recall, "precision": found.precision, "f1": found.f1}
+    joint = joint_confusion(both.first.guesses, both.second.guesses, both.first.targets, num_classes=len(EMOTIONS))
+    differences = _difference(joint.tobytes())
+    return {"recall": differences.recall, "precision": differences.precision, "f1": differences.f1}
+
+
+# Tens of milliseconds each, and a page draws itself anew at every click. Kept for all visitors: the same counts have
+# the same intervals, whichever run they are of.
+@lru_cache(maxsize=1024)
+def _intervals(table: bytes) -> Bootstrapped:
+    return bootstrap(np.frombuffer(table, np.int64).reshape((len(EMOTIONS),) * 2))
+
+
+@lru_cache(maxsize=256)
+def _difference(joint: bytes) -> Differences:
+    return bootstrap_difference(np.frombuffer(joint, np.int64).reshape((len(EMOTIONS),) * 3))
 
 
 def most_confused(tables: "Sequence[NDArray[np.int64]]") -> tuple[int, int]:

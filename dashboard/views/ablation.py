@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Sequence
-from statistics import mean, stdev
 from typing import Any
 
 import streamlit as st
@@ -13,6 +12,7 @@ from ..analysis.ablations import (
     Against,
     Series,
     about_layouts,
+    accuracies,
     against_c1,
     caution,
     from_c1_mean,
@@ -189,8 +189,7 @@ def _work(run: Run | None) -> dict[str, float | None]:
 
 def _over_seeds(every: Sequence[Score]) -> str:
     """ "62.1 ± 0.4 (3)", or nothing for a single seed."""
-    found = [100 * score.accuracy for score in every]
-    return f"{mean(found):.1f} ± {stdev(found):.1f} ({len(found)})" if len(found) > 1 else ""
+    return f"{accuracies(every).in_percent()} ({len(every)})" if len(every) > 1 else ""
 
 
 def _score(run: Run, labels: str, split: str) -> Score | None:

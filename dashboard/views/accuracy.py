@@ -104,7 +104,8 @@ def _scale(run: Run, *, sized: bool) -> str:
 
 def _mark(group: Group, name: str) -> compare.Mark:
     low, high = group.interval
-    spread = "" if group.std is None else f" ± {100 * group.std:.1f} points over {len(group.scores)} seeds"
+    std = group.accuracies.std
+    spread = "" if std is None else f" ± {100 * std:.1f} points over {len(group.scores)} seeds"
     note = (
         f"<b>{in_percent(group.accuracy, group.interval)}</b>{spread}, n = {group.n:,}<br>"
         f"{group.run.model}, {setting(group.run)}<br>{group.run.recipe}, taught {group.run.taught}, scored on "

@@ -229,7 +229,8 @@ def _lesson(home: Crossing, other: Crossing) -> dict[str, Any]:
     line: dict[str, Any] = {"Tested on": labels_name(home.labels), "Note": note}
     names = {"Taught these": home.run.caption, "Taught others": other.run.caption}
     try:
-        pair = pair_up(home.said, other.said, split=home.split, labels=home.labels, names=(home.run.id, other.run.id))
+        ids = (home.run.id, other.run.id)
+        pair = pair_up(home.answers, other.answers, split=home.split, labels=home.labels, names=ids)
     except ResultsError as error:
         return line | {"Points": None, "Paired 95%": "", "p": "", "n": None} | names | {"Not compared": str(error)}
     figures = {

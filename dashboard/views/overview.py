@@ -1,12 +1,12 @@
 """All models on all label sets: what was measured here beside what papers claim and what users report."""
 
 from collections.abc import Sequence
-from statistics import mean
 from typing import Any
 
 import streamlit as st
 
 from resemotenet.runs.claims import CLAIMS, DATASETS, OURS, claim_of, errata_in
+from resemotenet.runs.seeds import OverSeeds
 
 from ..analysis.groups import Group, grouped, interval_in_percent, labels_name, setting
 from ..analysis.verdicts import METHODS, Verdict, claim_for, compared, is_rerun, span, user_reports, verdicts
@@ -176,7 +176,7 @@ def _row(group: Group) -> dict[str, Any]:
         "Measured, %": 100 * group.accuracy,
         _INTERVAL: _interval(group),
         "n": group.n,
-        "±": None if group.std is None else 100 * group.std,
+        "±": None if group.accuracies.std is None else 100 * group.accuracies.std,
         "Claimed, %": None if claim is None else 100 * claim.accuracy,
         "Gap": None if gap is None else 100 * gap,
         "Claim": "" if claim is None else compared(claim, group),
@@ -271,6 +271,6 @@ def _claims_by_method(every: Sequence[Group]) -> list[dict[str, Any]]:
             row[f"{printed}, claimed, %"] = None if claim is None else 100 * claim.accuracy
             if dataset in here:
                 reruns = [group.accuracy for group in every if claim and is_rerun(group, claim)]
-                row[f"{printed}, re-run here, %"] = 100 * mean(reruns) if reruns else None
+                row[f"{printed}, re-run here, %"] = 100 * OverSeeds.of(reruns).mean if reruns else None
         rows.append(row)
     return rows

@@ -67,24 +67,17 @@ def bootstrap(table: NDArray[np.int64], *, draws: int = 2000, confidence: float 
     )
 
 
-def bootstrap_difference(
-    first: NDArray[np.int64],
-    second: NDArray[np.int64],
-    targets: NDArray[np.int64],
-    *,
-    num_classes: int,
-    draws: int = 2000,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> Differences:
-    """Of the second minus the first, faces drawn again with what both said of them: sharper than two intervals.
+def joint_confusion(
+    first: NDArray[np.int64], second: NDArray[np.int64], targets: NDArray[np.int64], *, num_classes: int
+) -> NDArray[np.int64]:
+    """Count what two models said of the same faces: (K, K, K), by truth, answer of the first, answer of the second.
 
     Args:
-        first, second: (N,) classes that the two models predicted for the same faces.
+        first, second: (N,) classes that the two models predicted.
         targets: (N,) the truth.
 
     Raises:
-        ValueError: the lengths differ or are 0, or ``confidence`` leaves (0, 1).
+        ValueError: the lengths differ or are 0.
     """
     if not first.shape == second.shape == targets.shape or not targets.size:
         raise ValueError(
@@ -93,6 +86,20 @@ def bootstrap_difference(
         )
     joint = np.zeros((num_classes,) * 3, np.int64)
     np.add.at(joint, (targets, first, second), 1)
+    return joint
+
+
+def bootstrap_difference(
+    joint: NDArray[np.int64], *, draws: int = 2000, confidence: float = 0.95, seed: int = 0
+) -> Differences:
+    """Of the second minus the first, faces drawn again with what both said of them: sharper than two intervals.
+
+    Args:
+        joint: (K, K, K) counts as from ``joint_confusion``.
+
+    Raises:
+        ValueError: ``confidence`` leaves (0, 1).
+    """
     drawn = _drawn(joint, draws, confidence, seed)
     one, other = _figures(drawn.sum(axis=3)), _figures(drawn.sum(axis=2))
     apart = {name: other[name] - one[name] for name in one}

@@ -130,7 +130,7 @@ def test_a_seed_that_was_run_twice_counts_once(results: Path):
     fake_runs.write_run(results, stamp="20260101T130000Z", skill=1.5)
     (group,) = [group for group in grouped(data.scan([results])) if group.split == "test"]
     assert [score.run.id[-16:] for score in group.scores] == ["20260101T130000Z"]
-    assert group.std is None
+    assert group.accuracies.std is None
 
 
 def test_runs_of_other_settings_are_no_seeds_of_one_experiment(results: Path):

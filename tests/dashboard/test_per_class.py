@@ -1,11 +1,14 @@
 """Figures of every emotion, and the matrices that show them: computed and drawn, without a page."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, recall_score
 
-from dashboard.analysis.per_class import averages, class_figures, most_confused, together
+from dashboard.analysis import per_class
+from dashboard.analysis.per_class import averages, class_figures, difference_intervals, most_confused, together
 from dashboard.charts.matrix import confusion_figure, difference_figure
 from resemotenet.emotions import EMOTIONS
 from resemotenet.runs.metrics import confusion
@@ -39,6 +42,34 @@ def test_per_class_figures_are_those_of_scikit_learn():
         for interval, n in ((each.recall_interval, each.support), (each.precision_interval, (guesses == number).sum())):
             wilson = binomtest(hits, int(n)).proportion_ci(method="wilson") if n else None
             assert interval == (pytest.approx((wilson.low, wilson.high)) if wilson else None)
+
+
+def test_intervals_of_the_same_counts_are_computed_once(monkeypatch: pytest.MonkeyPatch):
+    """A page draws itself anew at every click, and shows figures of a table in several places."""
+    computed: list[tuple[int, ...]] = []
+
+    def counted(compute):
+        def once(counts, **arguments):
+            computed.append(counts.shape)
+            return compute(counts, **arguments)
+
+        return once
+
+    for name in ("bootstrap", "bootstrap_difference"):
+        monkeypatch.setattr(per_class, name, counted(getattr(per_class, name)))
+    first, second = draw_predictions(n=211, seed=5), draw_predictions(n=211, seed=6)
+    both = together(first, second)
+    for _ in range(2):
+        again = replace(both, first=replace(both.first), second=replace(both.second))
+        class_figures(again.first.confusion)
+        averages(again.first.confusion)
+        before = difference_intervals(again)
+    assert computed == [(7, 7), (7, 7, 7)]
+    averages(second.confusion)
+    assert computed[2:] == [(7, 7)]
+    turned = difference_intervals(replace(both, first=both.second, second=both.first))
+    assert computed[3:] == [(7, 7, 7)]
+    assert turned != before
 
 
 def test_what_is_not_defined_is_none_and_not_zero():

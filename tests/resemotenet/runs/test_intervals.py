@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from resemotenet.runs import metrics
-from resemotenet.runs.intervals import bootstrap, bootstrap_difference
+from resemotenet.runs.intervals import bootstrap, bootstrap_difference, joint_confusion
 
 # FER2013-like: rows are the truth; the second class is rare.
 TABLE = np.array([[80, 5, 15], [4, 3, 5], [20, 2, 160]])
@@ -88,7 +88,7 @@ def two_readers() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_differences_are_those_of_drawing_pairs_with_scipy():
     first, second, targets = two_readers()
-    found = bootstrap_difference(first, second, targets, num_classes=3)
+    found = bootstrap_difference(joint_confusion(first, second, targets, num_classes=3))
 
     def expected(figure) -> tuple[float, float]:
         interval = stats.bootstrap(
@@ -111,7 +111,7 @@ def test_differences_are_those_of_drawing_pairs_with_scipy():
 
 def test_the_difference_in_recall_is_that_of_the_paired_interval():
     first, second, targets = two_readers()
-    found = bootstrap_difference(first, second, targets, num_classes=3).recall
+    found = bootstrap_difference(joint_confusion(first, second, targets, num_classes=3)).recall
     for number in range(3):
         of_class = targets == number
         a, b = first[of_class] == number, second[of_class] == number
@@ -121,18 +121,18 @@ def test_the_difference_in_recall_is_that_of_the_paired_interval():
 
 def test_pairs_are_sharper_than_two_samples_and_the_same_reader_differs_in_nothing():
     first, second, targets = two_readers()
-    found = bootstrap_difference(first, second, targets, num_classes=3)
+    found = bootstrap_difference(joint_confusion(first, second, targets, num_classes=3))
     assert found.macro_recall is not None
     one, other = (bootstrap(metrics.confusion(each, targets, num_classes=3)).macro_recall for each in (first, second))
     assert one is not None
     assert other is not None
     unpaired = np.hypot(one[1] - one[0], other[1] - other[0])
     assert found.macro_recall[1] - found.macro_recall[0] < 0.7 * unpaired
-    same = bootstrap_difference(first, first, targets, num_classes=3)
+    same = bootstrap_difference(joint_confusion(first, first, targets, num_classes=3))
     assert same.macro_f1 is None
     assert same.recall == (None, None, None)
     with pytest.raises(ValueError, match="the same faces"):
-        bootstrap_difference(first[:-1], second, targets, num_classes=3)
+        joint_confusion(first[:-1], second, targets, num_classes=3)
 
 
 def test_the_same_table_gives_the_same_interval():
