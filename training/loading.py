@@ -55,8 +55,13 @@ class Data:
 
     @cached_property
     def audit(self) -> dict[str, Any]:
-        """The content of audit.json; seconds of work that only the start of a run needs."""
-        return {**audit(self.original), "sha256": self.sha256, **({"source": self.source} if self.source else {})}
+        """The content of audit.json; seconds of work that only the start of a run needs.
+
+        "learned": the label set learned from, and how many faces of each emotion are left of train under it.
+        """
+        learned = {"labels": self.train.name, "faces": self.train.counts()}
+        source = {"source": self.source} if self.source else {}
+        return {**audit(self.original), "learned": learned, "sha256": self.sha256, **source}
 
     @cached_property
     def sha256(self) -> str:

@@ -12,6 +12,7 @@ from resemotenet.runs.label_sets import teaching
 
 from .. import data
 from ..data import Run
+from ..data.fields import at, text, whole
 from ..data.pictures import Pictures
 
 
@@ -51,12 +52,24 @@ def scored_counts(run: Run) -> list[Counts]:
     return found
 
 
-def learned_counts(run: Run, pictures: Pictures) -> Counts:
-    """What the run was really trained on, counted in the data by the run's own settings.
+def learned_counts(run: Run, pictures: Pictures | None) -> Counts | None:
+    """What the run was really trained on: as it says itself, or counted in the data by its settings.
+
+    Returns:
+        None where an older run does not say it and there is no data.
 
     Raises:
         DatasetError: the data cannot be read or has no such labels, or the run was trained on another data set.
     """
+    learned = at(run.audit, "learned")
+    faces = {emotion: n for emotion in EMOTIONS if (n := whole(learned, "faces", emotion)) is not None}
+    if len(faces) == len(EMOTIONS):
+        return Counts("train", text(learned, "labels"), "audit.json", faces)
+    return None if pictures is None else counted_in_data(run, pictures)
+
+
+def counted_in_data(run: Run, pictures: Pictures) -> Counts:
+    """What a run's settings leave of the data to learn from; errors as in ``learned_counts``."""
     settings: dict[str, Any] = run.config.get("dataset") or {}
     labels = teaching(run.taught).learned
     if run.dataset != "fer2013" or labels not in FER2013.definitions:

@@ -43,39 +43,40 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
 
 def _counts(run: Run, pictures: Pictures | None) -> None:
     """Classes of every split, as far as they are known."""
-    found: list[Counts] = []
-    if pictures is None:
-        st.caption(
-            "A run does not store the emotions it learned from: start with `--data PATH` (FER2013) to count them by "
-            "its settings. Validation and test are counted in its predictions."
-        )
-    else:
-        try:
-            with st.spinner("Counting"):
-                found.append(learned_counts(run, pictures))
-        except DatasetError as error:
-            st.warning(f"What it learned from cannot be counted: {error}.", icon=":material/warning:")
+    splits: list[Counts] = []
     try:
-        found += scored_counts(run)
+        with st.spinner("Counting"):
+            learned = learned_counts(run, pictures)
+        if learned is not None:
+            splits.append(learned)
+        else:
+            st.caption(
+                "This run is of a version that did not note the emotions it learned from: start with `--data PATH` "
+                "(FER2013) to count them by its settings. Validation and test are counted in its predictions."
+            )
+    except DatasetError as error:
+        st.warning(f"What it learned from cannot be counted: {error}.", icon=":material/warning:")
+    try:
+        splits += scored_counts(run)
     except ResultsError as error:
         st.warning(str(error), icon=":material/warning:")
-    if not found:
+    if not splits:
         no_predictions(run)
         return
     left, right = st.columns([3, 2], gap="medium")
     with left:
         st.plotly_chart(
-            counts_figure({each.split: each.by_emotion for each in found}),
+            counts_figure({each.split: each.by_emotion for each in splits}),
             key="counts",
             config={"displayModeBar": False},
             alt="Faces per emotion in each split",
         )
     with right:
         table: dict[str, list[Any]] = {"Emotion": [*(emotion.capitalize() for emotion in EMOTIONS), "All"]}
-        for each in found:
+        for each in splits:
             table[each.split.capitalize()] = [*each.by_emotion.values(), each.total]
         st.dataframe(pd.DataFrame(table), hide_index=True, column_config=_whole(table), alt="Faces per emotion")
-    lines = [f"{each.split}: {data.label_set(each.labels).name}, from {each.source}" for each in found]
+    lines = [f"{each.split}: {data.label_set(each.labels).name}, from {each.source}" for each in splits]
     st.caption("Counted under: " + "; ".join(lines) + ".")
 
 
@@ -84,7 +85,8 @@ def _table_ii(run: Run | None, pictures: Pictures | None) -> None:
     st.subheader("Beside the paper's Table II")
     dataset = state.one("Data set", list(TABLE_II), key="table", text=lambda name: DATASETS[name], what="data set")
     dataset = dataset or "fer2013"
-    table = table_ii_rows(dataset, _used(run, pictures, dataset))
+    used = _used(run, pictures, dataset)
+    table = table_ii_rows(dataset, used)
     st.dataframe(pd.DataFrame(table), hide_index=True, column_config=_whole(table), height="content", alt="Table II")
     for each in errata_in("Table II"):
         if dataset in each.datasets:
@@ -92,7 +94,7 @@ def _table_ii(run: Run | None, pictures: Pictures | None) -> None:
     if dataset == "fer2013":
         st.caption(
             f"Printed: {PAPER}. In the data: FER2013's original labels, all faces, nothing left out. "
-            + _about_this_run(run, pictures)
+            + _about_this_run(run, used)
         )
     else:
         st.caption(f"Printed: {PAPER}. Not counted here: no copy of this data set was at hand.")
@@ -103,18 +105,18 @@ def _used(run: Run | None, pictures: Pictures | None, dataset: str) -> list[Coun
     if run is None or not run.dataset == run.taught == dataset:
         return []
     try:
-        found = scored_counts(run)
-        return found if pictures is None else [learned_counts(run, pictures), *found]
+        learned = learned_counts(run, pictures)
+        return [*([] if learned is None else [learned]), *scored_counts(run)]
     except (DatasetError, ResultsError):
         return []  # why is said above the table, where they are counted for all data sets
 
 
-def _about_this_run(run: Run | None, pictures: Pictures | None) -> str:
+def _about_this_run(run: Run | None, used: Sequence[Counts]) -> str:
     if run is None:
         return ""
     if not run.dataset == run.taught == "fer2013":
         return "The run chosen above learned other labels or other data, so it has no column here."
-    if pictures is None:
+    if not any(each.split == "train" for each in used):
         return "This run: what it was scored on; what it learned from is counted with `--data PATH`."
     left_out = ", without the copies of validation and test faces" if copies_left_out(run) else ""
     return f"This run: what it learned from{left_out}, and what it was scored on."

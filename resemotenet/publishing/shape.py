@@ -105,7 +105,12 @@ _FILES: dict[str, _Shape] = {
             "mixed?": {"start_share": _SHARE},
         },
     },
-    "audit.json": {"images?": _COUNTS, "leaks?": _COUNTS, "near_copies?": _or_none(_DICT)},
+    "audit.json": {
+        "images?": _COUNTS,
+        "leaks?": _COUNTS,
+        "near_copies?": _or_none(_DICT),
+        "learned?": {"labels": _TEXT, "faces": _COUNTS},
+    },
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from dashboard import data
 from dashboard.analysis import crowd
-from dashboard.analysis.counting import learned_counts, scored_counts
+from dashboard.analysis.counting import counted_in_data, scored_counts
 from dashboard.data.pictures import Pictures
 from dashboard.views.datasets import audit_rows, table_ii_rows
 from resemotenet.datasets import read_fer2013
@@ -147,7 +147,7 @@ def test_what_was_trained_on_is_what_the_trainer_loads(
     told = {"name": "fer2013", "labels": labels, "leave_out_leaked": leave_out, "limit": limit}
     run = replace(run, config={**run.config, "dataset": told})
     expected = load_data(config).train
-    found = learned_counts(run, Pictures(parquet))
+    found = counted_in_data(run, Pictures(parquet))
     assert found.by_emotion == expected.counts()
     assert found.total == len(expected)
 
@@ -157,7 +157,7 @@ def test_another_data_set_is_not_counted_in_this_one(matching: tuple[Path, Path]
     (run,) = data.scan([path])
     run = replace(run, config={**run.config, "dataset": {"name": "raf-db", "labels": "raf-db"}})
     with pytest.raises(DatasetError, match="trained on raf-db"):
-        learned_counts(run, Pictures(parquet))
+        counted_in_data(run, Pictures(parquet))
 
 
 @pytest.mark.parametrize("run", PUBLISHED, ids=name_of)
@@ -171,12 +171,24 @@ def test_published_class_counts_are_those_of_the_predictions(run: data.Run):
     assert "Train" not in shown
 
 
+def test_a_run_that_says_what_it_learned_from_needs_no_data(tmp_path: Path):
+    path = write_run(tmp_path, labels="fer2013")
+    audit = read_json(path / "audit.json")
+    faces = {emotion: 10 * number for number, emotion in enumerate(EMOTIONS)}
+    write_json(path / "audit.json", {**audit, "learned": {"labels": "fer2013", "faces": faces}})
+    page = sound(open_page("datasets", [tmp_path], run=path.name))
+    assert list(page.dataframe[0].value["Train"]) == [*faces.values(), 210]
+    assert list(page.dataframe[1].value["Train, this run"]) == [*faces.values(), 210]
+    assert "train: FER2013's own labels, from audit.json" in texts(page)
+    assert "--data PATH" not in texts(page)
+
+
 def test_with_data_the_training_faces_are_counted(matching: tuple[Path, Path]):
     path, parquet = matching
     page = sound(open_page("datasets", [path.parent], parquet))
     shown = page.dataframe[0].value
     assert list(shown["Train"])[:-1] == list(
-        learned_counts(data.scan([path])[0], Pictures(parquet)).by_emotion.values()
+        counted_in_data(data.scan([path])[0], Pictures(parquet)).by_emotion.values()
     )
     bars = figures(page)[0]["data"]
     assert len(bars) == 3
@@ -190,7 +202,7 @@ def test_a_run_on_the_labels_of_the_table_has_columns_of_its_own(matching: tuple
     by_labels = {run.taught: run for run in data.scan([tmp_path])}
     page = sound(open_page("datasets", [tmp_path], parquet, run=path.name))
     shown = page.dataframe[1].value
-    learned = learned_counts(by_labels["fer2013"], Pictures(parquet))
+    learned = counted_in_data(by_labels["fer2013"], Pictures(parquet))
     assert list(shown["Train, this run"]) == [*learned.by_emotion.values(), learned.total]
     with np.load(path / "predictions" / "fer2013-test.npz") as file:
         assert list(shown["Test, this run"])[:-1] == list(np.bincount(file["targets"], minlength=7))

@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from safetensors.torch import save_file
 
 from resemotenet import create_model, load_model
+from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import (
     CheckpointFormatError,
     CheckpointNotFoundError,
@@ -127,6 +128,15 @@ class TestAFinishedRun:
         audited = read_json(finished.audit)
         assert audited["images"] == {"train": 84, "validation": 35, "test": 35}
         assert audited["leaks"]["train images with a copy elsewhere"] == 3
+
+    def test_what_was_learned_from_is_counted(self, finished: ResultsFolder, config: RunConfig):
+        train_set = load_data(config).train
+        counts = np.bincount(train_set.targets, minlength=7).tolist()
+        assert read_json(finished.audit)["learned"] == {
+            "labels": "ferplus-soft",
+            "faces": dict(zip(EMOTIONS, counts, strict=True)),
+        }
+        assert 0 < sum(counts) < 84  # without copies, and without those that have too few votes
 
     def test_epochs_are_counted_from_zero_with_the_last_rate_of_each(self, finished: ResultsFolder):
         lines = finished.read_epochs()
