@@ -1,64 +1,47 @@
 """Tables to take away: CSV and LaTeX of what a page shows."""
 
-import csv
-import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 Rows = Sequence[Mapping[str, Any]]
 
 _ROW, _MOST_ROWS = 33, 14  # pixels; rows that are seen at once
 
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": "$<$",
-    ">": "$>$",
-    "\N{PLUS-MINUS SIGN}": r"$\pm$",
-    "\N{MINUS SIGN}": "$-$",
-    "\N{EN DASH}": "--",
-    "\N{MULTIPLICATION SIGN}": r"$\times$",
-}
+# What pandas leaves as it is, and LaTeX prints as something else or not at all.
+_SYMBOLS = str.maketrans(
+    {
+        "<": "$<$",
+        ">": "$>$",
+        "\N{PLUS-MINUS SIGN}": r"$\pm$",
+        "\N{MINUS SIGN}": "$-$",
+        "\N{EN DASH}": "--",
+        "\N{MULTIPLICATION SIGN}": r"$\times$",
+    }
+)
 
 
 def to_csv(rows: Rows) -> str:
     """Comma-separated, one header line; numbers unrounded, nothing where there is no value."""
-    file = io.StringIO()
-    names = _names(rows)
-    writer = csv.DictWriter(file, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: "" if row.get(name) is None else row[name] for name in names} for row in rows)
-    return file.getvalue()
+    text: str = _table(rows).to_csv(index=False, lineterminator="\n")
+    return text
 
 
 def to_latex(rows: Rows, caption: str) -> str:
     """A booktabs table; numbers flush right, with two decimals unless whole."""
-    names = _names(rows)
-    numeric = [all(row.get(name) is None or _is_number(row[name]) for row in rows) for name in names]
-    lines = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{_escape(caption)}}}",
-        rf"\begin{{tabular}}{{{''.join('r' if right else 'l' for right in numeric)}}}",
-        r"\toprule",
-        " & ".join(_escape(name) for name in names) + r" \\",
-        r"\midrule",
-        *(" & ".join(_escape(_text(row.get(name))) for name in names) + r" \\" for row in rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
+    numeric = map(pd.api.types.is_numeric_dtype, pd.DataFrame(rows).dtypes)
+    style = _table(rows).style.hide(axis="index")
+    style = style.format(_text, escape="latex", na_rep="--").format_index(escape="latex", axis="columns")
+    latex: str = style.to_latex(
+        hrules=True,
+        position_float="centering",
+        column_format="".join("r" if right else "l" for right in numeric),
+        caption=re.sub(r"([&%$#_{}])", r"\\\1", caption),
+    )
+    return latex.translate(_SYMBOLS)
 
 
 def show_table(rows: Rows, columns: Mapping[str, Any] | None = None, *, key: str | None = None) -> None:
@@ -85,21 +68,12 @@ def copy_buttons(rows: Rows, *, name: str, caption: str) -> None:
             st.code(text, language=None if ending == "csv" else "latex", height=180)
 
 
-def _names(rows: Rows) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _table(rows: Rows) -> pd.DataFrame:
+    """Whole numbers stay whole beside cells without a value."""
+    return pd.DataFrame(rows, dtype=object)
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return "--"
     if isinstance(value, float):
         return f"{value:.2f}"
-    return f"{value:,}" if _is_number(value) else str(value)
-
-
-def _escape(text: str) -> str:
-    return "".join(_LATEX.get(letter, letter) for letter in text)
+    return f"{value:,}" if isinstance(value, int) else str(value)

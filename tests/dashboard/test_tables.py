@@ -33,6 +33,12 @@ def test_latex_escapes_and_aligns():
     assert r"$\pm$0.4 $<$ 1 \& more \\" in lines[-4]
 
 
+def test_a_column_of_whole_numbers_stays_one_beside_a_cell_without_a_value():
+    rows: list[dict[str, object]] = [{"n": 3589}, {"n": None}]
+    assert to_csv(rows) == 'n\n3589\n""\n'
+    assert [line for line in to_latex(rows, "").splitlines() if line.endswith(r"\\")][1:] == [r"3,589 \\", r"-- \\"]
+
+
 def test_every_line_of_latex_has_as_many_cells():
     body = [line for line in to_latex(ROWS, "").splitlines() if line.endswith(r"\\")]
     assert {line.replace(r"\&", "").count("&") for line in body} == {4}
