@@ -69,12 +69,12 @@ def ablation_table(runs: Iterable[Run], *, relative_to: Path) -> str:
     if series is None:
         raise ResultsError(f"no run of C1 to C6 was scored on FER2013's own test labels; {_SCORE_IT}")
     seed = series.seeds[0]
-    found = against_c1(series, seed, "fer2013", "test")
-    rows = [_ablation_row(name, found[name], series, relative_to) for name in CONFIGURATIONS if name in found]
+    against = against_c1(series, seed, "fer2013", "test")
+    rows = [_ablation_row(name, against[name], series, relative_to) for name in CONFIGURATIONS if name in against]
     notes = (
-        caution(series, found, "fer2013", "test"),
+        caution(series, against, "fer2013", "test"),
         about_means(series, "fer2013", "test"),
-        about_layouts(found),
+        about_layouts(against),
     )
     return "\n".join([_markdown(rows), *(f"{note}\n" for note in notes if note)])
 

@@ -49,20 +49,20 @@ class Series:
 
 def series_of(runs: Iterable[Run]) -> list[Series]:
     """All series, the one with the most configurations first, of equal ones the newest."""
-    found: dict[str, dict[tuple[str, int | None], Run]] = {}
+    members_by_key: dict[str, dict[tuple[str, int | None], Run]] = {}
     names = {model: configuration for configuration, model in CONFIGURATIONS.items()}
     for run in usable(runs):
         if run.model in names:
-            members = found.setdefault(_key(run), {})
+            members = members_by_key.setdefault(_key(run), {})
             members.setdefault((names[run.model], run.seed), run)
-    every = [Series(_short(key), members) for key, members in found.items()]
+    every = [Series(_short(key), members) for key, members in members_by_key.items()]
     return sorted(every, key=lambda series: -len(series.configurations))
 
 
 def scored(series: Series) -> list[tuple[str, str]]:
     """(labels, split) by which any run of a series was scored; test before validation."""
-    found = {(score.labels, score.split) for run in series.runs.values() for score in scores(run)}
-    return sorted(found, key=lambda pair: (pair[1] != "test", label_set(pair[0]).name))
+    pairs = {(score.labels, score.split) for run in series.runs.values() for score in scores(run)}
+    return sorted(pairs, key=lambda pair: (pair[1] != "test", label_set(pair[0]).name))
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Against:
 
 def against_c1(series: Series, seed: int | None, labels: str, split: str) -> dict[str, Against]:
     """Configuration -> its run of this seed beside C1; configurations without predictions are left out."""
-    found: dict[str, Against] = {}
+    against: dict[str, Against] = {}
     base = series.runs.get(("C1", seed))
     if base is not None and not has_predictions(base, labels, split):
         base = None
@@ -90,22 +90,22 @@ def against_c1(series: Series, seed: int | None, labels: str, split: str) -> dic
         if run is None or not has_predictions(run, labels, split):
             continue
         if configuration == "C1":
-            found[configuration] = Against(run)
+            against[configuration] = Against(run)
         elif base is None:
-            found[configuration] = Against(run, problem="there is no C1 of this seed to compare with")
+            against[configuration] = Against(run, problem="there is no C1 of this seed to compare with")
         else:
             try:
-                found[configuration] = Against(run, paired(base, run, labels, split))
+                against[configuration] = Against(run, paired(base, run, labels, split))
             except ResultsError as error:
-                found[configuration] = Against(run, problem=str(error))
-    return found
+                against[configuration] = Against(run, problem=str(error))
+    return against
 
 
 def over_seeds(series: Series, configuration: str, labels: str, split: str) -> list[Score]:
     """The scores of a configuration's runs, by seed."""
     members = {seed: run for (name, seed), run in series.runs.items() if name == configuration}
-    found = (score for seed in series.seeds if seed in members for score in scores(members[seed]))
-    return [score for score in found if (score.labels, score.split) == (labels, split)]
+    every = (score for seed in series.seeds if seed in members for score in scores(members[seed]))
+    return [score for score in every if (score.labels, score.split) == (labels, split)]
 
 
 def accuracies(scores: Iterable[Score]) -> OverSeeds:
@@ -125,9 +125,9 @@ def from_c1_mean(series: Series, configuration: str, labels: str, split: str) ->
     return accuracies(own).mean - accuracies(first).mean
 
 
-def caution(series: Series, found: dict[str, Against], labels: str, split: str) -> str:
+def caution(series: Series, against: dict[str, Against], labels: str, split: str) -> str:
     """What the comparisons with C1 do not say; "" without one."""
-    number = sum(each.pair is not None for each in found.values())
+    number = sum(each.pair is not None for each in against.values())
     if not number:
         return ""
     text = (
@@ -150,20 +150,20 @@ def about_means(series: Series, labels: str, split: str) -> str:
     return "Means against C1's stand without an interval" + (f"; one seed only: {single}." if single else ".")
 
 
-def about_layouts(found: dict[str, Against]) -> str:
+def about_layouts(against: dict[str, Against]) -> str:
     """Which runs are compact, and what their networks have in the layout of the others; "" where none is."""
-    told = [
+    layouts = [
         f"{name} has {(run.parameters + left_out) / 1e6:.2f} M parameters and {(run.macs + left_out) / 1e6:.1f} M "
         "multiply-adds"
-        for name, run in ((name, each.run) for name, each in found.items())
+        for name, run in ((name, each.run) for name, each in against.items())
         if run.compact and run.parameters is not None and run.macs is not None and run.width is not None
         for left_out in [round(_LEFT_OUT * run.width**2)]
     ]
-    if not told:
+    if not layouts:
         return ""
     return (
         "Compact: the same function without weights that only ever multiply padding. In the published layout "
-        f"{', '.join(told)}."
+        f"{', '.join(layouts)}."
     )
 
 

@@ -44,12 +44,12 @@ def copies_left_out(run: Run) -> bool | None:
 
 def scored_counts(run: Run) -> list[Counts]:
     """Of every split the run was scored on, under the labels that decide; from its stored predictions."""
-    found = []
+    counts = []
     for split in ("validation", "test"):
         if any((each.labels, each.split) == (run.labels, split) for each in data.scores(run)):
             targets = data.predictions(run, run.labels, split).targets
-            found.append(Counts(split, run.labels, "stored predictions", _by_emotion(targets)))
-    return found
+            counts.append(Counts(split, run.labels, "stored predictions", _by_emotion(targets)))
+    return counts
 
 
 def learned_counts(run: Run, pictures: Pictures | None) -> Counts | None:

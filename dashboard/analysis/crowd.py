@@ -62,8 +62,8 @@ def of_arrays(
 ) -> Labelled:
     """Bring both together by id; ``crowd_ids`` are some of ``ids``."""
     majority = dict(zip(map(str, crowd_ids), crowd.tolist(), strict=True))
-    found = np.array([majority.get(str(name), NO_MAJORITY) for name in ids], np.int64)
-    return Labelled(ids, original, found, source)
+    called = np.array([majority.get(str(name), NO_MAJORITY) for name in ids], np.int64)
+    return Labelled(ids, original, called, source)
 
 
 def of_run(run: Run, definition: str, split: str) -> Labelled:
@@ -99,9 +99,9 @@ def agreement(table: "NDArray[np.int64]") -> dict[str, tuple[int, int, tuple[flo
 
     Emotions without such a face are left out.
     """
-    found = {}
+    by_emotion = {}
     for number, emotion in enumerate(EMOTIONS):
         same, n = int(table[number, number]), int(table[number, :NO_MAJORITY].sum())
         if n:
-            found[emotion] = same, n, wilson_interval(same, n)
-    return found
+            by_emotion[emotion] = same, n, wilson_interval(same, n)
+    return by_emotion

@@ -89,17 +89,17 @@ class Group:
     @property
     def minutes(self) -> float | None:
         """Of training; the mean over the runs that say it."""
-        told = [score.run.seconds for score in self.scores if score.run.seconds is not None]
-        return OverSeeds.of(told).mean / 60 if told else None
+        seconds = [score.run.seconds for score in self.scores if score.run.seconds is not None]
+        return OverSeeds.of(seconds).mean / 60 if seconds else None
 
     @cached_property
     def latencies(self) -> dict[str, Latency]:
         """By place; of each that of one run, the newest: the machines may not be alike. Empty where layouts differ."""
-        found: dict[str, Latency] = {}
+        by_place: dict[str, Latency] = {}
         for score in self.scores if self.one_layout else ():
             if (each := score.run.latency) is not None:
-                found.setdefault(each.place, each)
-        return found
+                by_place.setdefault(each.place, each)
+        return by_place
 
     @property
     def latency(self) -> Latency | None:
@@ -152,12 +152,12 @@ def usable(runs: Iterable[Run]) -> list[Run]:
 
 def grouped(runs: Iterable[Run], *, seeds_together: bool = True) -> list[Group]:
     """All scores of all runs as lines of a table, in the order in which they come (newest run first)."""
-    found: dict[tuple[object, ...], list[Score]] = {}
+    rows: dict[tuple[object, ...], list[Score]] = {}
     for run in usable(runs):
         who = (run.recipe_key, run.protocol, run.views) if seeds_together else (run.path,)
         for score in scores(run):
-            found.setdefault((*who, score.labels, score.split, score.n), []).append(score)
-    return [Group(tuple(_one_a_seed(group))) for group in found.values()]
+            rows.setdefault((*who, score.labels, score.split, score.n), []).append(score)
+    return [Group(tuple(_one_a_seed(group))) for group in rows.values()]
 
 
 def _one_a_seed(scores: Sequence[Score]) -> list[Score]:

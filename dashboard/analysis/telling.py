@@ -55,9 +55,9 @@ def best_epoch(run: Run) -> tuple[int, float, str] | None:
     return epoch, value, run.labels
 
 
-def reliability_bins(found: Calibrated, *, after: bool) -> list[dict[str, Any]]:
+def reliability_bins(calibrated: Calibrated, *, after: bool) -> list[dict[str, Any]]:
     """The 15 bins before or after scaling, each with the interval of its accuracy."""
-    each = found.after if after else found.before
+    each = calibrated.after if after else calibrated.before
     bins = reliability(each.probabilities, each.targets)
     for one in bins:
         one["interval"] = wilson_interval(round(one["accuracy"] * one["n"]), one["n"]) if one["n"] else None
@@ -90,8 +90,8 @@ def _afterwards(run: Run) -> list[str]:
     """The command that wrote the stored predictions of test; releasing a run scores test too."""
     if was_released(run):
         views, share = run.result["released"].get("views"), start_share(run)
-        told = f" --views {views}" if views in ("none", "flip") else ""
-        return ["python -m training release RUN OUT" + told + ("" if share is None else f" --start-share {share:g}")]
+        option = f" --views {views}" if views in ("none", "flip") else ""
+        return ["python -m training release RUN OUT" + option + ("" if share is None else f" --start-share {share:g}")]
     return ["python -m training evaluate RUN --split test"] if run.touched else []
 
 

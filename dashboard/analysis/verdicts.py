@@ -110,14 +110,14 @@ def compared(claim: Claim, group: Group) -> str:
 
 def verdicts(groups: Sequence[Group]) -> list[Verdict]:
     """Every claim for a method that this software can train, FER2013 first."""
-    found = []
+    judged = []
     groups = [group for group in groups if group.run.model in METHODS]
     for claim in sorted(_ours(), key=lambda claim: (list(DATASETS).index(claim.dataset), claim.method != OURS)):
         reruns = [group for group in groups if is_rerun(group, claim)]
         measured = "; ".join(f"{in_percent(group.accuracy, group.interval)}, n = {group.n:,}" for group in reruns)
         text = "; ".join(dict.fromkeys(compared(claim, group) for group in reruns)) or _not_yet(claim, groups)
-        found.append(Verdict(claim, in_words(user_reports(claim.method, claim.dataset)), measured, text))
-    return found
+        judged.append(Verdict(claim, in_words(user_reports(claim.method, claim.dataset)), measured, text))
+    return judged
 
 
 def _not_yet(claim: Claim, groups: Sequence[Group]) -> str:

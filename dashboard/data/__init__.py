@@ -149,10 +149,10 @@ def _is_run(folder: str, names: Set[str]) -> bool:
 
 def _stamp(entry: "os.DirEntry[str] | None") -> tuple[int, int, int] | None:
     try:
-        found = entry.stat() if entry is not None else None
+        status = entry.stat() if entry is not None else None
     except OSError:
         return None
-    return None if found is None else (found.st_mtime_ns, found.st_size, found.st_ino)
+    return None if status is None else (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
 def _prediction_stamps(folder: "os.DirEntry[str] | None") -> list[tuple[int, int, int] | None]:

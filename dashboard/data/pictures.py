@@ -77,11 +77,11 @@ class Pictures:
                 f"was scored on, the first of them {absent[0]}; it is another copy or another layout of the data."
             )
         try:
-            found = self.targets(split, labels)
+            known = self.targets(split, labels)
         except DatasetError as error:
             return f"No pictures: {error}."
         wrong = sum(
-            found.get(str(name)) != target
+            known.get(str(name)) != target
             for name, target in zip(predictions.ids, predictions.targets.tolist(), strict=True)
         )
         if wrong:

@@ -52,25 +52,26 @@ def _configurations(runs: Sequence[Run]) -> None:
     series, seed, labels, split = _choose(every)
     if series is None or not labels:
         return
-    found = against_c1(series, seed, labels, split)
-    _conditions(series, seed, labels, split, found)
-    rows = [_row(name, found.get(name), series, labels, split) for name in CONFIGURATIONS]
+    against = against_c1(series, seed, labels, split)
+    _conditions(series, seed, labels, split, against)
+    rows = [_row(name, against.get(name), series, labels, split) for name in CONFIGURATIONS]
     show_table(_filled(rows), _columns())
     st.caption(
         "Claimed: the paper's Table IV, on RAF-DB: other faces, other sizes. Points: accuracy minus that of C1 of the "
         "same seed, same faces. p: how often chance alone would make so large a difference (exact McNemar test). "
-        + caution(series, found, labels, split)
+        + caution(series, against, labels, split)
     )
-    st.caption(" ".join(filter(None, ["Multiply-adds: one face, once.", about_layouts(found), _about_latency(found)])))
-    copied = [_row(name, found.get(name), series, labels, split, digits=2) for name in CONFIGURATIONS]
+    about = ("Multiply-adds: one face, once.", about_layouts(against), _about_latency(against))
+    st.caption(" ".join(filter(None, about)))
+    copied = [_row(name, against.get(name), series, labels, split, digits=2) for name in CONFIGURATIONS]
     copy_buttons(_filled(copied), name="ablations", caption=f"Ablations, {label_set(labels).name}, {split}.")
-    _claims(found, f"Measured, seed {seed}")
-    _missing(series, found)
+    _claims(against, f"Measured, seed {seed}")
+    _missing(series, against)
 
 
-def _about_latency(found: dict[str, Against]) -> str:
+def _about_latency(against: dict[str, Against]) -> str:
     """What the times of the table hold for, and that times of several devices are not to be compared."""
-    times = [each.run.latency for each in found.values() if each.run.latency is not None]
+    times = [each.run.latency for each in against.values() if each.run.latency is not None]
     if not times:
         return (
             "How long a face takes was not measured: `python -m training latency RUN...` does, where the runs' weights "
@@ -115,12 +116,12 @@ def _scored_name(pair: str) -> str:
     return f"{label_set(labels).name}, {split}"
 
 
-def _conditions(series: Series, seed: int | None, labels: str, split: str, found: dict[str, Against]) -> None:
-    if not found:
+def _conditions(series: Series, seed: int | None, labels: str, split: str, against: dict[str, Against]) -> None:
+    if not against:
         others = [each for each in series.runs.values()]
         st.info(f"No run of seed {seed} was scored so; the series has {len(others)} runs.", icon=":material/rule:")
         return
-    runs = [each.run for each in found.values()]
+    runs = [each.run for each in against.values()]
     protocols = "; or: ".join(dict.fromkeys(run.protocol_in_words for run in runs))
     text = (
         f"{label_set(labels).definition} {split.capitalize()}, seed {seed}, {setting(runs[0])}, "
@@ -216,7 +217,7 @@ def _columns() -> dict[str, Any]:
     }
 
 
-def _claims(found: dict[str, Against], title: str) -> None:
+def _claims(against: dict[str, Against], title: str) -> None:
     measured = [
         compare.Mark(
             _named(name),
@@ -225,7 +226,7 @@ def _claims(found: dict[str, Against], title: str) -> None:
             *each.pair.interval,
             f"{name}: {100 * each.pair.difference:+.1f} points, n = {each.pair.n:,}",
         )
-        for name, each in found.items()
+        for name, each in against.items()
         if each.pair is not None
     ]
     first = DEFINED["C1"].accuracy
@@ -243,7 +244,7 @@ def _claims(found: dict[str, Against], title: str) -> None:
     ]
     figure = compare.deltas(measured, claimed, title or "Measured: nothing yet", "Claimed, RAF-DB")
     st.plotly_chart(figure, key="deltas", config={"displayModeBar": False})
-    if not found:
+    if not against:
         rows = [
             {
                 "Configuration": name,
@@ -262,7 +263,7 @@ def _named(name: str) -> str:
     return f"{name}: without {removed}" if removed else name
 
 
-def _missing(series: Series, found: dict[str, Against]) -> None:
+def _missing(series: Series, against: dict[str, Against]) -> None:
     absent = [name for name in CONFIGURATIONS if name not in series.configurations]
     if not absent:
         return

@@ -140,15 +140,15 @@ def _cost(groups: Sequence[Group], cost: str) -> None:
 
 def _latency(groups: Sequence[Group]) -> None:
     """One device at a time: what others took says nothing of the models."""
-    found = Counter(place for group in groups for place in group.latencies)
-    if not found:
+    counted = Counter(place for group in groups for place in group.latencies)
+    if not counted:
         st.info(
             "None of these runs says how long one face takes, or seeds in a row have both layouts. Where their weights "
             "are, `python -m training latency RUN...` measures it, several runs in turns.",
             icon=":material/timer:",
         )
         return
-    places = [place for place, _ in found.most_common()]
+    places = [place for place, _ in counted.most_common()]
     place = places[0]
     if len(places) > 1:
         place = state.one("Measured on", places, key="timed", what="device") or place
@@ -170,7 +170,7 @@ def _latency(groups: Sequence[Group]) -> None:
     st.caption(text)
 
 
-def _timed(group: Group, found: Latency) -> compare.Mark:
+def _timed(group: Group, latency: Latency) -> compare.Mark:
     mark = _mark(group, "")
-    note = f"{mark.note}<br>one face: {milliseconds(found)}, views: {found.views}"
-    return replace(mark, x=found.median, x_low=found.low, x_high=found.high, note=note)
+    note = f"{mark.note}<br>one face: {milliseconds(latency)}, views: {latency.views}"
+    return replace(mark, x=latency.median, x_low=latency.low, x_high=latency.high, note=note)

@@ -89,14 +89,14 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     if (chosen := _choose(first, second)) is None:
         return
     try:
-        found = [data.predictions(run, *chosen) for run in (first, second) if run is not None]
+        stored = [data.predictions(run, *chosen) for run in (first, second) if run is not None]
     except ResultsError as error:
         st.warning(str(error), icon=":material/warning:")
         return
     if second is None:
-        _one(first, found[0], chosen, pictures)
+        _one(first, stored[0], chosen, pictures)
     else:
-        _two(first, second, together(*found), chosen, pictures)
+        _two(first, second, together(*stored), chosen, pictures)
 
 
 def _choose(first: Run, second: Run | None) -> tuple[str, str] | None:
@@ -118,8 +118,8 @@ def _choose(first: Run, second: Run | None) -> tuple[str, str] | None:
     return choose_scored(scored, first.labels)
 
 
-def _one(run: Run, found: Predictions, chosen: tuple[str, str], pictures: Pictures | None) -> None:
-    table = found.confusion
+def _one(run: Run, predictions: Predictions, chosen: tuple[str, str], pictures: Pictures | None) -> None:
+    table = predictions.confusion
     if (score := score_of(data.scores(run), *chosen)) is not None:
         st.markdown(f"**{accuracy_in_words(score)}** right, {_averages(table)}  \n:small[{context(score)}]")
     by = _by()
@@ -131,7 +131,7 @@ def _one(run: Run, found: Predictions, chosen: tuple[str, str], pictures: Pictur
         _clickable(
             confusion_figure(table, by, cell, ink()), "cells", "Confusion matrix; a click on a cell lists its faces"
         )
-    _cell_faces(found, run, chosen, cell, pictures)
+    _cell_faces(predictions, run, chosen, cell, pictures)
 
 
 def _two(first: Run, second: Run, both: Together, chosen: tuple[str, str], pictures: Pictures | None) -> None:
@@ -152,8 +152,8 @@ def _two(first: Run, second: Run, both: Together, chosen: tuple[str, str], pictu
     cell = _choose_cell(tables)
     _matrices(columns, tables, both, by, cell)
     reader = state.one("Faces as read by", ["A", "B"], key="of", kind="buttons")
-    run, found = (second, both.second) if reader == "B" else (first, both.first)
-    _cell_faces(found, run, chosen, cell, pictures)
+    run, predictions = (second, both.second) if reader == "B" else (first, both.first)
+    _cell_faces(predictions, run, chosen, cell, pictures)
 
 
 def _averages(table: "NDArray[np.int64]") -> str:
@@ -231,19 +231,19 @@ def _take(row: int, column: int) -> None:
 
 
 def _cell_faces(
-    found: Predictions, run: Run, chosen: tuple[str, str], cell: tuple[int, int], pictures: Pictures | None
+    predictions: Predictions, run: Run, chosen: tuple[str, str], cell: tuple[int, int], pictures: Pictures | None
 ) -> None:
     bar = st.container(horizontal=True)
     with bar:
         order = state.one("Order", list(_ORDERS), key="order", text=lambda name: _ORDERS[name], kind="buttons")
-    rows = of_cell(found, *cell, surest_first=order != "unsure")
+    rows = of_cell(predictions, *cell, surest_first=order != "unsure")
     truth, predicted = (EMOTIONS[number] for number in cell)
     verdict = f"**{truth.capitalize()}**, read " + ("right" if truth == predicted else f"as **{predicted}**")
-    st.markdown(f"{verdict}: {len(rows):,} of {int((found.targets == cell[0]).sum()):,} {truth} faces")
+    st.markdown(f"{verdict}: {len(rows):,} of {int((predictions.targets == cell[0]).sum()):,} {truth} faces")
     if not len(rows):
         st.info("There is no such face in this split: choose another cell.", icon=":material/check:")
         return
-    show_faces(found, rows, run, chosen, pictures, key=f"{run.id} {chosen} {cell} {order}", bar=bar)
+    show_faces(predictions, rows, run, chosen, pictures, key=f"{run.id} {chosen} {cell} {order}", bar=bar)
 
 
 def _class_table(figures: Sequence[ClassFigures]) -> None:

@@ -81,10 +81,10 @@ def _usual(finished: Sequence[Run], split: str) -> list[str]:
     """Of each kind of label, among the runs scored on this split, the one that validation speaks for; never test."""
     best: dict[tuple[str, str], tuple[float, str]] = {}
     for run in finished:
-        found = scores(run)
-        if run.limited or not any(score.split == split for score in found):
+        every = scores(run)
+        if run.limited or not any(score.split == split for score in every):
             continue
-        own = [score.accuracy for score in found if (score.labels, score.split) == (run.labels, "validation")]
+        own = [score.accuracy for score in every if (score.labels, score.split) == (run.labels, "validation")]
         kind, rank = (run.dataset, run.taught), (max(own, default=0.0), run.id)
         best[kind] = max(best.get(kind, rank), rank)
     return [name for _, name in best.values()]

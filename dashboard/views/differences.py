@@ -52,9 +52,9 @@ def show_differences(runs: Sequence[Run]) -> None:
 def _table(runs: Sequence[Run], *, only_differing: bool) -> None:
     names = _distinct([run.caption for run in runs])
     rows = [{"Setting": what, **dict(zip(names, values, strict=True))} for what, values in _results(runs).items()]
-    told = side_by_side(runs, only_differing=only_differing)
-    rows += [{"Setting": setting_, **dict(zip(names, values, strict=True))} for setting_, values in told.items()]
-    if not told:
+    settings = side_by_side(runs, only_differing=only_differing)
+    rows += [{"Setting": name, **dict(zip(names, values, strict=True))} for name, values in settings.items()]
+    if not settings:
         st.caption("No setting differs between these runs.")
     show_table(rows, {"Setting": st.column_config.TextColumn(pinned=True)})
     copy_buttons(rows, name="runs", caption="Runs, and the settings in which they differ.")
@@ -63,12 +63,12 @@ def _table(runs: Sequence[Run], *, only_differing: bool) -> None:
 def _results(runs: Sequence[Run]) -> dict[str, list[str]]:
     """Accuracies by the definitions that all of these runs were scored by, recomputed; and what the runs cost."""
     each = [{(s.labels, s.split): s for s in scores(run)} if run in usable([run]) else {} for run in runs]
-    common = [pair for pair in (each[0] if each else {}) if all(pair in found for found in each)]
+    common = [pair for pair in (each[0] if each else {}) if all(pair in by_pair for by_pair in each)]
     rows = {}
     for labels, split in sorted(common, key=lambda pair: (pair[1] != "test", pair[0])):
-        found = [by_pair[labels, split] for by_pair in each]
+        beside = [by_pair[labels, split] for by_pair in each]
         rows[f"{label_set(labels).name}, {split}"] = [
-            f"{in_percent(s.accuracy, s.interval)}, n = {s.n:,}" for s in found
+            f"{in_percent(s.accuracy, s.interval)}, n = {s.n:,}" for s in beside
         ]
     rows["state"] = [run.state for run in runs]
     rows["parameters"] = ["" if run.parameters is None else f"{run.parameters:,}" for run in runs]

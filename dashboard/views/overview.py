@@ -29,23 +29,23 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     """Draw the page."""
     st.title("Overview")
     every = grouped(runs)
-    found = verdicts(every)
-    _claims(every, found)
+    judged = verdicts(every)
+    _claims(every, judged)
     st.subheader("Runs")
     if not every:
         _empty(runs)
     else:
         _runs(runs, every)
-    _published(every, found)
+    _published(every, judged)
 
 
-def _claims(every: Sequence[Group], found: Sequence[Verdict]) -> None:
+def _claims(every: Sequence[Group], judged: Sequence[Verdict]) -> None:
     """The question most visitors come with."""
     st.subheader("Does the claim hold?")
     # Where nothing was measured, the answer stands at the end of the page.
     here = {group.dataset for group in every} | {"fer2013"}
     with st.container(key="claims"):
-        st.table([_claim_row(each) for each in found if each.claim.dataset in here], border="horizontal")
+        st.table([_claim_row(each) for each in judged if each.claim.dataset in here], border="horizontal")
     everyone, strict = LABEL_SETS["fer2013"].most_votes["test"], LABEL_SETS["fer2013"].agreement["test"]
     st.caption(
         "Claims are papers' words, reports those of users, neither a result of this repository. A run is a re-run "
@@ -240,7 +240,7 @@ def _empty(runs: Sequence[Run]) -> None:
     st.code("python -m training train quick --results results\npython -m dashboard --results results", language="bash")
 
 
-def _published(every: Sequence[Group], found: Sequence[Verdict]) -> None:
+def _published(every: Sequence[Group], judged: Sequence[Verdict]) -> None:
     title = "All published claims: Table III of the paper and upstream's README"
     with st.expander(title, icon=":material/menu_book:", key="published", on_change="rerun") as box:
         if not box.open:
@@ -248,11 +248,11 @@ def _published(every: Sequence[Group], found: Sequence[Verdict]) -> None:
         rows = _claims_by_method(every)
         show_table(rows, {name: st.column_config.NumberColumn(format="%.2f") for name in rows[0] if name != "Method"})
         with st.container(key="every-claim"):
-            st.table([_claim_row(each) for each in found], border="horizontal")
+            st.table([_claim_row(each) for each in judged], border="horizontal")
         errata = errata_in("Table III")
-        told = {(OURS, dataset) for each in errata for dataset in each.datasets}
+        in_errata = {(OURS, dataset) for each in errata for dataset in each.datasets}
         for claim in CLAIMS:
-            if claim.note and (claim.method, claim.dataset) not in told:
+            if claim.note and (claim.method, claim.dataset) not in in_errata:
                 st.caption(f"{claim.method} on {DATASETS[claim.dataset]}: {claim.note}.")
         for each in errata:
             st.caption(f"Erratum {each.mark}, {each.where}: printed are {each.printed}; {each.found}.")

@@ -85,10 +85,10 @@ def _learned_from(run: Run) -> str:
 
 def _one_face(run: Run) -> None:
     """How long the network takes for one face, and on what; or how to find out."""
-    if (found := run.latency) is not None:
+    if (latency := run.latency) is not None:
         st.caption(
-            f"One face takes {milliseconds(found)}, median and quartiles: alone in its batch, float32, views: "
-            f"{found.views}, on {found.place}. Finding the face is not included."
+            f"One face takes {milliseconds(latency)}, median and quartiles: alone in its batch, float32, views: "
+            f"{latency.views}, on {latency.place}. Finding the face is not included."
         )
     elif run.state == "finished":
         st.caption(
@@ -195,11 +195,11 @@ def _calibration(run: Run) -> None:
     if (chosen := _scored(run)) is None:
         return
     try:
-        found = data.calibrated(run, *chosen)
+        scaled = data.calibrated(run, *chosen)
     except ResultsError as error:
         st.warning(str(error), icon=":material/warning:")
         return
-    st.markdown(_how_fitted(found, *chosen))
+    st.markdown(_how_fitted(scaled, *chosen))
     if run.temperature is not None:
         st.caption(
             f"This model was released with a temperature of its own, {run.temperature:g}, which is in the stored "
@@ -207,10 +207,10 @@ def _calibration(run: Run) -> None:
         )
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        figure = reliability_figure(reliability_bins(found, after=False), reliability_bins(found, after=True))
+        figure = reliability_figure(reliability_bins(scaled, after=False), reliability_bins(scaled, after=True))
         st.plotly_chart(figure, key="reliability", config={"displaylogo": False}, alt="Reliability before and after")
     with right:
-        ece, nll = found.ece, found.nll
+        ece, nll = scaled.ece, scaled.nll
         table = pd.DataFrame(
             {
                 "": ["Before", "After"],
@@ -228,16 +228,16 @@ def _calibration(run: Run) -> None:
         )
 
 
-def _how_fitted(found: Calibrated, labels: str, split: str) -> str:
+def _how_fitted(scaled: Calibrated, labels: str, split: str) -> str:
     name = data.label_set(labels).name
-    way = "sharpens" if found.temperature < 1 else "softens"
-    temperature = f"Temperature **{found.temperature:.3f}** ({way} the answers)"
-    if found.fitted_on == "validation":
-        return f"{temperature}, fitted on validation under {name}, shown on **{split}** (n = {found.before.n:,})."
+    way = "sharpens" if scaled.temperature < 1 else "softens"
+    temperature = f"Temperature **{scaled.temperature:.3f}** ({way} the answers)"
+    if scaled.fitted_on == "validation":
+        return f"{temperature}, fitted on validation under {name}, shown on **{split}** (n = {scaled.before.n:,})."
     return (
         f"{temperature} on average. There is no other split to show it on, so it is fitted and shown on **{split}** in "
         f"five folds under {name}: every face is shown with the temperature that the other four fifths gave "
-        f"(n = {found.before.n:,})."
+        f"(n = {scaled.before.n:,})."
     )
 
 
@@ -255,14 +255,14 @@ def _mistakes(run: Run, pictures: Pictures | None) -> None:
             help=_MISTAKES_HELP,
         )
     try:
-        found = data.predictions(run, *chosen)
+        predictions = data.predictions(run, *chosen)
     except ResultsError as error:
         st.warning(str(error), icon=":material/warning:")
         return
-    rows = hardest(found) if kind == "hardest" else most_confident_mistakes(found)
-    st.markdown(f"**{len(rows):,}** of {found.n:,} faces read wrong")
+    rows = hardest(predictions) if kind == "hardest" else most_confident_mistakes(predictions)
+    st.markdown(f"**{len(rows):,}** of {predictions.n:,} faces read wrong")
     if len(rows):
-        show_faces(found, rows, run, chosen, pictures, key=f"{run.id} {chosen} {kind}", bar=bar)
+        show_faces(predictions, rows, run, chosen, pictures, key=f"{run.id} {chosen} {kind}", bar=bar)
 
 
 def _scored(run: Run) -> tuple[str, str] | None:

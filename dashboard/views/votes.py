@@ -47,17 +47,17 @@ def show_votes(runs: Sequence[Run], pictures: Pictures | None) -> None:
     if definition is None or split is None:
         return
     st.caption(data.label_set(definition).definition)
-    if (found := _labelled(runs, pictures, definition, split)) is None:
+    if (labelled := _labelled(runs, pictures, definition, split)) is None:
         return
-    table = found.table()
+    table = labelled.table()
     same, n = int(np.trace(table[:, :NO_MAJORITY])), int(table[:, :NO_MAJORITY].sum())
     st.markdown(
-        f"The crowd has a majority for **{n:,}** of {len(found.ids):,} faces ({split}) and agrees with the label on "
+        f"The crowd has a majority for **{n:,}** of {len(labelled.ids):,} faces ({split}) and agrees with the label on "
         f"**{100 * same / n:.1f}%** of them, which is what a reader who always agreed with the crowd would score there."
         if n
         else "The crowd has no majority on any of these faces."
     )
-    _matrix_and_faces(found, table, pictures)
+    _matrix_and_faces(labelled, table, pictures)
 
 
 def _labelled(runs: Sequence[Run], pictures: Pictures | None, definition: str, split: str) -> Labelled | None:
@@ -82,7 +82,7 @@ def _labelled(runs: Sequence[Run], pictures: Pictures | None, definition: str, s
         return None
 
 
-def _matrix_and_faces(found: Labelled, table: "NDArray[np.int64]", pictures: Pictures | None) -> None:
+def _matrix_and_faces(labelled: Labelled, table: "NDArray[np.int64]", pictures: Pictures | None) -> None:
     by = state.one(
         "Show",
         ("truth", "counts"),
@@ -106,8 +106,8 @@ def _matrix_and_faces(found: Labelled, table: "NDArray[np.int64]", pictures: Pic
             alt="FER2013's label against the crowd's majority",
             take=_take,
         )
-    _cell_faces(found, cell, pictures)
-    st.caption(f"Counted in {found.source}.")
+    _cell_faces(labelled, cell, pictures)
+    st.caption(f"Counted in {labelled.source}.")
 
 
 def _take(row: int, column: int) -> None:
@@ -124,21 +124,21 @@ def _choose_cell(table: "NDArray[np.int64]") -> tuple[int, int]:
     with left:
         label = state.one("Label", EMOTIONS, key="label", default=EMOTIONS[row], text=str.capitalize, what="emotion")
     with right:
-        said = state.one("Crowd", COLUMNS, key="crowd", default=COLUMNS[column], text=str.capitalize, what="emotion")
-    return EMOTIONS.index(label or EMOTIONS[row]), COLUMNS.index(said or COLUMNS[column])
+        named = state.one("Crowd", COLUMNS, key="crowd", default=COLUMNS[column], text=str.capitalize, what="emotion")
+    return EMOTIONS.index(label or EMOTIONS[row]), COLUMNS.index(named or COLUMNS[column])
 
 
-def _cell_faces(found: Labelled, cell: tuple[int, int], pictures: Pictures | None) -> None:
-    rows = found.rows(*cell)
-    said = "has no majority" if cell[1] == NO_MAJORITY else f"says **{COLUMNS[cell[1]]}**"
-    st.markdown(f"Labelled **{EMOTIONS[cell[0]]}**, and the crowd {said}: {len(rows):,} faces")
+def _cell_faces(labelled: Labelled, cell: tuple[int, int], pictures: Pictures | None) -> None:
+    rows = labelled.rows(*cell)
+    answer = "has no majority" if cell[1] == NO_MAJORITY else f"says **{COLUMNS[cell[1]]}**"
+    st.markdown(f"Labelled **{EMOTIONS[cell[0]]}**, and the crowd {answer}: {len(rows):,} faces")
     if pictures is None:
         st.caption("Start with `--data PATH` (FER2013 with its FER+ votes) to see them.")
         return
     if not len(rows) or pictures.problem() is not None:
         return
-    page = state.page(-(-len(rows) // _PER_PAGE), of=f"votes {found.source} {cell} {len(rows)}")
-    shown = [str(found.ids[row]) for row in rows[(page - 1) * _PER_PAGE : page * _PER_PAGE]]
+    page = state.page(-(-len(rows) // _PER_PAGE), of=f"votes {labelled.source} {cell} {len(rows)}")
+    shown = [str(labelled.ids[row]) for row in rows[(page - 1) * _PER_PAGE : page * _PER_PAGE]]
     st.caption("Bars are shares of the ten votes; the tick marks FER2013's own label.")
     st.html(cards([_voted(name, cell, pictures) for name in shown], pictures))
 
@@ -147,6 +147,6 @@ def _voted(name: str, cell: tuple[int, int], pictures: Pictures) -> Sample:
     votes = pictures.votes(name) or {}
     total = max(1, sum(votes.values()))
     shares = np.array([votes.get(emotion, 0) / total for emotion in EMOTIONS], np.float32)
-    said = int(shares.argmax()) if cell[1] == NO_MAJORITY else cell[1]
+    likeliest = int(shares.argmax()) if cell[1] == NO_MAJORITY else cell[1]
     verdict = "" if cell[1] != NO_MAJORITY else f"{EMOTIONS[cell[0]].capitalize()} → no majority"
-    return Sample(name, cell[0], said, shares, verdict)
+    return Sample(name, cell[0], likeliest, shares, verdict)

@@ -28,7 +28,7 @@ _HELP = (
 
 
 def show_faces(
-    found: "Predictions",
+    predictions: "Predictions",
     rows: "NDArray[np.int64]",
     run: Run,
     chosen: tuple[str, str],
@@ -45,12 +45,12 @@ def show_faces(
         key: names the list; another list begins at its first page.
         bar: where the question for explanations goes.
     """
-    usable = _usable(found, run, chosen, pictures)
+    usable = _usable(predictions, chosen, pictures)
     ask = "off"
     if usable is not None:
         with bar:
             ask = _ask()
-    shown = _page(found, rows, key, copies_left_out(run))
+    shown = _page(predictions, rows, key, copies_left_out(run))
     extra = {} if usable is None or ask == "off" else _explained(shown, run, usable, ask)
     st.html(cards(shown, usable, extra, explained=ask))
 
@@ -62,18 +62,18 @@ def _ask() -> str:
     return chosen or "off"
 
 
-def _page(found: "Predictions", rows: "NDArray[np.int64]", key: str, left_out: bool | None) -> list[Sample]:
+def _page(predictions: "Predictions", rows: "NDArray[np.int64]", key: str, left_out: bool | None) -> list[Sample]:
     page = state.page(-(-len(rows) // PER_PAGE), of=key)
-    return samples(found, rows[(page - 1) * PER_PAGE : page * PER_PAGE], left_out=left_out)
+    return samples(predictions, rows[(page - 1) * PER_PAGE : page * PER_PAGE], left_out=left_out)
 
 
-def _usable(found: "Predictions", run: Run, chosen: tuple[str, str], pictures: Pictures | None) -> Pictures | None:
+def _usable(predictions: "Predictions", chosen: tuple[str, str], pictures: Pictures | None) -> Pictures | None:
     """The pictures, if they are those of this run; else None, after saying why."""
     if pictures is None:
         st.caption("Start with `--data PATH` (FER2013) to see the faces, the crowd's votes and explanations.")
         return None
     with st.spinner("Reading the pictures"):
-        problem = pictures.mismatch(found, *chosen)
+        problem = pictures.mismatch(predictions, *chosen)
     if problem is not None:
         st.warning(problem, icon=":material/hide_image:")
         return None

@@ -135,8 +135,8 @@ def _card(each: Sample, pictures: Pictures | None, overlays: Mapping[str, Image.
     name, truth, predicted = html.escape(each.id), EMOTIONS[each.truth], EMOTIONS[each.predicted]
     look = ""
     if pictures is not None:
-        said = f"face {name}, labelled {truth}, read as {predicted}"
-        look = _image(Image.fromarray(pictures.picture(each.id)), said)
+        alt = f"face {name}, labelled {truth}, read as {predicted}"
+        look = _image(Image.fromarray(pictures.picture(each.id)), alt)
         if each.id in overlays:
             look += _image(overlays[each.id], f"face {name}: what speaks for {html.escape(explained)}")
         look = f'<div class="look">{look}</div>'
@@ -169,8 +169,8 @@ def _votes(votes: Mapping[str, int] | None) -> str:
     return f'<div class="votes">Votes: {listed}</div>'
 
 
-def _image(picture: Image.Image, said: str) -> str:
+def _image(picture: Image.Image, alt: str) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f'<img alt="{said}" src="data:image/png;base64,{encoded}">'
+    return f'<img alt="{alt}" src="data:image/png;base64,{encoded}">'
