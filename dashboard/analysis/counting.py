@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from resemotenet.datasets import FER2013
+from resemotenet.datasets.base import count_emotions
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError
 from resemotenet.runs.label_sets import teaching
@@ -48,7 +49,7 @@ def scored_counts(run: Run) -> list[Counts]:
     for split in ("validation", "test"):
         if any((each.labels, each.split) == (run.labels, split) for each in data.scores(run)):
             targets = data.predictions(run, run.labels, split).targets
-            counts.append(Counts(split, run.labels, "stored predictions", _by_emotion(targets)))
+            counts.append(Counts(split, run.labels, "stored predictions", count_emotions(targets)))
     return counts
 
 
@@ -81,9 +82,4 @@ def counted_in_data(run: Run, pictures: Pictures) -> Counts:
         faces = faces.where(np.isin(faces.ids, first))
     if copies_left_out(run):
         faces = faces.where(~np.isin(faces.ids, list(pictures.trained_copies)))
-    return Counts("train", labels, f"{pictures.path.name}, by the run's settings", _by_emotion(faces.targets))
-
-
-def _by_emotion(targets: Any) -> dict[str, int]:
-    counts = np.bincount(targets, minlength=len(EMOTIONS))
-    return {emotion: int(n) for emotion, n in zip(EMOTIONS, counts, strict=True)}
+    return Counts("train", labels, f"{pictures.path.name}, by the run's settings", faces.counts())

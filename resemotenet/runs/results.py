@@ -2,14 +2,15 @@
 
     config.json         the whole config, defaults included
     environment.json    commit and dirty flag, versions, device, seed, command; the same of every resumption
-    audit.json          identical and nearly identical images within and between the splits; a SHA-256 of the data
+    audit.json          identical and nearly identical images within and between the splits; how many faces of each
+                        emotion were learned from; a SHA-256 of the data
     epochs.jsonl        one line an epoch, appended while training runs; safe to read at any time
     model/              the chosen epoch as a model folder
     resume/             what going on needs; local, never published
     predictions/        <labels>-<split>.npz
     result.json         written last: its presence means finished
 
-Needs numpy only, so results can be read where there is no torch.
+Needs numpy and scipy only, so results can be read where there is no torch.
 """
 
 import json
