@@ -9,7 +9,7 @@ from resemotenet.runs.claims import ABLATIONS
 from resemotenet.runs.seeds import OverSeeds
 from resemotenet.runs.settings import recipe_key
 
-from ..data import Paired, Run, Score, has_predictions, label_set, paired, scores
+from ..data import Paired, Run, Score, has_predictions, label_set, paired, score_of, scores
 from .groups import setting, usable
 
 # C1 to C6 as the paper defines them; and what each is called here.
@@ -104,8 +104,8 @@ def against_c1(series: Series, seed: int | None, labels: str, split: str) -> dic
 def over_seeds(series: Series, configuration: str, labels: str, split: str) -> list[Score]:
     """The scores of a configuration's runs, by seed."""
     members = {seed: run for (name, seed), run in series.runs.items() if name == configuration}
-    every = (score for seed in series.seeds if seed in members for score in scores(members[seed]))
-    return [score for score in every if (score.labels, score.split) == (labels, split)]
+    every = (score_of(members[seed], labels, split) for seed in series.seeds if seed in members)
+    return [score for score in every if score is not None]
 
 
 def accuracies(scores: Iterable[Score]) -> OverSeeds:

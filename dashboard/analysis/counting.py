@@ -47,7 +47,7 @@ def scored_counts(run: Run) -> list[Counts]:
     """Of every split the run was scored on, under the labels that decide; from its stored predictions."""
     counts = []
     for split in ("validation", "test"):
-        if any((each.labels, each.split) == (run.labels, split) for each in data.scores(run)):
+        if data.score_of(run, run.labels, split) is not None:
             targets = data.predictions(run, run.labels, split).targets
             counts.append(Counts(split, run.labels, "stored predictions", count_emotions(targets)))
     return counts

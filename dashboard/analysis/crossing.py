@@ -12,7 +12,7 @@ from resemotenet.errors import ResultsError
 from resemotenet.runs.paired import match
 from resemotenet.runs.results import Predictions
 
-from ..data import Run, has_predictions, predictions, scores
+from ..data import Run, has_predictions, predictions, score_of, scores
 
 # So many runs are asked for their labels before a cell stays empty.
 _MOST_ASKED = 3
@@ -49,13 +49,15 @@ def crossings(runs: Sequence[Run], lenders: Sequence[Run], split: str) -> list[C
 def _crossing(run: Run, labels: str, split: str, lenders: Sequence[Run]) -> Crossing | None:
     try:
         if has_predictions(run, labels, split):
-            figures = vars(next(each for each in scores(run) if (each.labels, each.split) == (labels, split)))
-            return Crossing(run, labels, split, predictions(run, labels, split), None, **_shown(figures))
+            score = score_of(run, labels, split)
+            if score is None:  # a damaged file is told of beside the pages: see prediction_problems
+                return None
+            return Crossing(run, labels, split, predictions(run, labels, split), None, **_shown(vars(score)))
         for lender in _asked(run, labels, split, lenders):
             if (answers := _joined(run, lender, labels, split)) is not None:
                 return Crossing(run, labels, split, answers, lender, **_shown(answers.figures()))
-    except (ResultsError, ValueError, StopIteration):
-        pass  # a damaged file has no score, and is told of beside the pages: see prediction_problems
+    except (ResultsError, ValueError):
+        pass  # as above
     return None
 
 

@@ -21,7 +21,7 @@ def why_chosen(run: Run) -> str:
         f"Epoch **{epoch + 1}**{so_far}: it had the best validation accuracy under {name}, {100 * value:.1f}%, the "
         "earliest where several tied. Test had no say in it."
     )
-    final = next((each for each in data.scores(run) if (each.labels, each.split) == (by, "validation")), None)
+    final = data.score_of(run, by, "validation")
     if final is not None and abs(final.accuracy - value) > 5e-4:
         text += f" Its stored predictions score {100 * final.accuracy:.1f}% there{_released(run)}."
     return text

@@ -28,6 +28,7 @@ from .scores import (
     paired,
     prediction_problems,
     predictions,
+    score_of,
     scores,
 )
 
@@ -53,6 +54,7 @@ __all__ = [
     "prediction_problems",
     "predictions",
     "scan",
+    "score_of",
     "scores",
 ]
 

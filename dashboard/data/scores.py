@@ -112,6 +112,11 @@ def scores(run: Run) -> tuple[Score, ...]:
     )
 
 
+def score_of(run: Run, labels: str, split: str) -> Score | None:
+    """One of ``scores``; None where the run has none such, or its file cannot be read."""
+    return next((score for score in scores(run) if (score.labels, score.split) == (labels, split)), None)
+
+
 def prediction_problems(run: Run) -> tuple[str, ...]:
     """One sentence for each prediction file of a run that cannot be read."""
     return tuple(figures for _, _, figures in _figures(run) if isinstance(figures, str))

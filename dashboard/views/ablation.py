@@ -22,7 +22,7 @@ from ..analysis.ablations import (
 )
 from ..analysis.groups import commits_of, devices_of, interval_in_percent, p_in_words, setting
 from ..charts import compare
-from ..data import Run, Score, label_set, scores
+from ..data import Run, Score, label_set, score_of
 from ..data.pictures import Pictures
 from ..widgets import state
 from ..widgets.tables import copy_buttons, show_table
@@ -143,7 +143,7 @@ def _row(
     name: str, against: Against | None, series: Series, labels: str, split: str, *, digits: int = 1
 ) -> dict[str, Any]:
     claim, first = DEFINED[name], DEFINED["C1"]
-    score = None if against is None else _score(against.run, labels, split)
+    score = None if against is None else score_of(against.run, labels, split)
     # All of its seeds: they are merged beside "Over seeds".
     members = [run for (configuration, _), run in series.runs.items() if configuration == name]
     means = from_c1_mean(series, name, labels, split)
@@ -191,10 +191,6 @@ def _work(run: Run | None) -> dict[str, float | None]:
 def _over_seeds(every: Sequence[Score]) -> str:
     """ "62.1 ± 0.4 (3)", or nothing for a single seed."""
     return f"{accuracies(every).in_percent()} ({len(every)})" if len(every) > 1 else ""
-
-
-def _score(run: Run, labels: str, split: str) -> Score | None:
-    return next((score for score in scores(run) if (score.labels, score.split) == (labels, split)), None)
 
 
 def _columns() -> dict[str, Any]:

@@ -38,7 +38,6 @@ from ..widgets.choices import (
     no_predictions,
     no_runs,
     percent,
-    score_of,
     show_problem,
 )
 from ..widgets.faces import show_faces
@@ -120,7 +119,7 @@ def _choose(first: Run, second: Run | None) -> tuple[str, str] | None:
 
 def _one(run: Run, predictions: Predictions, chosen: tuple[str, str], pictures: Pictures | None) -> None:
     table = predictions.confusion
-    if (score := score_of(data.scores(run), *chosen)) is not None:
+    if (score := data.score_of(run, *chosen)) is not None:
         st.markdown(f"**{accuracy_in_words(score)}** right, {_averages(table)}  \n:small[{context(score)}]")
     by = _by()
     left, right = st.columns(2, gap="medium")
@@ -137,7 +136,7 @@ def _one(run: Run, predictions: Predictions, chosen: tuple[str, str], pictures: 
 def _two(first: Run, second: Run, both: Together, chosen: tuple[str, str], pictures: Pictures | None) -> None:
     tables = [both.first.confusion, both.second.confusion]
     for letter, run in (("A", first), ("B", second)):
-        if (score := score_of(data.scores(run), *chosen)) is not None:
+        if (score := data.score_of(run, *chosen)) is not None:
             whole = _averages(data.predictions(run, *chosen).confusion)
             st.markdown(
                 f"**{letter}** {run.caption}: **{accuracy_in_words(score)}** right, {whole}  \n:small[{context(score)}]"

@@ -13,7 +13,7 @@ from ..analysis.crossing import Crossing, crossings
 from ..analysis.groups import in_percent, interval_in_percent, labels_name, p_in_words, setting, usable
 from ..analysis.settings import differing
 from ..charts import compare
-from ..data import LABEL_SETS, Run, scores
+from ..data import LABEL_SETS, Run, score_of, scores
 from ..data.pictures import Pictures
 from ..widgets import state
 from ..widgets.tables import copy_buttons, show_table
@@ -81,11 +81,10 @@ def _usual(finished: Sequence[Run], split: str) -> list[str]:
     """Of each kind of label, among the runs scored on this split, the one that validation speaks for; never test."""
     best: dict[tuple[str, str], tuple[float, str]] = {}
     for run in finished:
-        every = scores(run)
-        if run.limited or not any(score.split == split for score in every):
+        if run.limited or not any(score.split == split for score in scores(run)):
             continue
-        own = [score.accuracy for score in every if (score.labels, score.split) == (run.labels, "validation")]
-        kind, rank = (run.dataset, run.taught), (max(own, default=0.0), run.id)
+        own = score_of(run, run.labels, "validation")
+        kind, rank = (run.dataset, run.taught), (0.0 if own is None else own.accuracy, run.id)
         best[kind] = max(best.get(kind, rank), rank)
     return [name for _, name in best.values()]
 

@@ -1,6 +1,6 @@
 """What the pages about single runs share: choosing a run and a split, and saying what a run is."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -43,10 +43,6 @@ def choose_scored(scored: Sequence[tuple[str, str]], preferred: str) -> tuple[st
     with right:
         split = state.one("Split", splits, key="split", text=str.capitalize, kind="buttons", what="split")
     return None if labels is None or split is None else (labels, split)
-
-
-def score_of(scores: Iterable[Score], labels: str, split: str) -> Score | None:
-    return next((each for each in scores if (each.labels, each.split) == (labels, split)), None)
 
 
 def show_problem(run: Run) -> None:
