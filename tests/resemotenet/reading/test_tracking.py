@@ -53,6 +53,10 @@ class TestIdentity:
     def test_a_face_too_far_away_is_somebody_new(self):
         assert numbers([face(0)], [face(300)]) == [[1], [2]]
 
+    def test_half_a_width_between_two_frames_is_the_same_person_and_three_quarters_are_not(self):
+        assert numbers([face(0)], [face(40)]) == [[1], [1]]
+        assert numbers([face(0)], [face(60)]) == [[1], [2]]
+
     def test_a_face_unseen_for_a_moment_comes_back_as_itself(self):
         assert numbers([face(0)], [], [face(5)], step=MEMORY / 3) == [[1], [], [1]]
 
