@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from .errors import ImageError, ResEmoteNetError
 from .publishing.commands import add_pull, add_push
+from .publishing.export_commands import add_calibrate, add_export
 
 if TYPE_CHECKING:
     from .reading.predictor import EmotionPredictor
@@ -64,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_predict(commands)
     _add_convert(commands)
+    add_export(commands)
+    add_calibrate(commands)
     add_push(commands)
     add_pull(commands)
     return parser

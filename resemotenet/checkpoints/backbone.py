@@ -12,7 +12,7 @@ from torch import nn
 
 from ..errors import CheckpointMismatchError
 from ..models import emonext
-from .checkpoint import assign_weights
+from .fitting import assign_weights
 from .state_dict import read_state_dict
 
 

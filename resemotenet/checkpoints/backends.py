@@ -25,6 +25,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BACKENDS = ("auto", "onnxruntime", "torch")
+PRECISIONS = ("exact", "int8")
 
 # Rows that one thread takes at once. More use the cache worse, and fewer of them would fetch the weights too often.
 _ROWS = 32
@@ -65,16 +66,22 @@ class Session:
         return outputs
 
 
-def choose_backend(backend: str, device: torch.device) -> str:
+def choose_backend(backend: str, device: torch.device, precision: str = "exact") -> str:
     """ "torch" or "onnxruntime"; "auto" is ONNX Runtime on a CPU and torch on everything else.
 
     Raises:
-        BackendError: no such backend, or it does not run on the device, or it is not installed.
+        BackendError: no such backend or precision; or it does not run on the device, or is not installed.
     """
     if backend not in BACKENDS:
         raise BackendError(f"no backend is called {backend!r}; expected one of {', '.join(BACKENDS)}")
+    if precision not in PRECISIONS:
+        raise BackendError(f"no precision is called {precision!r}; expected one of {', '.join(PRECISIONS)}")
     if backend == "auto":
         backend = "onnxruntime" if device.type == "cpu" else "torch"
+    if backend == "torch" and precision != "exact":
+        raise BackendError(
+            f"precision {precision!r} is for backend 'onnxruntime' on the CPU, not for torch on {device}"
+        )
     if backend == "onnxruntime":
         if device.type != "cpu":
             raise BackendError(f"backend 'onnxruntime' runs on the CPU here, not on {str(device)!r}; use 'torch' there")

@@ -8,12 +8,11 @@ many or too few, another shape or an unknown setting is an error that names it.
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
@@ -27,31 +26,25 @@ from ..errors import (
     CheckpointNotFoundError,
     DeviceError,
 )
-from ..models import create_model, model_entry
 from ..runs.schema import ModelInfo, parse
 from .backends import Session, choose_backend
+from .fitting import assign_weights, check_fit, empty_network, listed
 from .hub_files import LARGEST
 from .preprocessing import Preprocess
 
-if TYPE_CHECKING:
-    from .graph import NetworkGraph
-
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
-
-# The width at which shapes are tried out: a channel or a few, whatever the network.
-_NARROW = 1 / 64
 
 __all__ = [
     "CONFIG_FILE",
     "WEIGHTS_FILE",
     "LoadedModel",
-    "assign_weights",
     "find_folder",
     "load_model",
     "read_info",
     "save_model",
     "swap_in",
+    "write_info",
 ]
 
 
@@ -64,12 +57,14 @@ class LoadedModel:
         info: the content of config.json.
         folder: where it was read from.
         session: the same network in ONNX Runtime, which then computes the probabilities; None where torch does.
+        precision: "exact", or "int8" where the session computes in 8 bits.
     """
 
     module: nn.Module
     info: ModelInfo
     folder: Path
     session: Session | None = None
+    precision: str = "exact"
 
     @cached_property
     def preprocess(self) -> Preprocess:
@@ -91,15 +86,25 @@ class LoadedModel:
         """What computes the probabilities: "torch" or "onnxruntime"."""
         return "torch" if self.session is None else "onnxruntime"
 
-    def with_backend(self, backend: str) -> "LoadedModel":
-        """The same model, its module shared, whose probabilities that backend computes; "auto" looks at the device.
+    def with_backend(self, backend: str = "auto", precision: str = "exact") -> "LoadedModel":
+        """The same model, its module shared, whose probabilities that backend computes.
+
+        Args:
+            backend: "torch", "onnxruntime", or "auto": ONNX Runtime where the weights are on a CPU, else torch.
+            precision: "exact"; or "int8", several times as fast, and of slightly other probabilities.
 
         Raises:
-            BackendError: no such backend, it is not installed, or it cannot run this network where the weights are.
+            BackendError: no such backend or precision; the backend is not installed, or cannot run this network where
+                the weights are; or the model was not calibrated for int8.
         """
-        if choose_backend(backend, self.device) == self.backend:
+        chosen = choose_backend(backend, self.device, precision)
+        if (chosen, precision) == (self.backend, self.precision):
             return self
-        return replace(self, session=Session(self._graph()) if self.session is None else None)
+        if chosen == "torch":
+            return replace(self, session=None, precision=precision)
+        from .export import model_graph  # its library is needed for nothing else
+
+        return replace(self, session=Session(model_graph(self.module, self.info, precision)), precision=precision)
 
     def to(self, device: str | torch.device) -> "LoadedModel":
         """Move the weights; returns the same object.
@@ -151,13 +156,6 @@ class LoadedModel:
             logits = torch.from_numpy(self.session(batch.numpy())[0])
         return torch.softmax(logits / self.info.temperature, dim=1)
 
-    def _graph(self) -> "NetworkGraph":
-        from .graph import build_graph  # its library is needed for nothing else
-
-        side = self.preprocess.size
-        shape = (2, self.preprocess.channels, side, side)
-        return build_graph(self.module, shape, input="crops", outputs=["logits"], free={0: "N"})
-
 
 def save_model(folder: str | Path, module: nn.Module, info: ModelInfo, *, dtype: torch.dtype = torch.float32) -> Path:
     """Write a model folder, or replace one; a crash leaves the old one or the new one, never a mix.
@@ -176,15 +174,14 @@ def save_model(folder: str | Path, module: nn.Module, info: ModelInfo, *, dtype:
     with _writing(folder):
         _check_replaceable(folder)
     state = {name: _stored(name, value, dtype) for name, value in module.state_dict().items()}
-    _check_fit(state, _empty_network(info).state_dict(), "the module given")
-    config = json.dumps(info.to_dict(), indent=2) + "\n"
+    check_fit(state, empty_network(info).state_dict(), "the module given")
     fresh = folder.with_name(f".{folder.name}.new")
     try:
         with _writing(folder):
             if fresh.exists():  # left behind by a crash
                 shutil.rmtree(fresh)
             fresh.mkdir(parents=True)
-            (fresh / CONFIG_FILE).write_text(config, encoding="utf-8")
+            (fresh / CONFIG_FILE).write_text(_content(info), encoding="utf-8")
             save_file(state, fresh / WEIGHTS_FILE, metadata={"format": "pt"})
             for name in (CONFIG_FILE, WEIGHTS_FILE):
                 with (fresh / name).open("rb+") as file:
@@ -205,14 +202,20 @@ def _writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def load_model(folder: str | Path, *, device: str | torch.device = "cpu", backend: str = "torch") -> LoadedModel:
+def load_model(
+    folder: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    backend: str = "torch",
+    precision: str = "exact",
+) -> LoadedModel:
     """Read a model folder: evaluation mode, float32 whatever it is stored in, strict in keys and shapes.
 
     Args:
-        backend: "torch", "onnxruntime" (CPU only), or "auto": ONNX Runtime on a CPU, torch elsewhere.
+        backend, precision: as ``LoadedModel.with_backend`` takes them.
 
     Raises:
-        BackendError: the backend is not installed, or cannot run the network on this device.
+        BackendError: see ``LoadedModel.with_backend``.
         CheckpointNotFoundError: there is no such folder.
         CheckpointFormatError: a file is missing or damaged, of a newer schema, or holds a weight that is not finite.
         CheckpointMismatchError: the weights are not those of the network that config.json describes.
@@ -228,11 +231,11 @@ def load_model(folder: str | Path, *, device: str | torch.device = "cpu", backen
     except (SafetensorError, OSError) as error:
         raise CheckpointFormatError(f"{path} is damaged, unreadable or not a safetensors file: {error}") from error
     try:
-        module = _empty_network(info)
+        module = empty_network(info)
     except CheckpointFormatError as error:
         raise CheckpointFormatError(f"{folder / CONFIG_FILE}: {error}") from error
     assign_weights(module, state, source=path)
-    return LoadedModel(module.eval(), info, folder).to(device).with_backend(backend)
+    return LoadedModel(module.eval(), info, folder).to(device).with_backend(backend, precision)
 
 
 def read_info(folder: str | Path) -> ModelInfo:
@@ -252,6 +255,26 @@ def _read_config(path: Path) -> ModelInfo:
     return parse(ModelInfo, content, path, CheckpointFormatError)
 
 
+def write_info(folder: str | Path, info: ModelInfo) -> None:
+    """Replace config.json of a model folder, in one step; the weights stay.
+
+    Raises:
+        CheckpointNotFoundError: there is no such folder.
+        CheckpointMismatchError: ``info`` describes another network than the one that is there.
+        CheckpointError: the folder cannot be written.
+    """
+    folder = find_folder(folder)
+    before = read_info(folder)
+    if (info.architecture, info.arguments) != (before.architecture, before.arguments):
+        raise CheckpointMismatchError(
+            f"{folder} holds {before.architecture} {before.arguments}, not {info.architecture}"
+        )
+    fresh = folder / f".{CONFIG_FILE}.new"
+    with _writing(folder):
+        fresh.write_text(_content(info), encoding="utf-8")
+        fresh.replace(folder / CONFIG_FILE)
+
+
 def find_folder(folder: str | Path) -> Path:
     """The folder, resolved; or the old one that a ``save_model`` cut short between two renames left beside it.
 
@@ -266,82 +289,8 @@ def find_folder(folder: str | Path) -> Path:
     raise CheckpointNotFoundError(f"{folder} {what}; expected a folder with {CONFIG_FILE} and {WEIGHTS_FILE}")
 
 
-def assign_weights(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path) -> None:
-    """Give a network (on any device, also meta) these weights, floating ones as float32; ``source`` is named in errors.
-
-    Raises:
-        CheckpointMismatchError: missing or surplus keys, wrong shapes or kinds of numbers; the first of them are named.
-        CheckpointFormatError: a value that is not finite.
-    """
-    expected = module.state_dict()
-    _check_fit(state, expected, source)
-    state = {name: state[name].to(expected[name].dtype) for name in expected}
-    # Here, because every way in leads through here: one NaN makes NaN of every answer.
-    if wrong := [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]:
-        raise CheckpointFormatError(
-            f"the weights of {source} cannot be used: values that are not finite in {listed(wrong)}; the training "
-            "diverged, or the file is damaged"
-        )
-    module.load_state_dict(state, strict=True, assign=True)
-    left_empty = [name for name, buffer in module.named_buffers() if buffer.is_meta]
-    assert not left_empty, f"buffers that are not part of the state have no values: {left_empty}"
-
-
-def _empty_network(info: ModelInfo) -> nn.Module:
-    """The network without memory for its weights (meta device), so that nothing is drawn only to be replaced.
-
-    Raises:
-        CheckpointFormatError: there is no such network, it takes no crops of this size, or explain_layer gives no map.
-    """
-    try:
-        with torch.device("meta"):
-            module = create_model(info.architecture, **info.arguments)
-        _check_shapes(info)
-    except (ValueError, TypeError, RuntimeError, AttributeError, OverflowError) as error:
-        raise CheckpointFormatError(
-            f"architecture {info.architecture!r} with arguments {info.arguments}, crops of {info.preprocess.size} "
-            f"pixels and explain_layer {info.explain_layer!r} cannot be built: {error}"
-        ) from error
-    return module
-
-
-@torch.inference_mode()
-def _check_shapes(info: ModelInfo) -> None:
-    """One blank crop through a narrow twin of the network: its maps are as high and wide, and it takes milliseconds.
-
-    The meta device would do without a twin, but the first pass on it imports torch's compiler, which takes seconds.
-    """
-    narrow = {"width": _NARROW} if model_entry(info.architecture).scalable else {}
-    with torch.device("meta"):
-        twin = create_model(info.architecture, **(info.arguments | narrow)).eval()
-    twin = twin.to_empty(device="cpu")
-    for tensor in (*twin.parameters(), *twin.buffers()):
-        tensor.zero_()
-    outputs: list[object] = []
-    if info.explain_layer is not None:
-        layer = twin.get_submodule(info.explain_layer)
-        layer.register_forward_hook(lambda _layer, _arguments, output: outputs.append(output))
-    side = info.preprocess.size
-    twin(torch.zeros(1, info.preprocess.channels, side, side))
-    shapes = [tuple(output.shape) if isinstance(output, Tensor) else () for output in outputs]
-    if info.explain_layer is not None and [len(shape) for shape in shapes] != [4]:
-        raise ValueError("explain_layer must name a layer that gives one map for each crop, or be null")
-
-
-def _check_fit(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str | Path) -> None:
-    missing, surplus = set(expected) - set(state), set(state) - set(expected)
-    problems = [f"missing keys: {listed(missing)}"] if missing else []
-    problems += [f"surplus keys: {listed(surplus)}"] if surplus else []
-    wrong = []
-    for name in sorted(set(expected) & set(state)):
-        got, wanted = state[name], expected[name]
-        if got.shape != wanted.shape:
-            wrong.append(f"{name} has the shape {tuple(got.shape)}, expected {tuple(wanted.shape)}")
-        elif got.is_floating_point() != wanted.is_floating_point():
-            wrong.append(f"{name} holds {got.dtype}, expected {wanted.dtype}")
-    problems += [listed(wrong)] if wrong else []
-    if problems:
-        raise CheckpointMismatchError(f"the weights of {source} do not fit the network: {'; '.join(problems)}")
+def _content(info: ModelInfo) -> str:
+    return json.dumps(info.to_dict(), indent=2) + "\n"
 
 
 def _stored(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
@@ -378,9 +327,3 @@ def swap_in(fresh: Path, folder: Path) -> None:
 
 def _kept_aside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.old")
-
-
-def listed(names: Collection[str]) -> str:
-    """The first ten in order, and how many more; a whole network's names would hide what matters."""
-    shown, more = sorted(names)[:10], len(names) - 10
-    return (", ".join(shown) + (f" and {more} more" if more > 0 else "")) or "none"

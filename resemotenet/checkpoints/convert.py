@@ -12,7 +12,8 @@ from ..errors import CheckpointMismatchError
 from ..models import create_model
 from ..models.resemotenet import to_compact
 from ..runs.schema import ModelInfo, Preprocessing
-from .checkpoint import assign_weights, save_model
+from .checkpoint import save_model
+from .fitting import assign_weights
 from .state_dict import read_state_dict
 
 logger = logging.getLogger(__name__)

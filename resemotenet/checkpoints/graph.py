@@ -6,6 +6,7 @@ seconds, the other takes longer and needs one more library. This takes one forwa
 that somebody would have to trust, and what runs is always made of the weights that were loaded.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ class NetworkGraph:
         name: of the network.
         input: name of the input, float32.
         sizes: of its dimensions; a name stands for any size.
-        outputs: names of the outputs, float32, and the sizes of their dimensions; None is one that nobody knows.
+        outputs: names of the outputs, float32, and the sizes of their dimensions; None is what nobody knows.
         nodes: the operators, each after those whose results it takes.
         constants: weights and other arrays, by name.
     """
@@ -45,7 +46,7 @@ class NetworkGraph:
     name: str
     input: str
     sizes: tuple[int | str, ...]
-    outputs: dict[str, tuple[int | str | None, ...]]
+    outputs: dict[str, tuple[int | str | None, ...] | None]
     nodes: tuple[onnx.NodeProto, ...]
     constants: "dict[str, NDArray[Any]]"
 
@@ -96,7 +97,7 @@ class Recorder(TorchFunctionMode):
         # By identity, for a tensor may be changed in place; so each is kept, or its number would be given to another.
         self._names = {id(x): name}
         self._kept: list[Tensor] = [x]
-        self._count = 0
+        self._counts: Counter[str] = Counter()
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -138,13 +139,22 @@ class Recorder(TorchFunctionMode):
     def add_several(self, operator: str, operands: Sequence[Any], results: int, **settings: Any) -> list[str]:
         """One more operator that has several results; their names."""
         taken = [self.name(each) for each in operands]
-        names = [self._new(operator) for _ in range(results)]
+        names = [self._result(operator, taken) for _ in range(results)]
         self.nodes.append(helper.make_node(operator, taken, names, **settings))
         return names
 
+    def _result(self, operator: str, operands: Sequence[str]) -> str:
+        """That of a layer has the layer's name, which it keeps whatever others are written as."""
+        weight = operands[1] if len(operands) > 1 else ""
+        layer = weight.removesuffix(".weight")
+        if layer == weight or self._counts[layer]:
+            return self._new(operator)
+        self._counts[layer] += 1
+        return layer
+
     def _new(self, kind: str) -> str:
-        self._count += 1
-        return f"{kind.lower()}_{self._count}"
+        self._counts[kind] += 1
+        return f"{kind.lower()}_{self._counts[kind]}"
 
 
 @torch.inference_mode()
@@ -178,7 +188,7 @@ def build_graph(
     sizes = tuple(free.get(axis, size) for axis, size in enumerate(shape))
     # Of an output only the batch is surely the input's: other dimensions may have shrunk on the way.
     fixed = len(free) == 1
-    ends = {
+    ends: dict[str, tuple[int | str | None, ...] | None] = {
         name: (sizes[0], *(size if fixed else None for size in answer.shape[1:]))
         for name, answer in zip(outputs, answers, strict=True)
     }

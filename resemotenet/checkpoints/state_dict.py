@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import CheckpointError, CheckpointFormatError, CheckpointNotFoundError, UnsafeCheckpointError
-from .checkpoint import listed
+from .fitting import listed
 
 # Under which a dict holds the state_dict, in the order in which they are looked for: averaged weights are taken where
 # there are no others.

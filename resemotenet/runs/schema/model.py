@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from .reading import STRICT
+from .reading import LATER, STRICT
 
 SCHEMA = 1
 # Beyond these, float32 arithmetic gives infinities.
@@ -72,6 +72,31 @@ class Preprocessing:
         return self
 
 
+def _ordered(ends: tuple[float, float]) -> tuple[float, float]:
+    if not ends[0] <= ends[1]:
+        raise ValueError(f"a range goes from its lowest value to its highest, got {ends}")
+    return ends
+
+
+Range = Annotated[tuple[Number, Number], AfterValidator(_ordered)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Int8:
+    """What the network in 8-bit whole numbers needs besides the weights.
+
+    Attributes:
+        ranges: lowest and highest value of what flows between the layers, by the name of the layer that gives it.
+        calibration: the faces in which they were seen: data set, split, n, seed.
+        measured: what it costs, each a dict that says data set, labels, split, n, the accuracy of the exact network and
+            in 8 bits, and the share of faces to which both give the same label (fractions).
+    """
+
+    ranges: dict[str, Range]
+    calibration: dict[str, Any]
+    measured: tuple[dict[str, Any], ...] = ()
+
+
 @dataclass(frozen=True, config=STRICT)
 class ModelInfo:
     """What config.json holds.
@@ -89,6 +114,7 @@ class ModelInfo:
         measured: facts, each a dict that says data set, labels, split, n and the figures (fractions in [0, 1]).
         training: where the weights come from: recipe, data, epochs, seed, commit; or what was converted.
         license: name, link and text of the licence of the weights.
+        int8: what the network in 8 bits needs; None where it was not calibrated.
 
     Raises:
         ValueError: a value does not fit, or two of them do not fit each other.
@@ -106,6 +132,7 @@ class ModelInfo:
     measured: tuple[dict[str, Any], ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
     license: dict[str, Any] = field(default_factory=dict)
+    int8: Annotated[Int8 | None, LATER] = None
 
     @model_validator(mode="after")
     def _fits(self) -> "ModelInfo":
@@ -120,10 +147,12 @@ class ModelInfo:
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of config.json, made of JSON types only.
+        """The content of config.json, made of JSON types only; without ``int8`` where there is none.
 
         Raises:
             TypeError, ValueError: a value has no place in JSON (NaN, for one).
         """
         values: dict[str, Any] = json.loads(json.dumps(asdict(self), allow_nan=False))
+        if values["int8"] is None:
+            del values["int8"]
         return values

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from resemotenet import load_model
 from resemotenet.checkpoints.backends import Session, choose_backend
 from resemotenet.checkpoints.checkpoint import LoadedModel
+from resemotenet.checkpoints.export import model_graph
 from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.checkpoints.pretrained import bundled_folder
 from resemotenet.emotions import EMOTIONS
@@ -95,7 +96,7 @@ def test_several_threads_may_ask_one_session(bundled):
 
 
 def test_the_session_outlives_the_graph_it_was_made_of(bundled):
-    session = Session(bundled._graph())
+    session = Session(model_graph(bundled.module, bundled.info))
     crops = faces(bundled.preprocess, 2).numpy()
     before = session(crops)[0]
     _litter = [np.full(10**6, number, np.float32) for number in range(20)]  # where the constants were

@@ -9,7 +9,7 @@ import pytest
 
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import CheckpointFormatError
-from resemotenet.runs.schema import ModelInfo, Preprocessing, parse
+from resemotenet.runs.schema import Int8, ModelInfo, Preprocessing, parse
 
 BUNDLED = Path(__file__).parents[3] / "resemotenet" / "weights" / "config.json"
 INFO = ModelInfo(
@@ -69,7 +69,7 @@ def test_preprocessing_that_does_not_fit(setting: dict[str, Any], message: str) 
 
 def test_a_key_that_is_missing_anywhere() -> None:
     """Though each has a default where a program makes one."""
-    for key in asdict(INFO):
+    for key in INFO.to_dict():
         values = INFO.to_dict()
         del values[key]
         with pytest.raises(CheckpointFormatError, match=f"config.json has no {key}$"):
@@ -116,3 +116,31 @@ def test_the_first_few_problems_are_named() -> None:
         "config.json says architecture = 3, which should be a valid string; says temperature = '1', which should be a "
         "valid number; says views = 'ten', which should be 'none' or 'flip'; and 1 more"
     )
+
+
+RANGES = {"ranges": {"conv1": [-1.5, 2.0]}, "calibration": {"dataset": "fer2013", "n": 256}, "measured": [{"n": 34}]}
+
+
+def test_what_8_bits_need_is_read_back() -> None:
+    info = read({**INFO.to_dict(), "int8": RANGES})
+    assert info.int8 == Int8({"conv1": (-1.5, 2.0)}, {"dataset": "fer2013", "n": 256}, ({"n": 34},))
+    assert info.to_dict()["int8"] == RANGES
+
+
+def test_a_model_without_8_bits_says_nothing_of_them() -> None:
+    assert "int8" not in INFO.to_dict()
+    assert read(INFO.to_dict()).int8 is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ranges": {"conv1": [2.0, -1.5]}}, "a range goes from its lowest value to its highest"),
+        ({"ranges": {"conv1": [0.0]}}, r"int8\.ranges\.conv1"),
+        ({"ranges": {"conv1": [0.0, 1e9]}}, "should be less than or equal to 1000000"),
+        ({"graph": "model.onnx"}, r"int8\.graph, which is not known"),
+    ],
+)
+def test_ranges_that_do_not_fit(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(CheckpointFormatError, match=message):
+        read({**INFO.to_dict(), "int8": {**RANGES, **change}})

@@ -1,0 +1,161 @@
+"""A model as an ONNX graph: for ONNX Runtime here, and as a file for programs in any language.
+
+A file holds the network alone. What goes before it and after it (preprocessing, views, temperature, bias) stands in its
+metadata, which any ONNX library reads.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .. import __version__
+from ..errors import BackendError, CheckpointError
+from ..runs.schema import Int8, ModelInfo
+from .graph import NetworkGraph, build_graph
+from .quantize import calibrate, quantized
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .checkpoint import LoadedModel
+
+INPUT, OUTPUT = "crops", "logits"
+
+_BEFORE = (
+    "crops: float32 (N, C, S, S). Make the face crop grey (0.299 R + 0.587 G + 0.114 B), resize it to S x S (bilinear, "
+    "antialiased), divide by 255, subtract mean, divide by std; C = 3 is the same grey three times. See preprocess."
+)
+_AFTER = (
+    "probabilities = softmax(logits / temperature). Where views is flip, average those of the crop and of its mirror "
+    "image. Where there is a logit_bias, take softmax(log(probabilities) + logit_bias)."
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What 8 bits change on labelled faces.
+
+    Attributes:
+        n: faces.
+        exact, int8: share of faces that is read right by each.
+        same: share of faces to which both give the same label.
+        largest: largest difference of a probability.
+    """
+
+    n: int
+    exact: float
+    int8: float
+    same: float
+    largest: float
+
+
+def model_graph(module: nn.Module, info: ModelInfo, precision: str = "exact") -> NetworkGraph:
+    """Logits (N, K) from preprocessed crops (N, C, S, S).
+
+    Args:
+        module: the network that ``info`` describes, in evaluation mode, on the CPU.
+        precision: "exact" or "int8".
+
+    Raises:
+        BackendError: the network has no graph here, or was not calibrated for int8.
+    """
+    side, channels = info.preprocess.size, info.preprocess.channels
+    graph = build_graph(module, (2, channels, side, side), input=INPUT, outputs=[OUTPUT], free={0: "N"})
+    if precision == "exact":
+        return graph
+    if info.int8 is None:
+        raise BackendError(
+            "this model has no ranges for int8 in its config.json: python -m resemotenet calibrate FOLDER --data PATH "
+            "reads them off faces"
+        )
+    return quantized(graph, info.int8.ranges)
+
+
+def calibrated(model: "LoadedModel", faces: "NDArray[np.uint8]", about: dict[str, Any]) -> ModelInfo:
+    """The model's info with the ranges for int8.
+
+    Args:
+        faces: (N, 1, H, W) grey, such as the model was trained on; a few hundred.
+        about: where they come from: data set, split, seed.
+    """
+    batches = (model.preprocess.batch(torch.from_numpy(part)).numpy() for part in _parts(faces))
+    ranges = calibrate(model_graph(model.module, model.info), batches)
+    return replace(model.info, int8=Int8(ranges, {**about, "n": len(faces)}))
+
+
+def cost_of_int8(model: "LoadedModel", faces: "NDArray[np.uint8]", labels: Sequence[str]) -> Cost:
+    """Compare int8 with exact.
+
+    Args:
+        faces: (N, 1, H, W) grey.
+        labels: the truth, one a face.
+
+    Raises:
+        BackendError: the model was not calibrated.
+    """
+    answers = []
+    for precision in ("exact", "int8"):
+        reader = model.with_backend("onnxruntime", precision)
+        parts = [reader.probabilities(model.preprocess.batch(torch.from_numpy(part))) for part in _parts(faces)]
+        answers.append(torch.cat(parts).numpy())
+    truth = np.array([model.labels.index(label) for label in labels])
+    exact, int8 = answers
+    guesses, rough = exact.argmax(axis=1), int8.argmax(axis=1)
+    right, right_too, same = (float(np.mean(each)) for each in (guesses == truth, rough == truth, guesses == rough))
+    return Cost(len(truth), right, right_too, same, float(np.abs(exact - int8).max()))
+
+
+def export_onnx(model: "LoadedModel", path: str | Path, precision: str = "exact") -> Path:
+    """Write a model as a file that any program with an ONNX library can run; it appears whole or not at all.
+
+    Raises:
+        BackendError: the network has no graph here, or was not calibrated for int8.
+        CheckpointError: the file cannot be written.
+    """
+    path = Path(path)
+    fresh = path.with_name(f".{path.name}.new")
+    content = model_graph(model.module, model.info, precision).to_onnx(_metadata(model, precision))
+    try:
+        fresh.write_bytes(content.SerializeToString())
+        os.replace(fresh, path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise CheckpointError(f"{path} cannot be written: {error.strerror or error}") from error
+    return path
+
+
+def _metadata(model: "LoadedModel", precision: str) -> dict[str, str]:
+    from .checkpoint import WEIGHTS_FILE
+
+    info = model.info
+    with (model.folder / WEIGHTS_FILE).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    operating_point = {
+        "labels": info.labels,
+        "preprocess": asdict(info.preprocess),
+        "views": info.views,
+        "temperature": info.temperature,
+        "logit_bias": info.logit_bias,
+        "license": info.license,
+    }
+    return {
+        "producer": f"resemotenet {__version__}",
+        "architecture": info.architecture,
+        "precision": precision,
+        "weights_sha256": digest,
+        "before": _BEFORE,
+        "after": _AFTER,
+        **{name: json.dumps(value) for name, value in operating_point.items()},
+    }
+
+
+def _parts(faces: "NDArray[np.uint8]", size: int = 64) -> "Iterator[NDArray[np.uint8]]":
+    return (faces[start : start + size] for start in range(0, len(faces), size))
