@@ -280,11 +280,15 @@ def _download(remote: Remote, name: str) -> Path:
 
 
 def _fits(path: Path, digest: str | None) -> bool:
-    """Whether a file has this SHA-256 (64 digits) or git blob id (40); without a hash nobody can say, so no."""
+    """Whether a file has this SHA-256 (64 digits) or git blob id (40); no, where nobody can say."""
     if digest is None:
         return False
-    with path.open("rb") as file:
-        return digest == (sha_fileobj(file).hex() if len(digest) == 64 else git_hash(file.read()))
+    try:
+        with path.open("rb") as file:
+            return digest == (sha_fileobj(file).hex() if len(digest) == 64 else git_hash(file.read()))
+    except OSError as error:
+        logger.info("%s cannot be read: %s", path, error)
+        return False
 
 
 def _cached(repository: str, revision: str | None, names: Sequence[str]) -> Snapshot | None:

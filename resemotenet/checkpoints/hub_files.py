@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -95,7 +96,8 @@ def listing(sizes: Mapping[str, int], repository: str) -> str:
 def forget(path: Path) -> None:
     """Take a file out of the cache: the link, and the blob that it leads to if that lies where this cache has blobs."""
     blob = Path(os.path.normpath(path.parent / os.readlink(path))) if path.is_symlink() else None
-    path.unlink(missing_ok=True)
-    # path: storage/snapshots/commit/name
-    if blob is not None and blob.parent == path.parents[2] / "blobs":
-        blob.unlink(missing_ok=True)
+    with suppress(OSError):  # a cache that may only be read; why the file is no good is said by who calls
+        path.unlink(missing_ok=True)
+        # path: storage/snapshots/commit/name
+        if blob is not None and blob.parent == path.parents[2] / "blobs":
+            blob.unlink(missing_ok=True)

@@ -91,11 +91,15 @@ class Exchange:
             raise
         return outcome.result()
 
+    def ask(self, request: Any) -> None:
+        """A request before it goes out: answers come as they are, for a small packed one could fill the memory."""
+        self.check_waited_for()
+        request.headers["Accept-Encoding"] = "identity"
+
     def look(self, response: Any) -> None:
         """An answer whose headers have come; its body will be counted."""
         headers, is_file = response.headers, response.status_code < 400
-        if self.ended:
-            raise HubConnectionError(f"{self.about}: nobody waits for this answer any more")
+        self.check_waited_for()
         asked = _WAIT.search(f"{headers.get('Retry-After', '')} {headers.get('RateLimit', '')}")
         # huggingface_hub would wait as long, with the file's place in the cache locked.
         if not is_file and asked and float(seconds := asked[1] or asked[2]) > self.seconds_left():
@@ -113,6 +117,11 @@ class Exchange:
         most = self.size if self.digest is not None and is_file and not response.has_redirect_location else None
         _count(response, self, LARGEST_ANSWER if most is None else most)
 
+    def check_waited_for(self) -> None:
+        """huggingface_hub would go on trying, and with the client that it has for all."""
+        if self.ended:
+            raise HubConnectionError(f"{self.about}: nobody waits for this any more")
+
     def _check_names(self, headers: Any, *, must: bool) -> None:
         commit = headers.get("X-Repo-Commit")
         tag = headers.get("X-Linked-ETag") or headers.get("ETag")
@@ -129,9 +138,9 @@ _current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 
 def on_request(request: Any) -> None:
-    """Hook of the HTTP client: answers are asked for as they are, for a small packed one could fill the memory."""
-    if _current.get() is not None:
-        request.headers["Accept-Encoding"] = "identity"
+    """Hook of the HTTP client. It sees everybody's requests, and touches ours."""
+    if (exchange := _current.get()) is not None:
+        exchange.ask(request)
 
 
 def on_response(response: Any) -> None:
@@ -153,8 +162,7 @@ def _count(response: Any, exchange: Exchange, most: int) -> None:
                 exchange.received += len(part)
                 if came > most:
                     raise HubIntegrityError(f"{exchange.about}: the Hub sends more than {most:,} bytes; not taken")
-                if exchange.ended:
-                    raise HubConnectionError(f"{exchange.about}: nobody waits for this answer any more")
+                exchange.check_waited_for()
                 yield part
 
         def close(self) -> None:

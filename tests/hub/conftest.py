@@ -16,6 +16,7 @@ import huggingface_hub.utils._http
 import pytest
 
 import resemotenet.checkpoints.hub
+from resemotenet.checkpoints import hub_limits
 from tests.hub.server import LoopbackHub
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,6 +82,13 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     for module in (huggingface_hub.utils._http, huggingface_hub.file_download, resemotenet.checkpoints.hub):
         monkeypatch.setattr(module, "time", clock)
     return seconds
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two seconds, and 100 kB a second, instead of two minutes and 10 kB."""
+    monkeypatch.setattr(hub_limits, "PATIENCE", 2.0)
+    monkeypatch.setattr(hub_limits, "SLOWEST", 100_000)
 
 
 @dataclass(frozen=True)

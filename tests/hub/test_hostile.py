@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,30 +14,13 @@ from huggingface_hub import constants
 
 from resemotenet import errors
 from resemotenet.checkpoints import hub_limits
-from resemotenet.checkpoints.hub import upload
 from resemotenet.checkpoints.hub_files import forget
 from resemotenet.checkpoints.pretrained import pull, resolve
+from tests.hub.hostile import ALWAYS, files_outside_the_cache, in_one_sentence
 from tests.hub.server import LoopbackHub
 
 NAME = "owner/name"
-ALWAYS = float("inf")
 WEIGHTS, SETTINGS = "HEAD .*/resolve/.*safetensors", "HEAD .*/resolve-cache/.*config.json"
-
-
-def files_outside_the_cache(tmp_path: Path) -> list[str]:
-    """All that lies below ``tmp_path`` but not in the folders that huggingface_hub has for the repository."""
-    cache = Path(constants.HF_HUB_CACHE)
-    own = [folder / "models--owner--name" for folder in (cache, cache / ".locks")]
-    found = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "CACHEDIR.TAG"]
-    return [str(path) for path in found if not any(folder in path.parents for folder in own)]
-
-
-def in_one_sentence(error: errors.HubError) -> str:
-    told = str(error)
-    assert "\n" not in told
-    assert len(told) <= errors.LONGEST_MESSAGE
-    assert told.isprintable()
-    return told
 
 
 @pytest.mark.parametrize("header", ["ETag", "X-Linked-ETag"])
@@ -102,13 +86,6 @@ def test_only_blobs_of_the_cache_are_forgotten(tmp_path: Path) -> None:
             assert (tmp_path / place).read_text() == "years of work"
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two seconds, and 100 kB a second, instead of two minutes and 10 kB."""
-    monkeypatch.setattr(hub_limits, "PATIENCE", 2.0)
-    monkeypatch.setattr(hub_limits, "SLOWEST", 100_000)
-
-
 NO_LENGTH = {"headers": {"Content-Length": None}}
 SLOW: dict[str, tuple[str, dict[str, Any]]] = {
     "one byte at a time, of the weights": ("GET /cdn", {"drip": 0.1}),
@@ -151,14 +128,6 @@ def test_who_says_to_come_back_next_year_is_believed(
     in_one_sentence(caught.value)
     hub.failures.clear()
     pull(NAME, tmp_path / "out")  # nothing waits on in the dark, with the cache locked
-
-
-@pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("where", ["whoami", "repos/create", "/preupload/", "PUT /cdn", "/commit/"])
-def test_who_takes_for_ever_to_take_something(where: str, hub: LoopbackHub, model_folder: Path) -> None:
-    hub.fail(where, times=ALWAYS, drip=0.1, drip_headers=True)
-    with pytest.raises(errors.HubConnectionError, match="too slow, try again later"):
-        upload({"a.safetensors": b"weights"}, NAME, message="m")
 
 
 def test_a_slow_line_is_waited_for_as_long_as_bytes_come(
@@ -211,6 +180,26 @@ def test_more_than_was_announced_is_not_taken(
     assert files_outside_the_cache(tmp_path) == []
     kept = [path for path in Path(constants.HF_HUB_CACHE).rglob("*") if path.is_file() and path.stat().st_size > 10**6]
     assert kept == []
+
+
+@pytest.mark.parametrize("where", ["HEAD", "GET .*(resolve|cdn)", "resolve|cdn"])
+@pytest.mark.parametrize("header", ["Content-Length", "X-Linked-Size"])
+@pytest.mark.parametrize("size", [None, "-1", "abc", "1e3", "", "9" * 5000])
+def test_odd_sizes_in_headers(
+    size: str | None, header: str, where: str, hub: LoopbackHub, model: dict[str, bytes], tmp_path: Path
+) -> None:
+    """What came is what is on record, or it is refused; a size that nobody says is no reason to."""
+    hub.fail(where, times=ALWAYS, headers={header: size})
+    try:
+        pull(NAME, tmp_path / "out")
+    except errors.HubError as error:
+        assert size is not None
+        in_one_sentence(error)
+        assert not (tmp_path / "out").exists()
+    else:
+        assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == model
+        shutil.rmtree(tmp_path / "out")
+    assert files_outside_the_cache(tmp_path) == []
 
 
 def test_a_long_refusal_is_cut(hub: LoopbackHub, model: dict[str, bytes], tmp_path: Path) -> None:
@@ -284,13 +273,6 @@ def test_being_sent_elsewhere(place: str, hub: LoopbackHub, model: dict[str, byt
         pull(NAME, tmp_path / "out")
     in_one_sentence(caught.value)
     assert files_outside_the_cache(tmp_path) == []
-
-
-def test_an_upload_is_not_told_a_lie(hub: LoopbackHub) -> None:
-    hub.fail("/commit/", edit=lambda body: body | {"commitOid": "\x1b[2J"})
-    with pytest.raises(errors.HubIntegrityError, match="which is none") as caught:
-        upload({"README.md": b"# hi"}, NAME, message="m")
-    in_one_sentence(caught.value)
 
 
 def test_xet_is_not_spoken_where_it_would_pass_the_limits(
