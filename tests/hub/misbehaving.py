@@ -62,6 +62,7 @@ class Request(NamedTuple):
     line: str
     host: str
     authorization: str | None
+    encoding: str | None
 
 
 @dataclass
@@ -170,7 +171,8 @@ class MisbehavingHandler(BaseHTTPRequestHandler):
 
     def serve(self) -> None:
         line = f"{self.command} {self.path}"
-        self.server.requests.append(Request(line, self.headers["Host"], self.headers["Authorization"]))
+        named = (self.headers[name] for name in ("Host", "Authorization", "Accept-Encoding"))
+        self.server.requests.append(Request(line, *named))
         failure = self.server.next_failure(line)
         body = self.read(failure.pause)
         try:

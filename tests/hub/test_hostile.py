@@ -285,6 +285,12 @@ def test_xet_is_not_spoken_where_it_would_pass_the_limits(
     assert hub.asked("xet-route") == 0
 
 
+def test_answers_are_asked_for_as_they_are(hub: LoopbackHub, model: dict[str, bytes], tmp_path: Path) -> None:
+    """Packed ones are refused, so none must come from a Hub that is honest."""
+    pull(NAME, tmp_path / "out")
+    assert {request.encoding for request in hub.requests} == {"identity"}
+
+
 def test_others_who_use_the_library_are_left_alone(hub: LoopbackHub, model: dict[str, bytes]) -> None:
     """The hooks are in the one HTTP client of the process; what is not asked by us has no limits of ours."""
     from huggingface_hub.utils._http import get_session
