@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..runs.schema import Preprocessing
+from .orientation import is_plain
 
 Crop = Image.Image | NDArray[np.uint8]
 
@@ -92,6 +93,8 @@ def _pixels(crop: Crop) -> NDArray[np.uint8]:
     """A crop as (H, W) or (H, W, 3), checked; not to be written to."""
     if isinstance(crop, Image.Image) and crop.mode not in ("L", "RGB"):
         raise ValueError(f"a crop must be of mode RGB or L, got {crop.mode}; read pictures with read_image")
+    if isinstance(crop, Image.Image) and not is_plain(crop):
+        raise ValueError("a crop must be upright and opaque, its EXIF or alpha says otherwise; read it with read_image")
     pixels: NDArray[np.uint8] = np.asarray(crop)
     if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
         raise ValueError(f"a crop must be (H, W) or (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from ..checkpoints.checkpoint import LoadedModel
 from ..checkpoints.preprocessing import Crop
+from .images import read_crop
 
 # How many crops are explained at once: bounds the memory of a long list.
 _BATCH = 64
@@ -88,7 +89,8 @@ def explain(model: LoadedModel, crops: Sequence[Crop], label: str | None = None)
         raise ValueError(f"the model knows no label {label!r}; expected one of {', '.join(model.labels)}")
     with torch.inference_mode(False), torch.enable_grad():
         net = _private(model.module)
-        parts = (crops[start : start + _BATCH] for start in range(0, len(crops), _BATCH))
+        upright = [read_crop(crop) for crop in crops]
+        parts = (upright[start : start + _BATCH] for start in range(0, len(upright), _BATCH))
         return [each for part in parts for each in _explain(model, net, model.preprocess(part), label)]
 
 
@@ -102,11 +104,10 @@ def overlay(crop: Crop, explanation: Explanation) -> Image.Image:
         A new RGB image of the size of the crop.
 
     Raises:
-        ValueError: the crop is not RGB, grey, or an array of either.
+        ImageError: the crop is no picture.
     """
-    picture = crop if isinstance(crop, Image.Image) else Image.fromarray(np.ascontiguousarray(crop))
-    if picture.mode not in ("L", "RGB"):
-        raise ValueError(f"a crop must be of mode RGB or L, got {picture.mode}; read pictures with read_image")
+    upright = read_crop(crop)
+    picture = upright if isinstance(upright, Image.Image) else Image.fromarray(upright)
     enlarged = Image.fromarray(explanation.heat).resize(picture.size, Image.Resampling.BILINEAR)
     heat = np.clip(np.asarray(enlarged), 0, 1)
     steps = np.linspace(0, 1, len(_COLORS))

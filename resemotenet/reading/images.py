@@ -1,21 +1,21 @@
 """Opening pictures: whatever people have, upright, RGB and light, or one sentence that says what is wrong."""
 
 import io
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from ..checkpoints.orientation import exif_orientation, is_plain, without_warnings
 from ..errors import ImageError
+from .levels import check_used, scaled, white_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from ..checkpoints.preprocessing import Crop
 
 ImageSource = Union[str, Path, bytes, Image.Image, "NDArray[np.uint8]"]
 
@@ -51,9 +51,6 @@ _UPRIGHT = {
 _MUCH_METADATA = ("decompressed data too large", "too much memory used in text chunks")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
-# catch_warnings changes the filters of the whole process; two threads inside it at once could leave them changed.
-_WARNINGS_LOCK = threading.Lock()
-
 
 @dataclass(frozen=True, eq=False)
 class Picture:
@@ -85,8 +82,10 @@ def read_image(source: ImageSource, *, name: str | None = None) -> Image.Image:
     """Any picture as a new, upright PIL image in mode RGB, 8 bits a channel.
 
     EXIF orientation is obeyed, and the result carries none, so reading it again turns nothing. Transparent parts
-    are put on white, as on a page. 16-bit grey is scaled to 8 bits, not clipped. Of an animation it is the first
-    frame (of a PIL image, the frame it stands at). The caller's image or array is not changed.
+    are put on white, as on a page. 16-bit levels are scaled to 8 bits, not clipped. Of an animation it is the first
+    frame (of a PIL image, the frame it stands at). The caller's image or array is not changed. What does not say for
+    sure which level is white is refused: floating-point and signed pixels, and 16-bit ones that are all nearly black,
+    as pictures of 8, 10 or 12 bits are in such a file.
 
     Args:
         source: a path, the bytes of a file, a PIL image, or a uint8 array, (H, W, 3) RGB or (H, W) grey.
@@ -110,6 +109,19 @@ def read_image(source: ImageSource, *, name: str | None = None) -> Image.Image:
     return _read(opened, name)
 
 
+def read_crop(crop: "Crop") -> "Crop":
+    """A face crop by the same rules as any picture (``read_image``); what follows them is given back as it is.
+
+    Raises:
+        ImageError: as ``read_image``; a crop is no path and no file.
+    """
+    if isinstance(crop, Image.Image):
+        return crop if is_plain(crop) and crop.size[0] and crop.size[1] else read_image(crop, name="a crop")
+    if not isinstance(crop, np.ndarray):
+        raise ImageError(f"a crop must be a PIL image or a uint8 array, got {type(crop).__name__}")
+    return _checked_array(crop, "a crop")
+
+
 def lightened(image: Image.Image) -> Image.Image:
     """A dark RGB picture as if there were more light; one that is not dark is returned itself.
 
@@ -129,7 +141,7 @@ def _read(source: "Image.Image | Path | io.BytesIO", name: str) -> Image.Image:
     try:
         if isinstance(source, Image.Image):
             return _upright_rgb(source, name)
-        with _without_warnings():
+        with without_warnings():
             opened = Image.open(source, formats=readable_formats())
         with opened as image:
             return _upright_rgb(image, name)
@@ -150,17 +162,6 @@ def _read(source: "Image.Image | Path | io.BytesIO", name: str) -> Image.Image:
         raise ImageError(f"{name}: the picture is damaged or cut short ({reason})") from error
 
 
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Pillow warns of damaged metadata and of large pictures. The first is no matter here, the second an error.
-
-    Not for decoding, which may take seconds: the filters are those of the whole process, so others would have to wait.
-    """
-    with _WARNINGS_LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def readable_formats() -> list[str]:
     """Pillow's names of the formats that are read here, as far as this Pillow knows them."""
     Image.init()
@@ -173,41 +174,27 @@ def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
         raise ImageError(f"{name}: the picture has no pixels ({width}x{height})")
     if width * height > MAX_PIXELS:
         raise _too_large(name)
+    white = white_level(image, name)
     image.load()
-    upright = _rgb(image, name)
-    transposed = _UPRIGHT.get(_orientation(image))
+    upright = _rgb(image, name, white)
+    transposed = _UPRIGHT.get(exif_orientation(image))
     if transposed is not None:
         upright = upright.transpose(transposed)
     upright.info = {}  # the EXIF in it would be obeyed a second time
     return upright
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        with _without_warnings():
-            return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    # Damaged EXIF says nothing about the pixels, and people cannot mend it: the picture is taken as it lies.
-    except (SyntaxError, ValueError, TypeError, KeyError, IndexError, OSError):
-        return 1
-
-
-def _rgb(image: Image.Image, name: str) -> Image.Image:
+def _rgb(image: Image.Image, name: str, white: int) -> Image.Image:
     """A new image in mode RGB, without alpha."""
     if image.mode == "I" or image.mode.startswith("I;16"):
-        return _from_16_bits(np.asarray(image).astype(np.int32), name)
-    if image.mode == "F":
-        raise ImageError(f"{name}: its pixels are floating-point numbers without an agreed range; save it with 8 bits")
+        return Image.fromarray(scaled(np.asarray(image), white, name)).convert("RGB")
+    if white > 255:  # Pillow has scaled colours itself
+        check_used(image.getextrema()[:3], name)
     if not image.has_transparency_data:
         return image.convert("RGB")
     colours = image.convert("RGBA")
-    white = Image.new("RGBA", colours.size, "white")
-    return Image.alpha_composite(white, colours).convert("RGB")
-
-
-def _from_16_bits(grey: "NDArray[np.int32]", name: str) -> Image.Image:
-    if grey.min() < 0 or grey.max() > 65535:
-        raise ImageError(f"{name}: its pixels go from {grey.min()} to {grey.max()}, expected 0 to 65535")
-    return Image.fromarray(((grey + 128) // 257).astype(np.uint8)).convert("RGB")
+    paper = Image.new("RGBA", colours.size, "white")
+    return Image.alpha_composite(paper, colours).convert("RGB")
 
 
 def _checked_array(pixels: "NDArray[np.uint8]", name: str) -> "NDArray[np.uint8]":

@@ -18,7 +18,7 @@ from ..errors import DeviceError
 from .crops import crop_box, crop_roll, cut
 from .detector import MTCNNDetector
 from .faces import Box, Face, FaceDetector, clip
-from .images import ImageSource, Picture
+from .images import ImageSource, Picture, read_crop
 from .reading import FaceEmotion, Reading
 
 if TYPE_CHECKING:
@@ -159,12 +159,13 @@ class EmotionPredictor:
         """Face crops -> (N, K) float32 probabilities, columns in the order of ``labels``; no detection.
 
         Args:
-            crops: PIL images, or uint8 arrays (H, W, 3) RGB or (H, W) grey; sizes may differ. [] gives (0, K).
+            crops: PIL images, or uint8 arrays (H, W, 3) RGB or (H, W) grey; sizes may differ. [] gives (0, K). The
+                rules for their pixels are those of ``read_image``: EXIF is obeyed, transparent is white.
 
         Raises:
-            ValueError: a crop is of another type or layout.
+            ImageError: a crop is of another type or layout.
         """
-        return self._probabilities(self.model.preprocess(crops))
+        return self._probabilities(self.model.preprocess([read_crop(crop) for crop in crops]))
 
     def _probabilities(self, batch: Tensor) -> "NDArray[np.float32]":
         if len(batch) == 0:

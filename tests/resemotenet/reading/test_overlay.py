@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from resemotenet.errors import ImageError
 from resemotenet.reading.explain import Explanation, overlay
 
 
@@ -78,5 +79,8 @@ def test_arrays_and_pictures_alike_and_unchanged():
 
 
 def test_a_crop_of_another_kind():
-    with pytest.raises(ValueError, match="must be of mode RGB or L, got RGBA"):
-        overlay(Image.new("RGBA", (48, 48)), with_heat(np.zeros((48, 48), np.float32)))
+    explanation = with_heat(np.zeros((48, 48), np.float32))
+    with pytest.raises(ImageError, match="floating-point"):
+        overlay(Image.new("F", (48, 48)), explanation)
+    clear = overlay(Image.new("RGBA", (48, 48)), explanation)
+    assert clear == overlay(Image.new("RGB", (48, 48), "white"), explanation)

@@ -14,7 +14,9 @@ from resemotenet.checkpoints.checkpoint import save_model
 from resemotenet.emotions import UPSTREAM_ORDER
 from resemotenet.errors import CheckpointNotFoundError, DeviceError, ImageError
 from resemotenet.reading.crops import crop_box, cut
+from resemotenet.reading.explain import explain, overlay
 from resemotenet.reading.faces import Face, clip, overlap
+from resemotenet.reading.images import read_image
 from resemotenet.reading.predictor import choose_device
 
 ASTRONAUT = (180.0, 66.0, 268.0, 174.0)  # drawn by hand
@@ -168,8 +170,36 @@ class TestClassify:
         assert (rows.shape, rows.dtype) == ((0, 7), np.float32)
 
     def test_crops_of_another_layout_are_refused(self, placed):
-        with pytest.raises(ValueError, match="a crop must be"):
-            placed.classify([np.zeros((48, 48, 4), np.uint8)])
+        for crop in (np.zeros((48, 48, 4), np.uint8), np.zeros((48, 48), np.uint16), "crop.png", [[1, 2]], None):
+            with pytest.raises(ImageError, match="a crop"):
+                placed.classify([crop])
+
+    @pytest.mark.parametrize("orientation", range(2, 9))
+    def test_a_crop_is_turned_as_its_file_says(self, placed, tmp_path, orientation):
+        exif = Image.Exif()
+        exif[ORIENTATION] = orientation
+        path = tmp_path / "crop.png"
+        Image.fromarray(data.astronaut()[60:180, 170:270]).save(path, exif=exif)
+        upright = read_image(path)
+        with Image.open(path) as opened:
+            assert np.array_equal(placed.classify([opened]), placed.classify([upright]))
+            (explained,), (expected,) = explain(placed.model, [opened]), explain(placed.model, [upright])
+            assert np.array_equal(explained.evidence, expected.evidence)
+            assert overlay(opened, explained) == overlay(upright, expected)
+            with pytest.raises(ValueError, match="must be upright"):
+                placed.model.preprocess([opened])
+        as_it_lies = placed.classify([upright.transpose(Image.Transpose.ROTATE_90)])
+        assert not np.allclose(placed.classify([upright]), as_it_lies, atol=1e-6)
+
+    def test_crops_follow_the_rules_of_pictures(self, placed):
+        grey = data.camera()[80:240, 150:300]
+        deep = Image.fromarray(grey.astype(np.uint16) * 257)
+        clear = Image.fromarray(data.astronaut()[60:180, 170:270]).convert("RGBA")
+        clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+        for crop in (deep, clear, clear.convert("P"), Image.fromarray(grey).convert("1")):
+            assert np.array_equal(placed.classify([crop]), placed.classify([read_image(crop)]))
+        with pytest.raises(ImageError, match="16-bit levels are from 4 to 255 of 65535"):
+            placed.classify([Image.fromarray(grey.astype(np.uint16))])
 
 
 class TestRealPictures:
