@@ -1,8 +1,10 @@
 """The page: layout and wiring only. What happens to a picture is in handlers.py, what is shown in markup.py."""
 
 import contextvars
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +19,7 @@ from resemotenet.errors import ImageError
 from resemotenet.reading.detector import MTCNNDetector
 from resemotenet.reading.drawing import color_of, text_color
 
-from . import guard, handlers, live, markup
+from . import gate, guard, handlers, live, markup
 from .uploads import Uploads, UploadWatch
 
 _WEB = Path(__file__).parent / "web"
@@ -59,19 +61,42 @@ def serve(
             else this machine alone.
         open_browser: show the page in this machine's browser once it is there.
     """
-    build(reader, uploads, at_once).launch(
-        server_port=port,
-        inbrowser=open_browser,
-        theme=_theme(),
-        head=f"<style>{_web('style.css')}</style>",
-        favicon_path=_WEB / "favicon.png",
-        footer_links=["api", "gradio", "settings"],
-        run_history=False,  # Gradio's default is that every call is stored in the visitor's browser
-        enable_monitoring=False,
-        ssr_mode=False,
-        max_file_size=guard.MAX_BYTES,
-        app_kwargs={"middleware": [Middleware(UploadWatch, uploads=uploads), Middleware(guard.BodyLimit)]},
-    )
+    page = build(reader, uploads, at_once)
+    with _no_proxy():
+        page.launch(
+            server_port=port,
+            inbrowser=open_browser,
+            theme=_theme(),
+            head=f"<style>{_web('style.css')}</style>",
+            favicon_path=_WEB / "favicon.png",
+            footer_links=["api", "gradio", "settings"],
+            run_history=False,  # Gradio's default is that every call is stored in the visitor's browser
+            enable_monitoring=False,
+            ssr_mode=False,
+            max_file_size=guard.MAX_BYTES,
+            app_kwargs={"middleware": middleware(uploads)},
+            prevent_thread_lock=True,
+        )
+    page.block_thread()
+
+
+def middleware(uploads: Uploads) -> list[Middleware]:
+    """What a request meets before Gradio, outermost first."""
+    return [Middleware(guard.BodyLimit), Middleware(gate.Gate), Middleware(UploadWatch, uploads=uploads)]
+
+
+@contextmanager
+def _no_proxy() -> Iterator[None]:
+    """Gradio asks its own page whether it is there, which no proxy could say."""
+    before = os.environ.get("no_proxy")
+    os.environ["no_proxy"] = "*"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["no_proxy"]
+        else:
+            os.environ["no_proxy"] = before
 
 
 def build(reader: handlers.Reader, uploads: Uploads, at_once: int = 1) -> gr.Blocks:
@@ -242,7 +267,8 @@ def _api(pictures: PictureQueue, uploads: Uploads) -> None:
         preprocess=False,
         api_name="predict",
         api_description="Find the faces of one picture and read seven emotions from each. "
-        "Send the file itself, addresses are not fetched; it is deleted once it is read.",
+        "Send the file itself: a call that names an address is refused, nothing is fetched. "
+        "The file is deleted once it is read.",
         **pictures.event,
     )
 

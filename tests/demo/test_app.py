@@ -6,9 +6,11 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,10 @@ pytest.importorskip("gradio", reason="the demo needs gradio: pip install -r requ
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from demo import guard, handlers
+from demo import gate, guard, handlers
 from resemotenet import EmotionPredictor
 from resemotenet.checkpoints.pretrained import bundled_folder
-from tests.demo.server import PATIENCE, ROOT, Demo, running
+from tests.demo.server import PATIENCE, ROOT, Demo, running, started
 from tests.demo.test_space import hub_settings
 from tests.hub.server import LoopbackHub
 
@@ -32,8 +34,8 @@ ASTRONAUT = handlers.EXAMPLES_FOLDER / "astronaut.jpg"
 
 @pytest.fixture(scope="module")
 def demo(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    with running(model_folder, tmp_path_factory.mktemp("demo")) as started:
-        yield started
+    with running(model_folder, tmp_path_factory.mktemp("demo")) as it:
+        yield it
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +101,6 @@ def test_predict_takes_a_data_uri(demo: Demo):
     "picture",
     [
         {"path": str(ASTRONAUT)},  # a file of the server
-        {"path": "https://example.org/a.jpg"},  # an address that the server would have to fetch
-        {"url": "https://example.org/a.jpg"},
         {"path": None},
         "text",
         None,
@@ -110,6 +110,54 @@ def test_predict_reads_nothing_but_what_was_sent(demo: Demo, picture: Any):
     answer = call(demo, picture)
     assert answer.text.startswith("event: error")
     assert ASTRONAUT.exists()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[tuple[str, list[str]]]:
+    """A web server on this machine: its address, and the requests that it got."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        do_HEAD = do_POST = do_CONNECT = do_GET
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/a.jpg", asked
+        server.shutdown()
+
+
+def test_a_call_that_names_an_address_is_refused_and_nothing_is_fetched(demo: Demo, elsewhere: tuple[str, list[str]]):
+    address, asked = elsewhere
+    meta = {"meta": {"_type": "gradio.FileData"}}
+    api = f"{demo.address}gradio_api/"
+    for picture in ({"path": address, **meta}, {"path": address}, {"url": address}, [{"path": address, **meta}]):
+        joined = {"data": [picture], "fn_index": 2, "session_hash": "a"}
+        for answer in (
+            httpx.post(f"{api}call/predict", json={"data": [picture]}, timeout=PATIENCE),
+            httpx.post(f"{api}call/v2/predict", json={"image": picture}, timeout=PATIENCE),
+            httpx.post(f"{api}queue/join", json=joined, timeout=PATIENCE),
+        ):
+            assert (answer.status_code, answer.json()) == (400, {"detail": gate.NO_ADDRESS})
+    assert httpx.get(f"{api}file={address}", timeout=PATIENCE).status_code == 404
+    assert asked == []
+
+
+def test_it_starts_where_a_proxy_is_set(model_folder: Path, tmp_path: Path, elsewhere: tuple[str, list[str]]):
+    proxy, asked = elsewhere
+    names = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY")
+    settings = dict.fromkeys(names, proxy.removesuffix("/a.jpg")) | {"RESEMOTENET_MODEL": str(model_folder)}
+    with started(["-m", "demo"], ROOT, tmp_path, settings) as demo, httpx.Client(trust_env=False) as visitor:
+        wait_until(lambda: "Running on local URL" in (tmp_path / "log.txt").read_text())
+        assert visitor.get(demo.address, timeout=PATIENCE).status_code == 200
+    assert asked == []
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
 
 
 def test_a_request_beyond_all_limits_is_refused(demo: Demo):
