@@ -68,7 +68,7 @@ def start(
             app.serve(reader, Uploads(folder), at_once=at_once, port=port, open_browser=open_browser)
     except KeyboardInterrupt:
         return 130
-    except OSError as error:  # the port is taken
+    except (OSError, ValueError) as error:  # the port is taken; a setting means nothing
         return _failed(error)
     return 0
 

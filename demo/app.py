@@ -20,6 +20,7 @@ from resemotenet.reading.detector import MTCNNDetector
 from resemotenet.reading.drawing import color_of, text_color
 
 from . import gate, guard, handlers, live, markup
+from .origins import OriginCheck, Origins
 from .uploads import Uploads, UploadWatch
 
 _WEB = Path(__file__).parent / "web"
@@ -82,7 +83,12 @@ def serve(
 
 def middleware(uploads: Uploads) -> list[Middleware]:
     """What a request meets before Gradio, outermost first."""
-    return [Middleware(guard.BodyLimit), Middleware(gate.Gate), Middleware(UploadWatch, uploads=uploads)]
+    return [
+        Middleware(OriginCheck, origins=Origins.of(os.environ)),
+        Middleware(guard.BodyLimit),
+        Middleware(gate.Gate),
+        Middleware(UploadWatch, uploads=uploads),
+    ]
 
 
 @contextmanager

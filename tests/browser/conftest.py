@@ -95,14 +95,16 @@ def browser(launch: Launch) -> Browser:
 @pytest.fixture(scope="session")
 def demo(browser: Browser, model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The demo with random weights; asks for the browser first, so that nothing is started where there is none."""
-    with running(model_folder, tmp_path_factory.mktemp("demo")) as started:
+    with running(model_folder, tmp_path_factory.mktemp("demo"), settings={"RESEMOTENET_HOSTS": OTHER_HOST}) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def trained(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The demo with the bundled weights: it tells a smile from a straight face."""
-    with running(bundled_folder(), tmp_path_factory.mktemp("trained")) as started:
+    with running(
+        bundled_folder(), tmp_path_factory.mktemp("trained"), settings={"RESEMOTENET_HOSTS": OTHER_HOST}
+    ) as started:
         yield started
 
 

@@ -40,9 +40,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def running(model: Path, folder: Path, port: int | None = None) -> AbstractContextManager[Demo]:
+def running(
+    model: Path, folder: Path, port: int | None = None, settings: Mapping[str, str] | None = None
+) -> AbstractContextManager[Demo]:
     """``started`` for ``python -m demo`` with a model folder."""
-    return started(["-m", "demo"], ROOT, folder, {"RESEMOTENET_MODEL": str(model)}, port)
+    return started(["-m", "demo"], ROOT, folder, {"RESEMOTENET_MODEL": str(model), **(settings or {})}, port)
 
 
 @contextmanager
@@ -65,7 +67,15 @@ def started(
     port = port or free_port()
     temporary, log = folder / "temporary", folder / "log.txt"
     temporary.mkdir(exist_ok=True, parents=True)
-    foreign = ("GRADIO_", "RESEMOTENET_MODEL", "SPACES_", "PYTHONPATH")
+    foreign = (
+        "GRADIO_",
+        "RESEMOTENET_MODEL",
+        "RESEMOTENET_HOSTS",
+        "RESEMOTENET_EMBED_IN",
+        "SPACE_",
+        "SPACES_",
+        "PYTHONPATH",
+    )
     environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     environment |= {"GRADIO_SERVER_PORT": str(port), "TMPDIR": str(temporary)}
     environment |= {"GRADIO_TEMP_DIR": str(temporary / "gradio"), **(settings or {})}
