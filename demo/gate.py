@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 if TYPE_CHECKING:
@@ -69,7 +70,11 @@ class Gate:
                 await _refuse(400, "The session_hash must be one word of letters and digits.", scope, receive, send)
                 return
         if _CALLS.fullmatch(scope["path"]):
-            body = await _body(receive)
+            try:
+                body = await _body(receive)
+            except HTTPException as error:  # too long
+                await _refuse(error.status_code, error.detail, scope, receive, send)
+                return
             if body is None:  # the caller has gone
                 return
             if problem := _problem(Headers(scope=scope).get("content-type", ""), body):
