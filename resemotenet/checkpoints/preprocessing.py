@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from ..errors import ImageError
 from ..runs.schema import Preprocessing
 from .orientation import is_plain
 
@@ -48,6 +50,7 @@ class Preprocess(Preprocessing):
 
     def levels(self, crops: Sequence[Crop]) -> Tensor:
         """Face crops, as for ``__call__`` -> grey and not yet normalised, (N, 1, size, size) float32 in [0, 255]."""
+        check_several(crops, "crops")
         if len(crops) == 0:
             return torch.empty(0, 1, self.size, self.size)
         return torch.cat([self.resize(_grey([_pixels(crop)])) for crop in crops])
@@ -59,6 +62,7 @@ class Preprocess(Preprocessing):
     def looks(self, crops: Sequence[Crop]) -> NDArray[np.uint8]:
         """``look`` of several crops: (N, 1, size, size). Those of one shape are resized together, which is faster and
         gives the same."""
+        check_several(crops, "crops")
         pixels = [_pixels(crop) for crop in crops]
         rows_of: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for row, each in enumerate(pixels):
@@ -87,6 +91,22 @@ def rounded(levels: Tensor) -> NDArray[np.uint8]:
     """``Preprocess.levels`` as whole levels, (N, 1, size, size): what ``Preprocess.looks`` gives for the same crops."""
     looks: NDArray[np.uint8] = levels.round().clamp(0, 255).to(torch.uint8).numpy()
     return looks
+
+
+def check_several(given: object, what: str) -> None:
+    """Refuse one picture where several are expected: its rows would be taken for pictures, silently.
+
+    Raises:
+        ImageError: a picture, a path, a file's bytes, or an array of two or three dimensions.
+    """
+    shape = getattr(given, "shape", None)
+    if shape is not None and len(shape) not in (1, 4):
+        raise ImageError(
+            f"expected a list of {what}, got one array of the shape {tuple(shape)}; give one as [array], and "
+            "a stack of grey ones as list(array)"
+        )
+    if isinstance(given, (Image.Image, str, Path, bytes, bytearray)):
+        raise ImageError(f"expected a list of {what}, got one {type(given).__name__}; give it in a list, as [it]")
 
 
 def _pixels(crop: Crop) -> NDArray[np.uint8]:

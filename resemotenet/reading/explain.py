@@ -31,7 +31,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..checkpoints.checkpoint import LoadedModel
-from ..checkpoints.preprocessing import Crop
+from ..checkpoints.preprocessing import Crop, check_several
 from .images import read_crop
 
 # How many crops are explained at once: bounds the memory of a long list.
@@ -87,6 +87,7 @@ def explain(model: LoadedModel, crops: Sequence[Crop], label: str | None = None)
         )
     if label is not None and label not in model.labels:
         raise ValueError(f"the model knows no label {label!r}; expected one of {', '.join(model.labels)}")
+    check_several(crops, "crops")
     with torch.inference_mode(False), torch.enable_grad():
         net = _private(model.module)
         upright = [read_crop(crop) for crop in crops]

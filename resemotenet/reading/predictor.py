@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
 import torch
@@ -11,10 +11,10 @@ from PIL import Image
 from torch import Tensor
 
 from ..checkpoints.checkpoint import LoadedModel, load_model
-from ..checkpoints.preprocessing import rounded
+from ..checkpoints.preprocessing import check_several, rounded
 from ..checkpoints.pretrained import Source, resolve
 from ..emotions import canonical_order
-from ..errors import DeviceError
+from ..errors import DeviceError, ImageError
 from .crops import crop_box, crop_roll, cut
 from .detector import MTCNNDetector
 from .faces import Box, Face, FaceDetector, clip
@@ -113,22 +113,50 @@ class EmotionPredictor:
         """
         return list(self.read(image).faces)
 
-    def batch(self, images: Iterable[ImageSource]) -> list[list[FaceEmotion]]:
+    @overload
+    def batch(
+        self, images: Iterable[ImageSource], *, return_exceptions: Literal[False] = False
+    ) -> list[list[FaceEmotion]]: ...
+
+    @overload
+    def batch(
+        self, images: Iterable[ImageSource], *, return_exceptions: Literal[True]
+    ) -> list[list[FaceEmotion] | ImageError]: ...
+
+    def batch(
+        self, images: Iterable[ImageSource], *, return_exceptions: bool = False
+    ) -> list[list[FaceEmotion]] | list[list[FaceEmotion] | ImageError]:
         """One list of faces a picture, in the order of the pictures; all their faces in one model batch.
 
         Pictures are taken one after the other and not kept, so a generator of many needs the memory of one.
 
+        Args:
+            return_exceptions: in the place of a picture that cannot be read stands its ``ImageError``, and the others
+                are done; else it ends the batch.
+
         Raises:
-            ImageError: a picture cannot be read.
+            ImageError: a picture cannot be read, and its index is named; or one picture came and no list of them.
         """
-        places: list[list[_Place]] = []
+        check_several(images, "pictures")
+        places: list[list[_Place] | ImageError] = []
         inputs: list[Tensor] = []
-        for image in images:
-            picture = Picture.open(image)
-            places.append(_places(self.detector.detect(picture.light), picture.size))
-            inputs.append(self.model.preprocess(_cut(picture, places[-1])))
+        for index, image in enumerate(images):
+            try:
+                picture = Picture.open(image)
+            except ImageError as error:
+                named = ImageError(f"picture {index} of the batch, counted from 0: {error}")
+                if not return_exceptions:
+                    raise named from error
+                places.append(named)
+                continue
+            found = _places(self.detector.detect(picture.light), picture.size)
+            places.append(found)
+            inputs.append(self.model.preprocess(_cut(picture, found)))
         rows = iter(self._probabilities(torch.cat(inputs)) if inputs else ())
-        return [[self._face(place, next(rows)) for place in each] for each in places]
+        return [
+            each if isinstance(each, ImageError) else [self._face(place, next(rows)) for place in each]
+            for each in places
+        ]
 
     def read(self, image: ImageSource | Picture, faces: Sequence[Face] | None = None) -> Reading:
         """A picture and all that is read of it: the faces, their crops, what the network saw, the JSON.
@@ -163,8 +191,9 @@ class EmotionPredictor:
                 rules for their pixels are those of ``read_image``: EXIF is obeyed, transparent is white.
 
         Raises:
-            ImageError: a crop is of another type or layout.
+            ImageError: a crop is of another type or layout, or one crop came and no list of them.
         """
+        check_several(crops, "crops")
         return self._probabilities(self.model.preprocess([read_crop(crop) for crop in crops]))
 
     def _probabilities(self, batch: Tensor) -> "NDArray[np.float32]":

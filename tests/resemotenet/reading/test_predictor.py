@@ -130,8 +130,36 @@ class TestBatch:
 
     def test_a_picture_that_cannot_be_read(self, placed, tmp_path):
         (tmp_path / "notes.jpg").write_text("text")
-        with pytest.raises(ImageError, match=r"notes\.jpg: not a picture"):
-            placed.batch([picture(300), tmp_path / "notes.jpg"])
+        pictures = [picture(300), tmp_path / "notes.jpg", picture(320), np.zeros((0, 3, 3), np.uint8)]
+        with pytest.raises(ImageError, match=r"^picture 1 of the batch.*notes\.jpg: not a picture"):
+            placed.batch(pictures)
+        first, second, third, fourth = placed.batch(pictures, return_exceptions=True)
+        assert [len(first), len(third)] == [2, 3]
+        assert [face.box for face in third] == [face.box for face in placed(picture(320))]
+        assert isinstance(second, ImageError)
+        assert str(fourth).startswith("picture 3 of the batch, counted from 0: the array: the picture has no pixels")
+
+
+ONE = np.zeros((190, 190, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [ONE, ONE[..., 0], ONE.transpose(2, 0, 1), torch.from_numpy(ONE), Image.fromarray(ONE), "a.jpg", Path("b"), b"c"],
+)
+def test_one_picture_where_a_list_is_expected(placed, one):
+    model = placed.model
+    for take in (placed.classify, model.preprocess, model.preprocess.looks, lambda one: explain(model, one)):
+        with pytest.raises(ImageError, match="expected a list of crops, got one"):
+            take(one)
+    with pytest.raises(ImageError, match="expected a list of pictures, got one"):
+        placed.batch(one)
+
+
+def test_stacks_of_several_are_taken(placed):
+    stack = np.random.default_rng(0).integers(0, 256, (3, 50, 40, 3), np.uint8)
+    assert np.array_equal(placed.classify(stack), placed.classify(list(stack)))
+    assert placed.batch(stack) == placed.batch(list(stack)) == [[], [], []]
 
 
 class TestClassify:
