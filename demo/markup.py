@@ -13,6 +13,7 @@ from resemotenet import FaceEmotion, LoadedModel, Reading
 from resemotenet.checkpoints.pretrained import Source, bundled_folder
 from resemotenet.emotions import EMOTIONS, percent
 from resemotenet.reading.drawing import color_of
+from resemotenet.reading.faces import LOW_SCORE
 from resemotenet.runs.claims import DATASETS
 from resemotenet.runs.label_sets import LABEL_SETS
 
@@ -103,6 +104,8 @@ def _card(picture: str, labels: Sequence[str], face: FaceEmotion | None = None, 
     bars = _bars(dict.fromkeys(labels)) if face is None else _bars(face.probabilities, face.label)
     title = "" if face is None else escape(face.label.capitalize())
     sub = "" if face is None else f"{escape(percent(face.confidence))} · face {number}"
+    if face is not None and face.detection_score < LOW_SCORE:
+        sub += f" · detection {escape(percent(face.detection_score))}"
     given = "" if face is None else f' data-input="{seen}" data-label="{escape(face.label)}"'
     return f"""
 <article class="card" aria-label="Face {number}"{given}>

@@ -174,7 +174,12 @@ def _predict_one(predictor: "EmotionPredictor", path: Path, target: Path | None,
 
 
 def format_table(reading: "Reading") -> str:
-    """One picture for people: a head line, and a row for every face with percentages and its box in pixels."""
+    """One picture for people: a head line, and a row for every face with percentages and its box in pixels.
+
+    The detection score stands behind faces of which the detector is not sure.
+    """
+    from .reading.faces import LOW_SCORE
+
     picture, faces = reading.picture, reading.faces
     count = {0: "no face", 1: "1 face"}.get(len(faces), f"{len(faces)} faces")
     head = f"{picture.path}  {picture.size[0]} x {picture.size[1]}, {count}"
@@ -187,7 +192,8 @@ def format_table(reading: "Reading") -> str:
     for number, face in enumerate(faces, start=1):
         percents = "  ".join(f"{face.probabilities[column]:{max(7, len(column))}.1%}" for column in columns)
         box = " ".join(f"{value:5.0f}" for value in face.box)
-        lines.append(f"{number:4}  {face.label:{widest}}  {percents}  {box}")
+        unsure = f"  detection {face.detection_score:.1%}" if face.detection_score < LOW_SCORE else ""
+        lines.append(f"{number:4}  {face.label:{widest}}  {percents}  {box}{unsure}")
     return "\n".join(lines)
 
 

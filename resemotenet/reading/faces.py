@@ -11,6 +11,8 @@ Point = tuple[float, float]
 
 # Boxes whose intersection is more than this share of their union are one face.
 MAX_OVERLAP = 0.4
+# Scores below this are shown beside what is read, since what was found may be no face.
+LOW_SCORE = 0.98
 
 
 @dataclass(frozen=True)

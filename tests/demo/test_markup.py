@@ -261,3 +261,10 @@ def test_facts_may_be_anybodys(predictor: EmotionPredictor):
 @pytest.mark.parametrize("words", ["research", "Not for decisions about people", "EU AI Act", "different groups"])
 def test_the_page_says_what_it_is_not_for(predictor: EmotionPredictor, words: str):
     assert words in about(predictor)
+
+
+@pytest.mark.parametrize(("score", "shown"), [(0.93, ["81% · face 1 · detection 93%"]), (0.98, ["81% · face 1"])])
+def test_a_card_says_where_the_detector_is_not_sure(score: float, shown: list[str]):
+    unsure = dataclasses.replace(face(PROBABILITIES), detection_score=score)
+    html = Reader(markup.cards(reading_of(PICTURE, [unsure])))
+    assert [text for _, text in html.find("p", "sub")] == shown

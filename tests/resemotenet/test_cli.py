@@ -245,6 +245,16 @@ def test_columns_stand_under_their_titles():
     assert row.endswith("    1     2  1234     5")
 
 
+def test_a_low_detection_score_is_shown():
+    probabilities = dict.fromkeys(EMOTIONS, 1 / 7)
+    faces = [
+        FaceEmotion((1.0, 2.0, 3.0, 4.0), (1.0, 2.0, 3.0, 4.0), s, "sad", 1 / 7, probabilities) for s in (0.95, 0.98)
+    ]
+    _, _, unsure, sure = format_table(reading_of(Image.new("RGB", (20, 10)), faces)).splitlines()
+    assert unsure.endswith("     4  detection 95.0%")
+    assert sure.endswith("     4")
+
+
 class TestPushAndPull:
     """What needs no Hub; the rest is in tests/hub."""
 

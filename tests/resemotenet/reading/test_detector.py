@@ -210,6 +210,24 @@ class TestPicturesThatLie:
         assert len(detector.detect(both)) == 1
         assert upright.detect(lying) == []
 
+    @pytest.mark.parametrize("picture", [0, 1])
+    def test_nobody_lies_where_nobody_is(self, detector, picture):
+        # Both, of a motorcycle in a workshop, had a face that hangs, with a score of 0.96 and 0.95.
+        assert detector.detect(Image.fromarray(data.stereo_motorcycle()[picture])) == []
+
+    @pytest.mark.parametrize(("score", "found"), [(0.97, 0), (0.985, 1)])
+    def test_a_face_found_turned_must_be_surer(self, detector, monkeypatch, score, found):
+        monkeypatch.setattr(detector, "_search", lambda image: [])
+        face = Face((100.0, 100.0, 200.0, 220.0), score)
+        monkeypatch.setattr(detector, "_search_turned", lambda image, degrees: [face] if degrees == 90 else [])
+        monkeypatch.setattr(detector, "_seen_around", lambda small, face, scale: face)
+        assert len(detector.detect(Image.new("RGB", (300, 300)))) == found
+
+    def test_no_face_is_below_the_score_asked_for(self, astronaut, monkeypatch):
+        detector = MTCNNDetector(min_score=0.99)
+        monkeypatch.setattr(detector, "_seen_around", lambda small, face, scale: Face(face.box, 0.98))
+        assert detector.detect(astronaut) == []
+
     def test_all_who_lie_the_same_way_are_found(self, detector, astronaut):
         lying = np.asarray(astronaut.rotate(90))
         faces = detector.detect(Image.fromarray(np.hstack([lying, lying])))
