@@ -28,7 +28,7 @@ from ..errors import (
 )
 from ..runs.schema import ModelInfo, parse
 from .backends import Session, choose_backend
-from .fitting import assign_weights, check_fit, empty_network, listed
+from .fitting import assign_weights, check_fit, empty_network, is_finite, listed
 from .hub_files import LARGEST
 from .preprocessing import Preprocess
 
@@ -296,7 +296,7 @@ def _content(info: ModelInfo) -> str:
 def _stored(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
     if value.is_floating_point():
         value = value.detach().to("cpu", dtype if value.ndim > 1 else torch.float32)
-        if not value.isfinite().all():
+        if not is_finite(value):
             raise CheckpointError(f"{name} has values that are not finite as {value.dtype}; nothing was written")
     return value.detach().cpu().contiguous()
 
