@@ -8,24 +8,25 @@ import io
 import json
 import logging
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from .errors import ImageError, ResEmoteNetError
+from .errors import ImageError, ResEmoteNetError, printable
 from .publishing.commands import add_pull, add_push
 from .publishing.export_commands import add_calibrate, add_export
 
 if TYPE_CHECKING:
-    from .reading.predictor import EmotionPredictor
     from .reading.reading import Reading
 
 EXIT_CODES = "exit codes: 0 all went well, 1 something failed (the rest was done), 2 wrong arguments"
 
 # What annotated pictures are written as; names with another suffix get .png.
-_WRITABLE = (".jpg", ".jpeg", ".png", ".webp")
+_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+_WRITABLE = tuple(_FORMATS)
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,33 @@ class PictureFile:
     name: Path
 
 
+@dataclass(frozen=True)
+class Failure:
+    """What could not be read or searched, as it was named, and why."""
+
+    path: Path | str
+    message: str
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; ``arguments`` are those of the process unless given. Returns the exit code."""
+    try:
+        try:
+            return _run(arguments)
+        finally:  # here, since what is still buffered would fail when Python ends
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:  # the reader, say `head`, has seen enough
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                os.dup2(nowhere, stream.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parsed = _parser().parse_args(arguments)
     if parsed.verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -45,15 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: int = parsed.run(parsed)
-        sys.stdout.flush()
     except ResEmoteNetError as error:
         _complain(str(error))
         return 1
-    except BrokenPipeError:  # the reader, say `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
-        return 130
     return code
 
 
@@ -81,8 +101,12 @@ def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "the others are done.",
         epilog=EXIT_CODES,
     )
-    predict.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a picture or a folder")
-    predict.add_argument("--json", action="store_true", help="print JSON, one object and one line a picture")
+    predict.add_argument("paths", nargs="+", metavar="PATH", help="a picture or a folder")
+    predict.add_argument(
+        "--json",
+        action="store_true",
+        help="print JSON, one object and one line a picture; of one that cannot be read, its path and the error",
+    )
     predict.add_argument(
         "--save",
         type=Path,
@@ -129,13 +153,11 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    pictures_of = {path: _pictures(path) for path in dict.fromkeys(arguments.paths)}
-    pictures = [picture for each in pictures_of.values() for picture in each]
-    several = len(pictures_of) > 1 or arguments.paths[0].is_dir()
+    pictures, failures = _find(dict.fromkeys(arguments.paths))
+    several = len(set(arguments.paths)) > 1 or os.path.isdir(arguments.paths[0])
     targets = _targets(pictures, arguments.save, several, arguments.parser)
-    empty = [path for path, each in pictures_of.items() if not each]
-    for path in empty:
-        _complain(f"{path}: no pictures in this folder")
+    for failure in failures:
+        _tell(failure, as_json=arguments.json)
     if not pictures:
         return 1
 
@@ -151,26 +173,47 @@ def _predict(arguments: argparse.Namespace) -> int:
         raise
     except ValueError as error:  # a revision of a folder
         arguments.parser.error(str(error))
-    failed = len(empty)
+    failed = len(failures)
     # disable=None: no bar where stderr is not a terminal.
-    for picture, target in zip(tqdm(pictures, disable=None if several else True, unit="picture"), targets, strict=True):
+    bar = tqdm(pictures, disable=None if several else True, unit="picture")
+    for picture, target in zip(bar, targets, strict=True):
         try:
-            tqdm.write(_predict_one(predictor, picture.path, target, as_json=arguments.json), file=sys.stdout)
+            reading = predictor.read(picture.path)
+            report = json.dumps(reading.to_dict()) if arguments.json else format_table(reading)
         except ImageError as error:
-            tqdm.write(f"resemotenet: {error}", file=sys.stderr)
+            _tell(Failure(picture.path, str(error)), as_json=arguments.json)
             failed += 1
+            continue
+        except MemoryError:
+            message = f"{picture.path}: there is not enough memory for this picture; scale it down"
+            _tell(Failure(picture.path, message), as_json=arguments.json)
+            failed += 1
+            continue
+        if target is not None:
+            try:
+                _save(reading, target)
+                report += "" if arguments.json else f"\n  annotated: {printable(str(target))}"
+            except ImageError as error:  # what was read is printed all the same
+                _write(f"resemotenet: {printable(str(error))}", sys.stderr)
+                failed += 1
+        _write(report, sys.stdout)
     return 1 if failed else 0
 
 
-def _predict_one(predictor: "EmotionPredictor", path: Path, target: Path | None, *, as_json: bool) -> str:
-    """What is printed for one picture; writes the annotated one if there is a target."""
-    reading = predictor.read(path)
-    if target is not None:
-        _save(reading, target)
+def _write(text: str, stream: TextIO | None) -> None:
+    """A line that does not tear the progress bar; none where the stream was closed before we began."""
+    from tqdm import tqdm
+
+    if stream is not None:
+        tqdm.write(text, file=stream)
+
+
+def _tell(failure: Failure, *, as_json: bool) -> None:
+    """One line on stderr, and with --json one on stdout too, so that no picture lacks its line."""
+    error = ImageError(failure.message)
     if as_json:
-        return json.dumps(reading.to_dict())
-    text = format_table(reading)
-    return text if target is None else f"{text}\n  annotated: {target}"
+        _write(json.dumps({"schema": 1, "image": {"path": str(failure.path)}, "error": str(error)}), sys.stdout)
+    _write(f"resemotenet: {printable(str(error))}", sys.stderr)
 
 
 def format_table(reading: "Reading") -> str:
@@ -182,7 +225,7 @@ def format_table(reading: "Reading") -> str:
 
     picture, faces = reading.picture, reading.faces
     count = {0: "no face", 1: "1 face"}.get(len(faces), f"{len(faces)} faces")
-    head = f"{picture.path}  {picture.size[0]} x {picture.size[1]}, {count}"
+    head = f"{printable(str(picture.path))}  {picture.size[0]} x {picture.size[1]}, {count}"
     if not faces:
         return head
     columns = list(faces[0].probabilities)
@@ -197,14 +240,40 @@ def format_table(reading: "Reading") -> str:
     return "\n".join(lines)
 
 
-def _pictures(path: Path) -> list[PictureFile]:
-    """The picture itself, or all pictures below a folder, sorted; hidden files are not looked at."""
-    if not path.is_dir():
-        return [PictureFile(path, Path(path.name))]
+def _find(names: Iterable[str]) -> tuple[list[PictureFile], list[Failure]]:
+    """The pictures that are named, or lie below folders that are; and what cannot be looked at."""
+    pictures: list[PictureFile] = []
+    failures: list[Failure] = []
+    for name in names:
+        path = Path(name)
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", name) and not os.path.lexists(path):
+            failures.append(Failure(name, f"{name}: an address, and nothing is fetched; save the picture and name it"))
+        elif not name.strip() or "\0" in name:
+            failures.append(Failure(name, f"{name!r} names no file; expected a picture or a folder"))
+        elif os.path.isdir(path):
+            found, closed = _below(path)
+            pictures += found
+            failures += closed
+            if not (found or closed):
+                failures.append(Failure(path, f"{path}: no pictures in this folder"))
+        else:
+            pictures.append(PictureFile(path, Path(path.name)))
+    return pictures, failures
+
+
+def _below(folder: Path) -> tuple[list[PictureFile], list[Failure]]:
+    """All pictures below a folder, sorted, and the folders that cannot be read; hidden files are not looked at."""
     from .reading.images import SUFFIXES
 
-    files = (file for file in sorted(path.rglob("*")) if file.suffix.lower() in SUFFIXES)
-    return [PictureFile(f, f.relative_to(path)) for f in files if f.is_file() and not f.name.startswith(".")]
+    closed: list[OSError] = []
+    walk = os.walk(folder, onerror=closed.append)
+    files = sorted(Path(parent, name) for parent, _, names in walk for name in names if not name.startswith("."))
+    pictures = [PictureFile(file, file.relative_to(folder)) for file in files if file.suffix.lower() in SUFFIXES]
+    failures = [
+        Failure(error.filename, f"{error.filename}: the folder cannot be read ({(error.strerror or '').lower()})")
+        for error in closed
+    ]
+    return pictures, failures
 
 
 def _targets(
@@ -214,8 +283,8 @@ def _targets(
     if save is None:
         return [None] * len(pictures)
     targets: list[Path | None] = []
-    if several or save.is_dir():
-        if save.is_file() or save.suffix.lower() in _WRITABLE:
+    if several or os.path.isdir(save):
+        if os.path.isfile(save) or save.suffix.lower() in _WRITABLE:
             parser.error(f"--save {save}: with several pictures, or a folder of them, this must be a folder")
         for picture in pictures:
             targets.append(_free_name(save / picture.name, targets))
@@ -223,9 +292,9 @@ def _targets(
         if save.suffix.lower() not in _WRITABLE:
             parser.error(f"--save {save}: the name must end in {', '.join(_WRITABLE)}")
         targets.append(save)
-    inputs = {picture.path.resolve() for picture in pictures}
+    inputs = {os.path.realpath(picture.path) for picture in pictures}
     for target in targets:
-        if target is not None and target.resolve() in inputs:
+        if target is not None and os.path.realpath(target) in inputs:
             parser.error(f"--save {save}: this would write over {target}, which is to be read; name another place")
     return targets
 
@@ -245,10 +314,14 @@ def _save(reading: "Reading", target: Path) -> None:
 
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        annotate(reading).save(target, quality=92)
-    except OSError as error:
-        raise ImageError(f"{target}: cannot be written ({error.strerror or error})") from error
+        buffer = io.BytesIO()  # so that a format that does not take the picture leaves no half of a file
+        annotate(reading).save(buffer, _FORMATS[target.suffix.lower()], quality=92)
+        target.write_bytes(buffer.getvalue())
+    except (OSError, ValueError, MemoryError) as error:  # ValueError: larger than the format allows
+        reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
+        raise ImageError(f"{target}: cannot be written ({reason}); --save a .png or elsewhere") from error
 
 
 def _complain(message: str) -> None:
-    print(f"resemotenet: {message}", file=sys.stderr)
+    if sys.stderr is not None:
+        print(f"resemotenet: {message}", file=sys.stderr)

@@ -47,11 +47,16 @@ class ResEmoteNetError(Exception):
         if len(text) > LONGEST_MESSAGE:
             # What was expected and what to do stand at the end.
             text = f"{text[: LONGEST_MESSAGE // 2]} [... {len(text):,} characters ...] {text[-LONGEST_MESSAGE // 3 :]}"
-        return "".join(map(_visible, text))
+        return "\n".join(map(printable, text.split("\n")))
+
+
+def printable(text: str) -> str:
+    """A line for a terminal: what it would obey, and cannot show, as escape sequences of Python ("\\x1b[2J")."""
+    return "".join(map(_visible, text))
 
 
 def _visible(character: str) -> str:
-    seen = character == "\n" or unicodedata.category(character) not in _UNSEEN
+    seen = unicodedata.category(character) not in _UNSEEN
     return character if seen else character.encode("unicode_escape").decode("ascii")
 
 

@@ -141,6 +141,8 @@ def _read(source: "Image.Image | Path | io.BytesIO", name: str) -> Image.Image:
     try:
         if isinstance(source, Image.Image):
             return _upright_rgb(source, name)
+        if isinstance(source, Path) and source.exists() and not (source.is_file() or source.is_dir()):
+            raise ImageError(f"{name}: a pipe or a device, expected a file")  # a pipe might never end
         with without_warnings():
             opened = Image.open(source, formats=readable_formats())
         with opened as image:

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from resemotenet import EMOTIONS, FaceEmotion, create_model, load_model
+from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion, create_model, load_model
 from resemotenet.cli import format_table, main
 from resemotenet.emotions import COLORS
 from tests.readings import reading_of
@@ -78,8 +79,14 @@ class TestPredict:
     def test_json_lines_of_a_folder(self, predict, folder):
         code, out, err = predict(folder, "--json")
         reports = [json.loads(line) for line in out.splitlines()]
-        assert [Path(report["image"]["path"]).name for report in reports] == ["astronaut.jpg", "coffee.bmp"]
-        assert [len(report["faces"]) for report in reports] == [1, 0]
+        assert [Path(report["image"]["path"]).name for report in reports] == [
+            "astronaut.jpg",
+            "broken.png",
+            "coffee.bmp",
+        ]
+        assert [len(report["faces"]) for report in reports if "faces" in report] == [1, 0]
+        assert reports[1]["schema"] == 1
+        assert reports[1]["error"].startswith(f"{folder / 'broken.png'}: not a picture")
         assert (code, err.count("\n")) == (1, 1)
 
     def test_a_bad_file_is_one_line_and_the_others_are_done(self, predict, photo, folder, tmp_path):
@@ -91,6 +98,69 @@ class TestPredict:
         assert lines[0] == f"resemotenet: {missing}: no such file or directory"
         assert lines[1].startswith(f"resemotenet: {folder / 'broken.png'}: not a picture")
         assert len(lines) == 2
+
+    def test_names_that_cannot_be_asked_about_do_not_end_the_call(self, predict, photo, tmp_path):
+        loop = tmp_path / "loop.jpg"
+        loop.symlink_to(loop)
+        long, nul = "x" * 5000, "a\0b.jpg"
+        code, out, err = predict(loop, long, nul, "", " ", photo, "--json", "--save", tmp_path / "out")
+        reports = [json.loads(line) for line in out.splitlines()]
+        assert [report["image"]["path"] for report in reports] == [nul, "", " ", str(loop), long, str(photo)]
+        assert ["error" in report for report in reports] == [True] * 5 + [False]
+        assert (code, err.count("\n")) == (1, 5)
+        assert (tmp_path / "out" / "astronaut.jpg").is_file()
+
+    @pytest.mark.parametrize("address", ["https://example.org/a.jpg", "file:///home/a.jpg", "s3://bucket/a.jpg"])
+    def test_an_address_is_named_as_it_was_given(self, predict, photo, address):
+        code, out, err = predict(address, photo)
+        assert "1 face" in out
+        assert (code, err.startswith(f"resemotenet: {address}: an address, and nothing is fetched")) == (1, True)
+
+    def test_a_folder_that_cannot_be_read_is_a_failure(self, predict, folder, monkeypatch):
+        real = os.scandir
+
+        def denied(path):
+            if Path(path).name == "more":
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path)
+
+        monkeypatch.setattr(os, "scandir", denied)
+        (folder / "broken.png").unlink()
+        code, out, err = predict(folder)
+        assert "1 face" in out
+        assert code == 1
+        assert err == f"resemotenet: {folder / 'more'}: the folder cannot be read (permission denied)\n"
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+    def test_a_pipe_and_a_link_to_nothing_are_lines(self, predict, folder):
+        (folder / "broken.png").unlink()
+        os.mkfifo(folder / "pipe.jpg")
+        (folder / "gone.jpg").symlink_to(folder / "nowhere.jpg")
+        code, out, err = predict(folder)
+        assert (code, out.count("512 x 512")) == (1, 1)
+        assert "gone.jpg: no such file" in err
+        assert "pipe.jpg: a pipe or a device, expected a file" in err
+
+    def test_a_picture_too_large_for_the_memory(self, predict, photo, folder, monkeypatch):
+        real = EmotionPredictor.read
+
+        def read(self, image):
+            if Path(image).suffix == ".bmp":
+                raise MemoryError
+            return real(self, image)
+
+        monkeypatch.setattr(EmotionPredictor, "read", read)
+        code, out, err = predict(folder / "more" / "coffee.bmp", photo)
+        assert (code, "1 face" in out) == (1, True)
+        assert "not enough memory" in err
+
+    def test_names_do_not_command_the_terminal(self, predict, photo, tmp_path):
+        evil = tmp_path / "a\x1b[2J\u202e\nb.jpg"
+        evil.write_bytes(photo.read_bytes())
+        code, out, err = predict(evil, tmp_path / "no\x1b]0;title\x07.jpg", "--save", tmp_path / "o\x1b[m")
+        assert code == 1
+        assert not set(out + err) & {"\x1b", "\x07", "\u202e"}
+        assert "a\\x1b[2J\\u202e\\nb.jpg  512 x 512, 1 face" in out
 
     def test_no_face_is_no_failure(self, predict, folder):
         code, out, _ = predict(folder / "more" / "coffee.bmp")
@@ -164,6 +234,14 @@ class TestSave:
         assert err.count("\n") == 1
         assert "cannot be written" in err
 
+    def test_a_format_that_does_not_take_the_picture(self, predict, photo, tmp_path):
+        Image.new("L", (17000, 20)).save(tmp_path / "in" / "wide.webp", "PNG")
+        code, out, err = predict(photo.parent, "--save", tmp_path / "out")
+        assert code == 1
+        assert "17000 x 20, no face" in out
+        assert err.startswith(f"resemotenet: {tmp_path / 'out' / 'wide.webp'}: cannot be written (")
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["astronaut.jpg"]
+
 
 class TestFailures:
     def test_no_model(self, capsys, photo, tmp_path):
@@ -222,6 +300,22 @@ class TestProcess:
         device, complaint = done.stderr.splitlines()
         assert device == "EmotionPredictor: resemotenet on cpu"
         assert complaint.startswith(f"resemotenet: {path}: ")
+
+    @pytest.mark.skipif(os.name == "nt", reason="pipes end differently there")
+    @pytest.mark.parametrize(
+        ("stream", "arguments"),
+        [("stdout", ("--help",)), ("stdout", ("predict", "", "--json")), ("stderr", ("predict", ""))],
+    )
+    def test_nobody_reads(self, stream, arguments):
+        reading, writing = os.pipe()
+        os.close(reading)
+        command = [sys.executable, "-W", "error", "-m", "resemotenet", *arguments]
+        streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writing}
+        done = subprocess.run(command, cwd=ROOT, **streams, text=True, timeout=300, check=False)
+        os.close(writing)
+        assert done.returncode in (0, 1)
+        assert "Traceback" not in (done.stderr or "") + (done.stdout or "")
+        assert "Exception ignored" not in (done.stderr or "")
 
     @pytest.mark.skipif(os.name == "nt", reason="pipes end differently there")
     def test_a_reader_that_has_seen_enough(self, model_folder, photo):
