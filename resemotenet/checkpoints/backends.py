@@ -104,6 +104,10 @@ def _cores() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(core_count(), "cores")
 
 
+if hasattr(os, "register_at_fork"):  # a forked process has the pool and none of its threads, and would wait for ever
+    os.register_at_fork(after_in_child=_cores.cache_clear)
+
+
 def _onnxruntime() -> Any:
     try:
         import onnxruntime

@@ -1,5 +1,7 @@
 """ONNX Runtime answers as torch does, for every network; and nobody gets another backend than the one asked for."""
 
+import os
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -140,3 +142,20 @@ class TestChoice:
         assert fast.to("cpu") is fast
         with pytest.raises(DeviceError, match="runs in ONNX Runtime on the CPU"):
             fast.to("cuda")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_forked_process_has_cores_of_its_own():
+    """In a process of its own, since this one has threads that a fork would not take along either."""
+    code = (
+        "import os, signal\n"
+        "from resemotenet.checkpoints.backends import spread\n"
+        "assert list(spread(abs, [-1, 2])) == [1, 2]\n"
+        "if (child := os.fork()) == 0:\n"
+        "    signal.alarm(30)\n"
+        "    os._exit(0 if list(spread(abs, [-3, 4])) == [3, 4] else 1)\n"
+        "assert os.waitpid(child, 0)[1] == 0, 'the child waited for ever'\n"
+        "assert list(spread(abs, [-5])) == [5]"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
