@@ -1,11 +1,16 @@
 """``python -m demo``: serve the page on this machine."""
 
 import argparse
+import logging
 import os
+import shutil
 import signal
+import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -13,7 +18,11 @@ from typing import TYPE_CHECKING
 from resemotenet.errors import ResEmoteNetError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from .handlers import Reader
+
+_PATIENCE = 4.0  # seconds from SIGTERM to the end, if the server has not ended by itself
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +64,7 @@ def start(
     # Hosts stop a server with SIGTERM; ended as by Ctrl-C, it takes its temporary files with it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        port = _checked(port)
         from . import app
         from .uploads import Uploads
 
@@ -65,12 +75,53 @@ def start(
         return _failed(error)
     try:
         with _own_folder() as folder:
+            signal.signal(signal.SIGTERM, partial(_stop, folder))
             app.serve(reader, Uploads(folder), at_once=at_once, port=port, open_browser=open_browser)
     except KeyboardInterrupt:
         return 130
-    except (OSError, ValueError) as error:  # the port is taken; a setting means nothing
+    except (OSError, ValueError) as error:  # the folder cannot be made; a setting means nothing
         return _failed(error)
-    return 0
+    # Python would wait for every picture that is being read, for nobody.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _stop(folder: Path, number: int, frame: "FrameType | None") -> None:
+    """On SIGTERM, of a server with this temporary folder: as Ctrl-C, but in time, before its host kills it."""
+
+    def give_up() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(130)
+
+    logging.getLogger("uvicorn.error").disabled = True  # every visitor who is cut off would be a traceback
+    late = threading.Timer(_PATIENCE, give_up)
+    late.daemon = True
+    late.start()
+    raise KeyboardInterrupt
+
+
+def _checked(port: int | None) -> int | None:
+    """The port to listen on, None for the first free one; one that was named and cannot be had is an error."""
+    if port is None:
+        named = os.environ.get("GRADIO_SERVER_PORT", "")
+        if not named:
+            return None
+        if not (named.isascii() and named.isdigit()):
+            raise ValueError(f"GRADIO_SERVER_PORT must be a number from 1 to 65535, got {named!r}")
+        port = int(named[:9])
+    if not 1 <= port <= 65535:
+        raise ValueError(f"a port is a number from 1 to 65535, got {port}")
+    name = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(name.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        why = error.strerror or error
+        raise OSError(f"cannot listen on port {port} of {name}: {why}. Choose another with --port.") from None
+    return port
 
 
 def _failed(error: Exception) -> int:
@@ -84,7 +135,8 @@ def _own_folder() -> Iterator[Path]:
     parent = os.environ.get("GRADIO_TEMP_DIR")
     if parent:
         Path(parent).mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="resemotenet-", dir=parent) as name:
+    # Uploads may still come in while it goes.
+    with TemporaryDirectory(prefix="resemotenet-", dir=parent, ignore_cleanup_errors=True) as name:
         os.environ["GRADIO_TEMP_DIR"] = name
         yield Path(name)
 

@@ -21,6 +21,7 @@ from resemotenet.reading.drawing import color_of, text_color
 
 from . import gate, guard, handlers, live, markup
 from .origins import OriginCheck, Origins
+from .sessions import remember_nothing
 from .uploads import Uploads, UploadWatch
 
 _WEB = Path(__file__).parent / "web"
@@ -62,7 +63,11 @@ def serve(
             else this machine alone.
         open_browser: show the page in this machine's browser once it is there.
     """
-    page = build(reader, uploads, at_once)
+    launch(build(reader, uploads, at_once), uploads, port=port, open_browser=open_browser).block_thread()
+
+
+def launch(page: gr.Blocks, uploads: Uploads, *, port: int | None = None, open_browser: bool = False) -> gr.Blocks:
+    """The page that ``build`` gave, served from now on; arguments as for ``serve``."""
     with _no_proxy():
         page.launch(
             server_port=port,
@@ -78,7 +83,9 @@ def serve(
             app_kwargs={"middleware": middleware(uploads)},
             prevent_thread_lock=True,
         )
-    page.block_thread()
+    remember_nothing(page)
+    page.server.config.timeout_graceful_shutdown = 1  # seconds; without it, as long as visitors stay connected
+    return page
 
 
 def middleware(uploads: Uploads) -> list[Middleware]:

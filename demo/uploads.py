@@ -7,12 +7,16 @@ the picture behind, which Gradio forgets; that goes as well.
 """
 
 import json
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 
 from resemotenet.errors import ImageError
 
@@ -102,4 +106,13 @@ class UploadWatch:
             await send(message)
 
         with self.uploads.arriving():
-            await self.app(scope, receive, watched)
+            try:
+                await self.app(scope, receive, watched)
+            except ClientDisconnect:
+                pass  # nobody is there to be told
+            except OSError as error:
+                if status:
+                    raise
+                print(f"error: an upload could not be written: {error}", file=sys.stderr)
+                why = "The server has no room for this upload now: please try again later."
+                await JSONResponse({"detail": why}, 507)(scope, receive, send)
