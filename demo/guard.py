@@ -24,6 +24,8 @@ MAX_PIXELS = 25_000_000
 MAX_SCANS = 50
 _MAX_SEGMENTS = 5000  # of a JPEG; a large one with colour profile and comments has some hundred
 MIN_SIDE = 32
+# Of JPEG, PNG, WebP, GIF, BMP and TIFF; AVIF and HEIC name themselves four bytes later.
+_BEGINNINGS = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # What the page's own scripts send many times a second.
 MAX_FRAME_SIDE = 640
 MAX_FRAME_BYTES = 600_000
@@ -74,10 +76,22 @@ def open_picture(data: bytes) -> Picture:
         ImageError: too many bytes or pixels, too few pixels, too much work, or not a picture.
     """
     check_bytes(len(data))
+    if not _may_be_shown(data):
+        raise ImageError(
+            "This file cannot be read: not a picture of a kind that pages take: JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF."
+        )
     header = _read_header(data, readable_formats())
     if header is not None:  # else it is not a picture, and Picture.open knows better words for why
         _check_header(header)
     return _read(data)
+
+
+def _may_be_shown(data: bytes) -> bool:
+    """Whether a file begins as those do that cameras write and browsers show.
+
+    Pillow reads more kinds, which nobody sends to a page but to keep it busy: a PPM of comments takes it minutes.
+    """
+    return data.startswith(_BEGINNINGS) or data[4:8] == b"ftyp"
 
 
 def open_frame(text: str) -> Picture:

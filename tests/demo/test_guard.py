@@ -95,6 +95,23 @@ def test_not_a_picture(data: bytes):
         guard.open_picture(data)
 
 
+@pytest.mark.parametrize("kind", ["PPM", "TGA", "SGI", "PCX", "DDS", "ICO", "JPEG2000", "IM", "MSP"])
+def test_kinds_that_nobody_sends_to_a_page_are_not_read(kind: str):
+    buffer = io.BytesIO()
+    Image.new("1" if kind == "MSP" else "RGB", (64, 64)).save(buffer, kind)
+    with pytest.raises(ImageError, match=r"^This file cannot be read: not a picture of a kind that pages take"):
+        guard.open_picture(buffer.getvalue())
+
+
+def test_a_flood_of_comments_is_refused_at_once():
+    """Pillow reads these one by one, each time from the start."""
+    begun = time.perf_counter()
+    for start in (b"P6\n", b"P5\n", b"P1\n", b"P7\n", b"PyP6\n"):
+        with pytest.raises(ImageError, match="not a picture"):
+            guard.open_picture(start + b"# a comment\n" * 1_100_000)
+    assert time.perf_counter() - begun < 5
+
+
 def test_a_picture_cut_short_is_called_damaged(picture: Picture):
     whole = picture(300, 300, "JPEG")
     with pytest.raises(ImageError, match=r"^This file cannot be read: .*damaged or cut short"):
