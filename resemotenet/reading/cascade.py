@@ -212,11 +212,14 @@ def _load(backend: str) -> list[_Network]:
     except ImportError as error:
         raise ImportError("finding faces needs facenet-pytorch: pip install 'facenet-pytorch>=2.5.3,<2.6'") from error
     folder = Path(mtcnn.__file__).parents[1] / "data"
-    return [_ready(getattr(mtcnn, kind.name)(pretrained=False), folder, kind, backend) for kind in _KINDS]
+    with torch.device("meta"):  # weights drawn only to be replaced would move torch's random state
+        networks = [getattr(mtcnn, kind.name)(pretrained=False) for kind in _KINDS]
+    return [_ready(network, folder, kind, backend) for network, kind in zip(networks, _KINDS, strict=True)]
 
 
 def _ready(network: Any, folder: Path, kind: _Kind, backend: str) -> _Network:
-    network.load_state_dict(torch.load(folder / kind.file, map_location="cpu", weights_only=True), strict=True)
+    weights = torch.load(folder / kind.file, map_location="cpu", weights_only=True)
+    network.load_state_dict(weights, strict=True, assign=True)
     network.eval().requires_grad_(False)
     # Levels from 0 to 255 go in as they are: what brings them to -1 to 1 is a part of the first convolution.
     first = network.conv1

@@ -78,3 +78,11 @@ def test_the_last_network_alone(cascade, published):
     np.testing.assert_allclose(looks.landmarks, points.numpy(), atol=1e-5)
     np.testing.assert_allclose(looks.scores, shares[:, 1].numpy(), atol=1e-5)
     assert looks.scores.max() > 0.99
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+def test_loading_leaves_torchs_random_state_and_threads_alone(backend):
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    Cascade(backend=backend)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
