@@ -104,8 +104,14 @@ def _cores() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(core_count(), "cores")
 
 
-if hasattr(os, "register_at_fork"):  # a forked process has the pool and none of its threads, and would wait for ever
-    os.register_at_fork(after_in_child=_cores.cache_clear)
+def _alone() -> None:
+    """A forked process has its parent's pools and none of their threads, and would wait for them for ever."""
+    _cores.cache_clear()
+    torch.set_num_threads(1)  # as torch's own forked DataLoader workers do
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_alone)
 
 
 def _onnxruntime() -> Any:

@@ -159,3 +159,21 @@ def test_a_forked_process_has_cores_of_its_own():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+@pytest.mark.parametrize("before", ["", "read(picture)"])
+def test_a_forked_process_reads_pictures(before):
+    code = (
+        "import os, signal, torch, skimage.data\n"
+        "from resemotenet import EmotionPredictor\n"
+        "torch.set_num_threads(2)\n"
+        "read, picture = EmotionPredictor.from_pretrained(device='cpu'), skimage.data.astronaut()\n"
+        f"{before}\n"
+        "if (child := os.fork()) == 0:\n"
+        "    signal.alarm(60)\n"
+        "    os._exit(0 if len(read(picture)) == 1 else 1)\n"
+        "assert os.waitpid(child, 0)[1] == 0, 'the child waited for ever'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
