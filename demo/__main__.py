@@ -8,11 +8,12 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
 from resemotenet.errors import ResEmoteNetError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from .handlers import Reader
 
+_FOLDER = "resemotenet-page-"  # how the names of temporary folders begin
+_SETTLED = 60  # seconds, until which a folder may be of a server that starts and does not hold it yet
 _PATIENCE = 4.0  # seconds from SIGTERM to the end, if the server has not ended by itself
 
 
@@ -135,10 +138,43 @@ def _own_folder() -> Iterator[Path]:
     parent = os.environ.get("GRADIO_TEMP_DIR")
     if parent:
         Path(parent).mkdir(parents=True, exist_ok=True)
+    _clear_left(Path(parent or gettempdir()))
     # Uploads may still come in while it goes.
-    with TemporaryDirectory(prefix="resemotenet-", dir=parent, ignore_cleanup_errors=True) as name:
+    with TemporaryDirectory(prefix=_FOLDER, dir=parent, ignore_cleanup_errors=True) as name:
         os.environ["GRADIO_TEMP_DIR"] = name
-        yield Path(name)
+        held = _hold(Path(name))
+        try:
+            yield Path(name)
+        finally:
+            if held is not None:
+                os.close(held)
+
+
+def _hold(folder: Path) -> int | None:
+    """Marks a folder as in use for as long as this process lives; None where it is, or where that cannot be known."""
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    try:
+        held = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:  # of another user
+        return None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        return None
+    return held
+
+
+def _clear_left(parent: Path) -> None:
+    """Deletes what servers left that were killed, with the uploads in it."""
+    for folder in parent.glob(f"{_FOLDER}*"):
+        with suppress(FileNotFoundError):  # its server has ended just now
+            if time.time() - folder.lstat().st_mtime > _SETTLED and (held := _hold(folder)) is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(held)
 
 
 def _parser() -> argparse.ArgumentParser:

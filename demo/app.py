@@ -21,7 +21,7 @@ from resemotenet.reading.drawing import color_of, text_color
 
 from . import gate, guard, handlers, live, markup
 from .origins import OriginCheck, Origins
-from .sessions import remember_nothing
+from .sessions import keep_few_answers, remember_nothing
 from .uploads import Uploads, UploadWatch
 
 _WEB = Path(__file__).parent / "web"
@@ -126,6 +126,7 @@ def build(reader: handlers.Reader, uploads: Uploads, at_once: int = 1) -> gr.Blo
         gr.HTML(markup.about(reader.model, reader.source), apply_default_css=False)
         _api(pictures, uploads)
     page.queue(max_size=_MAX_WAITING)
+    keep_few_answers(page)
     return page
 
 

@@ -14,12 +14,16 @@ from gradio.utils import LRUCache
 _UNCLAIMED = 64
 
 
+def keep_few_answers(page: gr.Blocks) -> None:
+    """For a page with its queue that is not served yet: the first call may come the moment it is."""
+    page._queue.pending_messages_per_session = _Answers(_UNCLAIMED)
+
+
 def remember_nothing(page: gr.Blocks) -> None:
     """For a page that is served, and has neither ``gr.State`` nor ``gr.render``."""
     holder = _NoSessions()  # type: ignore[no-untyped-call]
     holder.set_blocks(page)
     page.server_app.state_holder = holder
-    page._queue.pending_messages_per_session = _Answers(_UNCLAIMED)
 
 
 class _Answers(LRUCache[str, Any]):

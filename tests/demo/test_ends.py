@@ -16,6 +16,7 @@ import pytest
 
 pytest.importorskip("gradio", reason="the demo needs gradio: pip install -r requirements.txt")
 
+from demo import __main__ as page
 from demo import handlers
 from tests.demo.server import PATIENCE, free_port, running
 from tests.demo.test_app import demo_that_ends
@@ -89,3 +90,23 @@ def test_an_upload_without_room_on_disk_gets_a_sentence(model_folder: Path, tmp_
         assert demo.files() == []
     log = (tmp_path / "log.txt").read_text()
     assert "Traceback" not in log
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders cannot be held there")
+def test_what_a_killed_server_left_goes_at_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    killed, young, other = (tmp_path / name for name in ("resemotenet-page-a", "resemotenet-page-b", "resemotenet-c"))
+    for folder in (killed, young, other):
+        folder.mkdir()
+        (folder / "upload").write_bytes(b"a picture")
+    for folder in (killed, other):
+        os.utime(folder, (0, 0))
+    with page._own_folder() as running_one:
+        monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+        os.utime(running_one, (0, 0))  # has run for long
+        with page._own_folder():
+            assert running_one.exists()
+        assert not killed.exists()
+        assert young.exists()
+        assert other.exists()
+    assert not running_one.exists()
