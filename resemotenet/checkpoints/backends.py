@@ -115,6 +115,8 @@ if hasattr(os, "register_at_fork"):
 
 
 def _onnxruntime() -> Any:
+    # Its builds report to their makers from the import on (its Privacy.md); who wants that may set this to 0.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:

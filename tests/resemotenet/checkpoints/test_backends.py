@@ -177,3 +177,19 @@ def test_a_forked_process_reads_pictures(before):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_onnxruntime_reports_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where it does, it leaves a session's file in the temporary folder and an identifier in the home, even offline."""
+    for name in ("home", "temporary"):
+        (tmp_path / name).mkdir()
+    places = {"TMPDIR": str(tmp_path / "temporary"), "HOME": str(tmp_path / "home")}
+    for name, value in places.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    code = (
+        "import torch, resemotenet; from resemotenet.checkpoints.pretrained import bundled_folder;"
+        "resemotenet.load_model(bundled_folder(), backend='onnxruntime').probabilities(torch.zeros(1, 1, 48, 48))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
