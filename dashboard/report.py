@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from resemotenet.cli import print_any_name
 from resemotenet.errors import ResultsError
 from resemotenet.runs.label_sets import teaching
 
@@ -176,6 +177,7 @@ def renewed(text: str, runs: Sequence[Run], *, relative_to: Path) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table, with links relative to the folder one is in; or write both into a document."""
     options = _parser().parse_args(arguments)
+    print_any_name()
     if problems := [problem for folder in options.folders if (problem := folder_problem(folder))]:
         print("\n".join(f"error: {problem}" for problem in problems), file=sys.stderr)
         return 1

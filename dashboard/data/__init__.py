@@ -103,22 +103,35 @@ def scan(folders: Sequence[Path]) -> list[Run]:
     """Every run in these folders (or below them, or they themselves), newest first; hidden folders are skipped.
 
     Never raises for a folder: what is wrong with a run stands in its ``problem``, what is wrong with a folder is told
-    by ``folder_problem``. Of two folders of one name (a run and its published copy) one is shown: the one with more
-    predictions, of equal ones the first.
+    by ``folder_problem``. Of a run and its copy (published, say) one is shown: the one with more predictions, of equal
+    ones the first. Of other runs of one name the first keeps it as its ``id``, the others add where they lie.
     """
     now = time()
-    shown: dict[str, Run] = {}
+    named: dict[str, list[Run]] = {}
     places = [os.path.abspath(folder.expanduser()) for folder in folders]
     seen = set()
     for place in places:
         for path, stamp in _find(place, _DEPTH):
             seen.add(path)
             run = _run(path, stamp, now)
-            other = shown.get(run.id)
-            if other is None or (other.path != run.path and _amount(run) > _amount(other)):
-                shown[run.id] = run
+            others = named.setdefault(run.id, [])
+            copy = next((number for number, other in enumerate(others) if _is_copy(run, other)), None)
+            if copy is None:
+                others.append(run)
+            elif others[copy].path != run.path and _amount(run) > _amount(others[copy]):
+                others[copy] = run
     _forget(places, seen)
-    return sorted(shown.values(), key=lambda run: (run.started or _LONG_AGO, run.id), reverse=True)
+    shown = [run for first, *others in named.values() for run in (first, *map(_with_its_place, others))]
+    return sorted(shown, key=lambda run: (run.started or _LONG_AGO, run.id), reverse=True)
+
+
+def _is_copy(run: Run, other: Run) -> bool:
+    """Whether two folders of one name hold one run: how long an epoch took, to 10 ms, tells others apart."""
+    return run.path == other.path or (bool(run.epochs) and run.epochs[:1] == other.epochs[:1])
+
+
+def _with_its_place(run: Run) -> Run:
+    return replace(run, id=f"{run.id} in {run.path.parent}")
 
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)

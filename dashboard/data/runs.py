@@ -31,7 +31,7 @@ class Run:
 
     Attributes:
         path: the folder.
-        id: its name.
+        id: its name; where another run has that name too, also where it lies.
         state: "running": no result yet and the files changed a moment ago; "unfinished": no result and they did not;
             "broken": something in it is missing or damaged; "newer": written by a later version of this software.
         problem: one sentence for people, None if all is well.
@@ -166,7 +166,7 @@ class Run:
     @cached_property
     def started(self) -> datetime | None:
         """UTC, from the folder's name."""
-        if (stamp := _STAMP.search(self.id)) is None:
+        if (stamp := _STAMP.search(self.path.name)) is None:
             return None
         try:
             return datetime.strptime(stamp[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
@@ -210,7 +210,7 @@ class Run:
     @cached_property
     def recipe_key(self) -> str:
         """Equal for runs that differ in nothing but seed, place, machine and layout: the seeds of one experiment."""
-        return recipe_key(self.config)
+        return recipe_key(self.config, data=at(self.audit, "sha256"))
 
     @property
     def caption(self) -> str:
@@ -220,7 +220,8 @@ class Run:
         network = self.model if self.width in (None, 1) else f"{self.model} x{self.width:g}"
         seed = "" if self.seed is None else f", seed {self.seed}"
         when = "" if self.started is None else f", {self.started.day} {self.started:%b %H:%M}"
-        return f"{network}, {self.recipe} on {self.taught}{seed}{when}"
+        place = "" if self.id == self.path.name else f", in {self.path.parent}"
+        return f"{network}, {self.recipe} on {self.taught}{seed}{when}{place}"
 
 
 def read_run(path: Path, *, published: bool = False) -> tuple[Run, float]:

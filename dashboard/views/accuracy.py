@@ -90,9 +90,14 @@ def _row_names(groups: Sequence[Group]) -> list[str]:
     return [
         f"{group.run.model}<br>{_SMALL}{words}</span>"
         if counts[group.run.model, words] == 1
-        else f"{group.run.model}<br>{_SMALL}{words}<br>seeds: {group.seeds}, {group.run.id[-16:]}</span>"
+        else f"{group.run.model}<br>{_SMALL}{words}<br>seeds: {group.seeds}, {_stamp(group.run)}</span>"
         for group, words in zip(groups, more, strict=True)
     ]
+
+
+def _stamp(run: Run) -> str:
+    """When it began; and where it lies, if another run has its name."""
+    return run.id[len(run.path.name) - len("20260101T120000Z") :]
 
 
 def _scale(run: Run, *, sized: bool) -> str:

@@ -118,7 +118,8 @@ def _row_names(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def _told_apart(run: Run) -> str:
-    return f"{run.recipe}, seed {run.seed}" + ("" if run.started is None else f", {run.started:%d %b %H:%M}")
+    place = "" if run.id == run.path.name else f", in {run.path.parent}"
+    return f"{run.recipe}, seed {run.seed}" + ("" if run.started is None else f", {run.started:%d %b %H:%M}") + place
 
 
 def _counts(table: Sequence[Crossing], labels: str) -> str:

@@ -86,6 +86,17 @@ def test_a_run_with_other_settings_is_no_member_of_a_series(results: Path):
     assert table["C3"]["Paired 95%"] == "there is no C1 of this seed to compare with"
 
 
+def test_runs_on_other_data_are_no_members_of_a_series(results: Path):
+    """Rehearsed on one copy, then run on another, into the same folder."""
+    for stamp, data_hash in (("20260101T120000Z", "a"), ("20260102T120000Z", "b")):
+        for model in (C1, C2):
+            path = fake_runs.write_run(results, model=model, stamp=stamp)
+            write_json(path / "audit.json", {**read_json(path / "audit.json"), "sha256": data_hash})
+    for series in series_of(data.scan([results])):
+        assert series.configurations == ["C1", "C2"]
+        assert len({run.audit["sha256"] for run in series.runs.values()}) == 1
+
+
 def test_a_configuration_that_has_no_compact_layout_is_in_the_series(results: Path):
     fake_runs.write_run(results, model=C1)
     path = fake_runs.write_run(results, model="resemotenet_c6")

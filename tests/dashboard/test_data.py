@@ -167,6 +167,27 @@ class TestScan:
         (copy / "predictions" / "fer2013-test.npz").unlink()
         assert [run.path for run in scan([tmp_path / "b", tmp_path / "a"])] == [path]
 
+    def test_two_runs_of_one_name_in_two_folders_are_both_there(self, tmp_path: Path):
+        """Of one recipe and seed, started in the same second on two machines."""
+        paths = [write_run(tmp_path / place, skill=skill) for place, skill in (("a", 1.0), ("b", 2.0))]
+        runs = scan([tmp_path / "a", tmp_path / "b"])
+        assert sorted(run.path for run in runs) == paths
+        assert {run.id for run in runs} == {paths[0].name, f"{paths[0].name} in {tmp_path / 'b'}"}
+        assert len({run.caption for run in runs}) == 2
+        assert {run.started for run in runs} == {datetime(2026, 1, 1, 12, tzinfo=UTC)}
+        again = scan([tmp_path / "a", tmp_path / "b"])  # a page that was opened finds its run again
+        assert {run.id: run.path for run in runs} == {run.id: run.path for run in again}
+
+    def test_so_are_two_that_have_only_begun(self, tmp_path: Path):
+        for place in ("a", "b"):
+            fake_runs.write_running(tmp_path / place, epochs=0)
+        assert len(scan([tmp_path / "a", tmp_path / "b"])) == 2
+
+    def test_a_copy_of_one_of_them_is_still_a_copy(self, tmp_path: Path):
+        paths = [write_run(tmp_path / place, skill=skill) for place, skill in (("a", 1.0), ("b", 2.0))]
+        shutil.copytree(paths[1], tmp_path / "c" / paths[1].name)
+        assert sorted(run.path for run in scan([tmp_path / place for place in "abc"])) == paths
+
     def test_only_what_changed_is_read_again(self, results: Path):
         kept, changed = write_run(results, seed=0), write_run(results, seed=1)
         before = {run.path: run for run in scan([results])}
@@ -248,6 +269,13 @@ class TestRun:
         keys = {run.seed: run.recipe_key for run in scan([results])}
         assert keys[0] == keys[1]
         assert len({keys[1], keys[2], keys[3]}) == 3
+
+    def test_seeds_on_other_data_are_not_of_one_experiment(self, results: Path):
+        paths = [write_run(results, seed=seed) for seed in (0, 1, 2)]
+        for path, data_hash in zip(paths, "aab", strict=True):
+            write_json(path / "audit.json", {**read_json(path / "audit.json"), "sha256": data_hash})
+        keys = {run.seed: run.recipe_key for run in scan([results])}
+        assert keys[0] == keys[1] != keys[2]
 
     def test_a_seed_of_a_later_version_is_a_seed_of_the_same_experiment(self, results: Path):
         """Which has settings that the earlier one did not know, and leaves them as they were."""

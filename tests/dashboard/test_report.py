@@ -1,7 +1,9 @@
 """The tables of results for a document, and those in ours."""
 
+import io
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,15 @@ def test_the_tables_in_the_results_are_those_of_the_published_runs():
     )
     command = "python -m dashboard.report --into dashboard/published/README.md"
     assert renewed(text, scan([PUBLISHED]), relative_to=PUBLISHED) == text, f"{command} writes them"
+
+
+def test_a_folder_that_a_console_cannot_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_run(tmp_path / "Łódź")
+    monkeypatch.chdir(tmp_path)
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252", write_through=True))
+    assert main([str(tmp_path / "Łódź")]) == 0
+    assert rb"(\u0141\xf3d\u017a/made_up" in written.getvalue().replace(b"\xf3", rb"\xf3")
 
 
 def test_only_the_tables_of_a_document_are_written_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
