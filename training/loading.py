@@ -26,6 +26,7 @@ from resemotenet.datasets import (
     read_fer2013,
     recognise,
 )
+from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError, DatasetFormatError, TrainingError
 from resemotenet.runs.label_sets import teaching
 from resemotenet.runs.results import ResultsFolder, read_json
@@ -82,6 +83,12 @@ class Data:
     def primary(self) -> str:
         """The label definition by which the epoch is chosen."""
         return next(iter(self.scored["validation"]))
+
+    @property
+    def untaught(self) -> tuple[str, ...]:
+        """Emotions that no training face is labelled with, not even by a share: a network cannot learn them here."""
+        shares = self.train.distribution.sum(axis=0)
+        return tuple(emotion for emotion, share in zip(EMOTIONS, shares, strict=True) if share == 0)
 
 
 def load_data(config: RunConfig) -> Data:

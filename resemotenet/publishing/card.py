@@ -46,7 +46,8 @@ def model_card(facts: ModelFacts, repository: str, *, page: str, tag: str | None
 
 def _opening(facts: ModelFacts, repository: str) -> str:
     info = facts.model.info
-    emotions = ", ".join(text(label, 40) for label in canonical_order(info.labels))
+    taught = [label for label in canonical_order(info.labels) if label not in facts.untaught]
+    emotions = ", ".join(text(label, 40) for label in taught)
     width = info.arguments.get("width", 1.0)
     kind = f"`{info.architecture}`" + (f" at {width:g} of its width" if width != 1 else "")
     kind += ", compact layout" if info.arguments.get("compact") else ""
@@ -58,9 +59,12 @@ def _opening(facts: ModelFacts, repository: str) -> str:
         lines.append(f"> [!WARNING]\n> {warning}\n> Do not quote its figures.")
     size = info.preprocess.size
     lines.append(
-        f"Reads one of {len(info.labels)} expressions in the picture of a face: {emotions}. The network is "
+        f"Reads one of {len(taught)} expressions in the picture of a face: {emotions}. The network is "
         f"{kind}, {facts.parameters:,} parameters, for face crops of {size} x {size} px, made grey."
     )
+    if facts.untaught:
+        names = " and ".join(text(label, 40) for label in facts.untaught)
+        lines.append(f"**Not taught**: it also has an answer for {names}, but no training face was labelled so.")
     lines.append(_in_short(facts))
     return "\n\n".join(lines)
 

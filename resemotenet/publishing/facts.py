@@ -112,6 +112,18 @@ class ModelFacts:
         return _name(self.model.info.training.get("labels"))
 
     @property
+    def faces(self) -> int | None:
+        """How many training faces they learned from, where config.json says so."""
+        faces = self.model.info.training.get("faces")
+        return faces if type(faces) is int else None
+
+    @property
+    def untaught(self) -> tuple[str, ...]:
+        """Labels that none of those faces had, where config.json says so."""
+        stated = self.model.info.training.get("untaught")
+        return tuple(label for label in self.model.info.labels if isinstance(stated, list) and label in stated)
+
+    @property
     def touched(self) -> int | None:
         """How often test was looked at; 0 where it was not, None where that is not known."""
         counts = [each.figures.get("touched") for each in self.evaluations if each.split == "test"]

@@ -13,6 +13,9 @@ from .facts import ModelFacts
 from .texts import DRAWN, TAUGHT
 from .wording import share, table
 
+# What the card says in words.
+_ELSEWHERE = ("converted_from", "remarks", "faces", "untaught")
+
 
 def taught(facts: ModelFacts) -> str:
     """What the weights learned from and how: of a run its settings, of a model folder what config.json states."""
@@ -20,7 +23,7 @@ def taught(facts: ModelFacts) -> str:
         rows, rest = list(_settings(facts)), "All settings are in `training.json`."
     else:
         stated = flatten(facts.model.info.training).items()
-        rows = [[text(key, 40), _plain(value)] for key, value in stated if key not in ("converted_from", "remarks")]
+        rows = [[text(key, 40), _plain(value)] for key, value in stated if key not in _ELSEWHERE]
         rest = ""
     settings = table(["setting", "value"], rows, words=2) if rows else ""
     return "\n\n".join(filter(None, [_data(facts), settings, rest]))
@@ -40,6 +43,8 @@ def _data(facts: ModelFacts) -> str:
     if info is None:
         return f"Data set: {text(facts.data)}."
     told = [f"The data set is {info.title}: {info.faces}.", f"Licence of the data: {info.licence}."]
+    if (learned := facts.faces) is not None:
+        told.append(f"These weights learned from {learned:,} training faces of it.")
     told += [TAUGHT.get(facts.taught or "", ""), _left_out(facts)]
     return " ".join(filter(None, told))
 

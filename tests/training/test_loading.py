@@ -142,6 +142,17 @@ class TestLoadData:
         with pytest.raises(DatasetFormatError, match="5 training faces are fewer than one batch of 8"):
             load_data(replace(config, dataset=Dataset(labels="ferplus", limit=8)))
 
+    def test_emotions_that_nobody_teaches_are_named(self, config: RunConfig, fake: Fake, tmp_path: Path):
+        assert load_data(config).untaught == ()
+        keep = np.isin(fake.codes, (0, 3, 6))  # angry, happy, neutral
+        part = replace(
+            fake, images=fake.images[keep], codes=fake.codes[keep], votes=fake.votes[keep], named=fake.named[keep],
+            usage=[usage for usage, kept in zip(fake.usage, keep, strict=True) if kept],
+        )  # fmt: skip
+        path = write_csv(part, tmp_path / "part.csv")
+        few = replace(config, data=path, dataset=Dataset(labels="fer2013"))
+        assert load_data(few).untaught == ("disgust", "fear", "sad", "surprise")
+
     def test_no_data(self, config: RunConfig, tmp_path: Path):
         with pytest.raises(DatasetNotFoundError):
             load_data(replace(config, data=tmp_path / "gone.csv"))

@@ -356,6 +356,25 @@ def test_the_data_and_its_licence(model: Path, data: str, said: str) -> None:
     assert ("- Data: " in section(card, "Sources")) is known
 
 
+def test_a_part_of_a_data_set_is_not_taken_for_the_whole(model: Path) -> None:
+    change(model / "config.json", training={"data": "fer2013", "labels": "fer2013", "faces": 298})
+    card = card_of(model)
+    assert "These weights learned from 298 training faces of it." in section(card, "Training")
+    assert "**Not taught**" not in card
+    assert "298" not in str(rows(section(card, "Training")))
+
+
+def test_what_was_never_taught_is_not_promised(model: Path) -> None:
+    change(model / "config.json", training={"data": "fer2013", "faces": 298, "untaught": ["disgust", "fear"]})
+    card = card_of(model)
+    (opening,) = [line for line in card.splitlines() if line.startswith("Reads one of")]
+    assert opening.startswith("Reads one of 5 expressions")
+    assert "disgust" not in opening
+    assert "**Not taught**: it also has an answer for disgust and fear, but no training face was labelled so." in card
+    change(model / "config.json", training={"untaught": "disgust"})  # a stranger's file may say anything
+    assert "Reads one of 7 expressions" in card_of(model)
+
+
 def test_it_is_markdown_throughout(run: Path) -> None:
     body = card_of(run).split("---\n", 2)[2]
     html = MarkdownIt("commonmark").enable("table").render(body)
