@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from .errors import ImageError, ResEmoteNetError, printable
+from .errors import ImageError, ResEmoteNetError, in_words, printable
 from .publishing.commands import add_pull, add_push
 from .publishing.export_commands import add_calibrate, add_export
 
@@ -53,11 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:  # here, since what is still buffered would fail when Python ends
             if sys.stdout is not None:
                 sys.stdout.flush()
-    except BrokenPipeError:  # the reader, say `head`, has seen enough
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                os.dup2(nowhere, stream.fileno())
+    except BrokenPipeError:
+        leave_closed_pipe()
         return 1
     except KeyboardInterrupt:
         return 130
@@ -67,14 +64,32 @@ def _run(arguments: Sequence[str] | None) -> int:
     parsed = _parser().parse_args(arguments)
     if parsed.verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold what a console cannot show
-        sys.stdout.reconfigure(errors="backslashreplace")
+    print_any_name()
     try:
         code: int = parsed.run(parsed)
     except ResEmoteNetError as error:
         _complain(str(error))
         return 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _complain(in_words(error))
+        return 1
     return code
+
+
+def print_any_name() -> None:
+    """What the console or the file behind stdout cannot encode, in a file's name say, is printed as an escape code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def leave_closed_pipe() -> None:
+    """The reader, say `head`, has seen enough: nobody is told of what is left to be written."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -29,11 +29,25 @@ stop trusting. What exactly happened is for people, and stands in the message.
 Where a built-in type fits as well, the error is that too, so ``except ValueError`` keeps its usual meaning.
 """
 
+import errno
 import unicodedata
 
 # Messages quote files of strangers, which may hold names of any length and codes that command a terminal.
 LONGEST_MESSAGE = 1500
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_ELSEWHERE = "name another place"
+_REMEDIES = {
+    errno.ENOSPC: f"make room there, or {_ELSEWHERE}",
+    errno.EDQUOT: f"make room there, or {_ELSEWHERE}",
+    errno.EFBIG: f"the disk, or a limit on this process, takes no larger file; {_ELSEWHERE}",
+    errno.EROFS: _ELSEWHERE,
+    errno.EACCES: f"change who may write or read there, or {_ELSEWHERE}",
+    errno.EPERM: f"change who may write or read there, or {_ELSEWHERE}",
+    errno.ENOENT: "make the folder first, or correct the name",
+    errno.ENOTDIR: "a part of this name is a file; correct it",
+    errno.EISDIR: "this is a folder; name a file",
+    errno.EIO: "the disk fails; copy what is on it",
+}
 
 
 class ResEmoteNetError(Exception):
@@ -58,6 +72,13 @@ def printable(text: str) -> str:
 def _visible(character: str) -> str:
     seen = unicodedata.category(character) not in _UNSEEN
     return character if seen else character.encode("unicode_escape").decode("ascii")
+
+
+def in_words(error: OSError) -> str:
+    """What the system refused, where, and what to do about it: one sentence for people."""
+    place = f"{error.filename}: " if error.filename else ""
+    remedy = _REMEDIES.get(error.errno or 0)
+    return printable(f"{place}{error.strerror or error}") + (f"; {remedy}" if remedy else "")
 
 
 class ImageError(ResEmoteNetError, ValueError):

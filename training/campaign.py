@@ -8,15 +8,19 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from resemotenet.errors import ResEmoteNetError, TrainingError
+from resemotenet.cli import print_any_name
+from resemotenet.errors import ResEmoteNetError, TrainingError, in_words
 from resemotenet.models import model_entry
 from resemotenet.runs import claims
 from resemotenet.runs.results import ResultsFolder, read_json
 
 from .config import RunConfig
+from .locks import only_campaign
 from .recipes import paper, strong, upstream
 
 ABLATIONS = tuple(each.model for each in claims.ABLATIONS)
@@ -82,32 +86,65 @@ def run_campaign(
 
     Raises:
         TrainingError: a run failed; what it said stands above.
+        ResultsError: another campaign fills one of their folders.
+        DatasetError: see ``find_run``.
     """
     end = None if minutes is None else time.monotonic() + 60 * minutes
-    for number, config in enumerate(configs, start=1):
-        title = f"{number} of {len(configs)}: {config.recipe} {config.network.name}, seed {config.seed}"
-        folder = find_run(config)
-        if folder is not None and _is_done(folder, test):
-            say(f"{title}: done, {folder.path.name}")
-            continue
-        say(f"{title}: {'goes on' if folder else 'starts'}")
-        left = None if end is None else max(0.0, end - time.monotonic())
-        if not _in_its_own_process(config, test, left, title):
-            say(f"out of time; the same command goes on with {title}")
-            return False
+    data_of = DataHashes()
+    with ExitStack() as held:
+        for results in sorted({Path(config.results) for config in configs}):
+            held.enter_context(only_campaign(results))
+        for number, config in enumerate(configs, start=1):
+            title = f"{number} of {len(configs)}: {config.recipe} {config.network.name}, seed {config.seed}"
+            folder = find_run(config, data_of)
+            if folder is not None and _is_done(folder, test):
+                say(f"{title}: done, {folder.path.name}")
+                continue
+            say(f"{title}: {'goes on' if folder else 'starts'}")
+            left = None if end is None else max(0.0, end - time.monotonic())
+            if not _in_its_own_process(config, folder, test, left, title):
+                say(f"out of time; the same command goes on with {title}")
+                return False
     return True
 
 
-def find_run(config: RunConfig) -> ResultsFolder | None:
-    """The run of these settings in ``config.results``: the finished one, else the one that came farthest, or None."""
-    found = []
+class DataHashes:
+    """The ``Data.sha256`` of configs; runs that read the same of a data set ask for it once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], str] = {}
+
+    def __call__(self, config: RunConfig) -> str:
+        from .loading import load_data
+
+        key = (config.data, config.dataset, config.network.size)
+        if key not in self._known:
+            self._known[key] = load_data(config).sha256
+        return self._known[key]
+
+
+def find_run(config: RunConfig, data_of: DataHashes | None = None) -> ResultsFolder | None:
+    """The run of these settings on this data in ``config.results``: the finished one, else the one that came farthest.
+
+    The data is the same if ids, pixels and labels are, wherever it lies; for runs of a version that did not note them,
+    if it lies where it did.
+
+    Returns:
+        None if there is none.
+
+    Raises:
+        DatasetError: there are runs of these settings, but the data cannot be read.
+    """
+    found, data_of = [], data_of or DataHashes()
     for path in sorted(Path(config.results).glob("[!.]*/config.json")):
+        folder = ResultsFolder(path.parent)
         try:
             other = RunConfig.from_dict(read_json(path))
-        except ResEmoteNetError:  # of another version, so not of these settings
+            noted = read_json(folder.audit).get("sha256")
+        except ResEmoteNetError:  # of another version, so not of these settings; or damaged
             continue
-        if replace(other, data=config.data, results=config.results, device=config.device) == config:
-            folder = ResultsFolder(path.parent)
+        same = replace(other, data=config.data, results=config.results, device=config.device) == config
+        if same and (other.data == config.data if noted is None else noted == data_of(config)):
             found.append((folder.is_finished, len(folder.read_epochs()), folder))
     return max(found, key=lambda each: each[:2])[2] if found else None
 
@@ -116,9 +153,11 @@ def _is_done(folder: ResultsFolder, test: bool) -> bool:
     return folder.is_finished and (not test or "test" in read_json(folder.result)["splits"])
 
 
-def _in_its_own_process(config: RunConfig, test: bool, seconds: float | None, title: str) -> bool:
+def _in_its_own_process(
+    config: RunConfig, folder: ResultsFolder | None, test: bool, seconds: float | None, title: str
+) -> bool:
     """Whether it came to its end in time."""
-    process = multiprocessing.get_context("spawn").Process(target=_complete, args=(config, test))
+    process = multiprocessing.get_context("spawn").Process(target=_complete, args=(config, folder, test))
     process.start()
     try:
         process.join(seconds)
@@ -132,22 +171,24 @@ def _in_its_own_process(config: RunConfig, test: bool, seconds: float | None, ti
     return True
 
 
-def _complete(config: RunConfig, test: bool) -> None:
+def _complete(config: RunConfig, folder: ResultsFolder | None, test: bool) -> None:
     """Start the run or go on with it, then score it; the whole life of the process of its own."""
+    print_any_name()
     try:
-        _train_and_score(config, test)
+        _train_and_score(config, folder, test)
     except ResEmoteNetError as error:
         sys.exit(f"training: {error}")
+    except OSError as error:
+        sys.exit(f"training: {in_words(error)}")
     except KeyboardInterrupt:  # goes to both processes; the other one says what to do
         sys.exit(130)
 
 
-def _train_and_score(config: RunConfig, test: bool) -> None:
+def _train_and_score(config: RunConfig, folder: ResultsFolder | None, test: bool) -> None:
     from .evaluation import evaluate_run
     from .loading import load_data_of
     from .loop import resume, train
 
-    folder = find_run(config)
     if folder is None:
         folder = train(config)
     elif not folder.is_finished:

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from resemotenet.errors import ResEmoteNetError
+from resemotenet.cli import leave_closed_pipe, print_any_name
+from resemotenet.errors import ResEmoteNetError, in_words
 from resemotenet.runs.results import ResultsFolder, read_json, write_json
 
 from .config import RunConfig
@@ -20,6 +21,7 @@ from .recipes import RECIPES
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it went well, 1 with one line on stderr for an error of ours, 2 for wrong usage."""
+    print_any_name()
     given = list(sys.argv[1:] if arguments is None else arguments)
     commands: dict[str, Callable[..., int]] = {
         "resume": _resume,
@@ -37,9 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given[:1] == ["train"]:
             return _train(given[1:])
         if given and given[0] in commands:
-            return tyro.cli(commands[given[0]], args=given[1:], prog=f"python -m training {given[0]}")
+            code = tyro.cli(commands[given[0]], args=given[1:], prog=f"python -m training {given[0]}")
+            sys.stdout.flush()  # here, since what is still buffered would fail when Python ends
+            return code
     except ResEmoteNetError as error:
         print(f"training: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        leave_closed_pipe()
+        return 1
+    except OSError as error:
+        print(f"training: {in_words(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stop:
         print(f"training: interrupted{_how_to_go_on(given[0], stop.args)}", file=sys.stderr)

@@ -5,6 +5,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from resemotenet.checkpoints.checkpoint import WEIGHTS_FILE, LoadedModel, load_model
 from resemotenet.errors import ResultsError
 from resemotenet.runs.results import ResultsFolder, read_json, write_json
+
+from .locks import alone_with
 
 # Seconds, and how many passes at most, so that a network that takes no time is done at once.
 _WARM_UP, _WARM_UP_PASSES = 0.3, 20
@@ -162,7 +165,7 @@ def measure_runs(folders: Sequence[ResultsFolder], device: torch.device) -> list
 
     Raises:
         ResultsError: a run is not finished, has no weights (published ones have none) or is of a version that noted no
-            cost; then nothing is measured.
+            cost, or another process works on it; then nothing is measured.
     """
     for folder in folders:
         folder.check_finished()
@@ -170,8 +173,11 @@ def measure_runs(folders: Sequence[ResultsFolder], device: torch.device) -> list
             raise ResultsError(f"{folder.path} has no weights to measure; name the run where it was trained")
         if "cost" not in read_json(folder.result):
             raise ResultsError(f"{folder.result} notes no cost: an older version wrote it; train the run again")
-    found = measure_latency([load_model(folder.model, device=device) for folder in folders])
-    for folder, latency in zip(folders, found, strict=True):
-        result = read_json(folder.result)
-        write_json(folder.result, {**result, "cost": {**result["cost"], "latency": latency}})
+    with ExitStack() as held:
+        for folder in folders:
+            held.enter_context(alone_with(folder))
+        found = measure_latency([load_model(folder.model, device=device) for folder in folders])
+        for folder, latency in zip(folders, found, strict=True):
+            result = read_json(folder.result)
+            write_json(folder.result, {**result, "cost": {**result["cost"], "latency": latency}})
     return found

@@ -22,6 +22,7 @@ from resemotenet.runs.label_sets import FERPLUS, teaching
 from resemotenet.runs.results import ResultsFolder, read_json, write_json
 
 from .evaluation import load_chosen, made_with, predict_all, save_predictions
+from .locks import alone_with
 from .picture_sets import Storage
 from .processes import join_processes
 
@@ -41,13 +42,18 @@ def evaluate_elsewhere(
         The figures by label definition, as they now stand in result.json.
 
     Raises:
-        ResultsError: the run is not finished, or has these labels as its own.
+        ResultsError: the run is not finished, or has these labels as its own, or another process works on it.
         DatasetError: the other set cannot be read, or has no such split.
     """
     folder.check_finished()
+    with alone_with(folder):
+        return _evaluate(folder, path, split, skip_broken, storage or Storage())
+
+
+def _evaluate(folder: ResultsFolder, path: Path, split: str, skip_broken: bool, storage: Storage) -> dict[str, Any]:
     result = read_json(folder.result)
     model = load_chosen(folder)
-    definitions, broken = _definitions(path, split, model.preprocess.size, skip_broken, storage or Storage())
+    definitions, broken = _definitions(path, split, model.preprocess.size, skip_broken, storage)
     own = {entry["labels"] for entry in result["splits"].values()} | set(result["also"])
     if taken := sorted(own & set(definitions)):
         raise ResultsError(

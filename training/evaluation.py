@@ -25,6 +25,7 @@ from resemotenet.runs.results import Predictions, ResultsFolder, read_json, writ
 
 from .ahead import ahead
 from .cost import note_latency
+from .locks import alone_with
 from .picture_sets import PictureFiles
 from .processes import join_processes
 
@@ -131,9 +132,16 @@ def evaluate_run(
         What result.json now holds.
 
     Raises:
-        ResultsError: the run is not finished.
+        ResultsError: the run is not finished, or another process works on it.
     """
     folder.check_finished()
+    with alone_with(folder):
+        return _evaluate(folder, scored, split, leaked)
+
+
+def _evaluate(
+    folder: ResultsFolder, scored: Mapping[str, Mapping[str, ReadyFaces]], split: str, leaked: set[str] | None
+) -> dict[str, Any]:
     result: dict[str, Any] = read_json(folder.result)
     model = load_chosen(folder)
     touched = _count_touch(folder, result) if split == "test" else 0

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast, broadcast_object_list
@@ -20,6 +19,7 @@ from tqdm.auto import tqdm
 
 from resemotenet.checkpoints.checkpoint import LoadedModel, save_model
 from resemotenet.checkpoints.preprocessing import Preprocess
+from resemotenet.errors import CheckpointError, CheckpointFormatError, ResEmoteNetError, ResultsError, in_words
 from resemotenet.runs.results import SCHEMA, Predictions, ResultsFolder, write_json
 from resemotenet.runs.schema import ModelInfo
 
@@ -29,6 +29,7 @@ from .description import check_network, describe
 from .earlier import check_earlier, noted, taught
 from .evaluation import figures, load_chosen, made_with, marked, predict_all, record, save_predictions
 from .loading import Batches, Data, load_data, load_data_of
+from .locks import alone_with
 from .optimization import class_weights, has_stalled, learning_rate
 from .processes import start_accelerator
 from .progress import Progress
@@ -54,6 +55,12 @@ def train(config: RunConfig) -> ResultsFolder:
     check_network(config)
     check_place(config.results)
     data = load_data(config)
+    if accelerator.is_main_process and data.untaught:
+        print(
+            f"no training face is labelled {' or '.join(data.untaught)}, which the model will not learn from them; a "
+            "release refuses such a model",
+            file=sys.stderr,
+        )
     batches = _batches(config, data, accelerator)
     progress = Progress.begin(config, accelerator)
     content = {**data.audit, **({"earlier": earlier} if (earlier := noted(config)) else {})}
@@ -61,7 +68,8 @@ def train(config: RunConfig) -> ResultsFolder:
     if accelerator.is_main_process:
         folder = str(Recorder.start(config, device_name(accelerator.device), content).folder.path)
     (folder,) = broadcast_object_list([folder])
-    return _run(config, Recorder(Path(folder)), data, batches, progress, accelerator)
+    with alone_with(ResultsFolder(Path(folder))):
+        return _run(config, Recorder(Path(folder)), data, batches, progress, accelerator)
 
 
 def resume(config: RunConfig, folder: Path) -> ResultsFolder:
@@ -70,11 +78,21 @@ def resume(config: RunConfig, folder: Path) -> ResultsFolder:
     Raises:
         DatasetError: also where the data is not what the run began with.
         TrainingError: also where a model that the run depends on is not the one that it began with.
+        ResultsError: also where another process works on the run, or what going on needs is missing or damaged; then
+            nothing was changed.
     """
     accelerator = start_accelerator(config)
-    data = load_data_of(ResultsFolder(folder), config)
-    recorder = Recorder(folder)
+    with alone_with(ResultsFolder(folder)):
+        return _go_on(config, Recorder(folder), accelerator)
+
+
+def _go_on(config: RunConfig, recorder: Recorder, accelerator: Accelerator) -> ResultsFolder:
+    if recorder.folder.is_finished:  # while this process waited or looked elsewhere
+        return recorder.folder
     state = recorder.load_state()
+    if state is not None:
+        recorder.check_state(state)
+    data = load_data_of(recorder.folder, config)
     check_earlier(recorder.folder, config, fresh=state is None)
     batches = _batches(config, data, accelerator)
     progress = Progress.begin(config, accelerator, fresh=state is None)
@@ -82,7 +100,7 @@ def resume(config: RunConfig, folder: Path) -> ResultsFolder:
         if "values" not in state:  # of a version before schedules looked at them
             lines = recorder.folder.read_epochs()[: state["epoch"]]
             state["values"] = [line["validation"][data.primary]["accuracy"] for line in lines]
-        progress.restore(state)
+        progress.restore(state, recorder.folder.path)
     if accelerator.is_main_process:
         recorder.resumed(progress.epoch, device_name(accelerator.device))
     return _run(config, recorder, data, batches, progress, accelerator)
@@ -118,7 +136,7 @@ class _Run:
 def _run(
     config: RunConfig, recorder: Recorder, data: Data, batches: Batches, progress: Progress, accelerator: Accelerator
 ) -> ResultsFolder:
-    info = describe(config)
+    info = _with_what_was_taught(describe(config), data)
     model, optimizer = accelerator.prepare(progress.model, progress.optimizer)
     # The step asks for autocast where it wants it; without this, validation would be in low precision as well.
     accelerator.unwrap_model(model, keep_fp32_wrapper=False)
@@ -136,8 +154,23 @@ def _run(
             _until_done(run, model, optimizer, progress)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(str(recorder.folder.path)) from stop  # what can be resumed
+        except OSError as error:
+            if isinstance(error, ResEmoteNetError | BrokenPipeError):
+                raise
+            raise _resumable(recorder.folder.path, in_words(error)) from error
     accelerator.end_training()
     return recorder.folder
+
+
+def _resumable(run: Path, refused: str) -> ResultsError:
+    """What a disk refused, with the command that goes on once that is mended."""
+    return ResultsError(f"{refused}; then 'python -m training resume {run}' goes on from the last whole epoch")
+
+
+def _with_what_was_taught(info: ModelInfo, data: Data) -> ModelInfo:
+    """The copy of a data set that one has may be a part of it: weights say themselves how much they learned from."""
+    unseen = {"untaught": list(data.untaught)} if data.untaught else {}
+    return replace(info, training={**info.training, "faces": len(data.train), **unseen})
 
 
 def _until_done(run: _Run, model: nn.Module, optimizer: Any, progress: Progress) -> None:
@@ -179,10 +212,11 @@ def _epoch(run: _Run, model: nn.Module, optimizer: Any, progress: Progress) -> d
     loss = watch.mean()
     watch.check_after(_is_finite(progress.model) and _is_finite(progress.judged), "the weights")
     trained = time.perf_counter()
-    predictions = _validate(progress.judged, run.info, run.data, run.recorder.folder.path)
-    answers = (each.probabilities for each in predictions.values())
-    watch.check_after(all(np.isfinite(each).all() for each in answers), "the answers to the validation faces")
-    measured = figures(predictions)
+    try:
+        measured = figures(_validate(progress.judged, run.info, run.data, run.recorder.folder.path))
+    except CheckpointFormatError:  # the weights answer with what is no number, but not which faces did it
+        watch.check_after(False, "the answers to the validation faces")
+        raise
     progress.values.append(measured[run.data.primary]["accuracy"])
     progress.epoch += 1
     return {
@@ -241,7 +275,10 @@ def _keep(recorder: Recorder, progress: Progress, info: ModelInfo, primary: str)
         return
     progress.chosen = {"epoch": epoch, "by": f"validation accuracy, {primary}", "value": accuracy}
     source = {**info.training, "run": recorder.run, "chosen_epoch": epoch}
-    save_model(recorder.folder.model, progress.judged, replace(info, training=source))
+    try:
+        save_model(recorder.folder.model, progress.judged, replace(info, training=source))
+    except CheckpointError as error:
+        raise _resumable(recorder.folder.path, str(error)) from error
 
 
 def finish(recorder: Recorder, data: Data, progress: Progress, accelerator: Accelerator) -> None:

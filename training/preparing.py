@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import PIL
 import torch
-from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from resemotenet.datasets import FaceFiles, PixelFile, PreparedFaces
@@ -36,6 +35,7 @@ from resemotenet.errors import DatasetFormatError, ResEmoteNetError, TrainingErr
 from resemotenet.runs.results import read_json, write_json
 
 from .ahead import ahead
+from .locks import hold
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -116,16 +116,8 @@ class _Making:
         """Hold the lock; whatever the disk refuses becomes one sentence."""
         try:
             self.above.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.above / "lock")
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                print(f"waits for another process that prepares {self.above.name}", file=sys.stderr)
-                lock.acquire()
-            try:
+            with hold(self.above / "lock", waiting=f"waits for another process that prepares {self.above.name}"):
                 yield
-            finally:
-                lock.release()
         except OSError as error:
             if isinstance(error, ResEmoteNetError):
                 raise

@@ -1,6 +1,7 @@
 """All that changes while a run goes on; what a resumed run needs."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -79,13 +80,23 @@ class Progress:
         saved = {name: part.state_dict() for name, part in parts.items() if part is not None}
         return {**saved, "epoch": self.epoch, "chosen": self.chosen, "values": self.values}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what ``state`` gave."""
+    def restore(self, state: dict[str, Any], run: Path) -> None:
+        """Go on from what ``state`` gave.
+
+        Raises:
+            TrainingError: it is of another network or optimizer than the run's config.json asks for.
+        """
         self.saving_seconds = None
-        self.model.load_state_dict(state["model"], strict=True)
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.average is not None:
-            self.average.load_state_dict(state["average"], strict=True)
-        if self.scaler is not None:
-            self.scaler.load_state_dict(state["scaler"])
-        self.epoch, self.chosen, self.values = state["epoch"], state["chosen"], state["values"]
+        try:
+            self.model.load_state_dict(state["model"], strict=True)
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"], strict=True)
+            if self.scaler is not None:
+                self.scaler.load_state_dict(state["scaler"])
+            self.epoch, self.chosen, self.values = state["epoch"], state["chosen"], state["values"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise TrainingError(
+                f"what {run} saved to go on from does not fit the network or the optimizer of its config.json, which "
+                "may have been changed since; put back what was there, or start a new run. Nothing was changed"
+            ) from error

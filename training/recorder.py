@@ -7,17 +7,21 @@ import subprocess
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from resemotenet.errors import ResultsError
+from resemotenet.checkpoints.checkpoint import load_model
+from resemotenet.errors import ResultsError, in_words
 from resemotenet.runs.results import ResultsFolder, read_json, replacing, write_json
 
 from .config import RunConfig
 
 _STATE = "state.pt"
+# The state of a run none of whose epochs is done: without it, one whose state is lost could not be told from that.
+_BEGUN = {"epoch": 0}
 
 
 class Recorder:
@@ -35,32 +39,26 @@ class Recorder:
         """Make the folder of a new run and write what is known before it starts.
 
         Raises:
-            ResultsError: it exists already, or cannot be made there.
+            ResultsError: it cannot be made there.
         """
-        stamp = _stamp()
-        run = f"{config.recipe}-{config.network.name}-{config.dataset.labels}-s{config.seed}-{stamp}"
-        path = Path(config.results) / run
-        # Under another name until it is whole, so that whoever reads or resumes a run finds all that belongs to it.
-        fresh = cls(path.with_name(f".{run}.new"))
         try:
-            fresh.folder.path.mkdir(parents=True)
-            fresh.folder.resume.mkdir()
-            write_json(fresh.folder.config, config.to_dict())
-            write_json(fresh.folder.audit, audit)
-            write_json(fresh.folder.environment, {**_environment(config.seed, device), "resumptions": []})
-            if path.exists():  # an empty folder would be replaced
-                raise FileExistsError
-            fresh.folder.path.rename(path)
+            path, fresh = _claim(config)
+            # Under another name until it is whole, so that whoever reads or resumes a run finds all that belongs to it.
+            recorder = cls(fresh)
+            recorder.folder.resume.mkdir()
+            recorder.save_state(_BEGUN)
+            write_json(recorder.folder.config, config.to_dict())
+            write_json(recorder.folder.audit, audit)
+            write_json(recorder.folder.environment, {**_environment(config.seed, device), "resumptions": []})
+            fresh.rename(path)
         except OSError as error:
-            if path.exists():
-                raise ResultsError(f"{path} exists already; wait a second and start again") from error
-            raise _unwritable(Path(config.results), error) from error
+            raise _unwritable(Path(config.results), in_words(error)) from error
         return cls(path)
 
     def resumed(self, epoch: int, device: str) -> None:
         """Enter in environment.json that the run goes on, from which epoch, when, and on what."""
         environment = read_json(self.folder.environment)
-        entry = {"epoch": epoch, "time": _stamp(), **_environment(environment["seed"], device)}
+        entry = {"epoch": epoch, "time": _stamp(time.time()), **_environment(environment["seed"], device)}
         write_json(
             self.folder.environment, {**environment, "resumptions": [*environment.get("resumptions", []), entry]}
         )
@@ -70,11 +68,19 @@ class Recorder:
         return self.folder.path.name
 
     def epoch(self, line: dict[str, Any]) -> None:
-        """Append one epoch; a reader sees the whole line or none."""
-        with self.folder.epochs.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())  # the state that follows must not be the first to reach the disk
+        """Append one epoch; a reader sees the whole line or none.
+
+        Raises:
+            OSError: the disk is full, say.
+        """
+        try:
+            with self.folder.epochs.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line, allow_nan=False) + "\n")
+                file.flush()
+                os.fsync(file.fileno())  # the state that follows must not be the first to reach the disk
+        except OSError as error:
+            error.filename = str(self.folder.epochs)
+            raise
 
     def forget_epochs_from(self, epoch: int) -> None:
         """Drop the lines of epochs that will be run again, when a run goes on."""
@@ -83,25 +89,75 @@ class Recorder:
             fresh.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
 
     def save_state(self, state: dict[str, Any]) -> None:
-        """Write everything that going on needs, atomically."""
-        with replacing(self.folder.resume / _STATE) as fresh:
-            torch.save(state, fresh)
+        """Write everything that going on needs, atomically.
+
+        Raises:
+            OSError: the disk is full, say.
+        """
+        with replacing(self.folder.resume / _STATE) as fresh, fresh.open("wb") as file:
+            try:
+                torch.save(state, file)
+            except RuntimeError as error:
+                if isinstance(error.__context__, OSError):  # torch speaks of an unexpected position instead
+                    raise error.__context__ from None
+                raise
 
     def load_state(self) -> dict[str, Any] | None:
-        """What ``save_state`` wrote last, or None when no epoch was finished."""
+        """What ``save_state`` wrote last, or None when no epoch was finished.
+
+        Raises:
+            ResultsError: it is damaged, or gone though epochs or weights are there: going on would be a new start in
+                their place.
+        """
         path = self.folder.resume / _STATE
         if not path.is_file():
+            there = [
+                each.name
+                for each in (self.folder.epochs, self.folder.model)
+                if each.is_dir() or (each.is_file() and each.stat().st_size)
+            ]
+            if there:
+                raise ResultsError(
+                    f"{path} is missing, without which the run cannot go on, though its {' and '.join(there)} are "
+                    "there; put that file back, or start a new run. Nothing was changed"
+                )
             return None
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        return state
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            epoch = state["epoch"]
+        except Exception as error:  # a damaged file may make torch raise anything
+            raise ResultsError(
+                f"{path} is damaged ({type(error).__name__}), so the run cannot go on; put a whole copy of that file "
+                "back, or start a new run. Nothing was changed"
+            ) from error
+        return state if epoch else None
+
+    def check_state(self, state: dict[str, Any]) -> None:
+        """See that epochs and weights are those that ``state`` goes on from.
+
+        Raises:
+            ResultsError, CheckpointError: lines or the chosen weights are missing or damaged.
+        """
+        found = [line.get("epoch") for line in self.folder.read_epochs()]
+        if found[: state["epoch"]] != list(range(state["epoch"])):
+            raise ResultsError(
+                f"{self.folder.epochs} has the epochs {found}, expected 0 to {state['epoch'] - 1}, after which "
+                f"{self.folder.resume / _STATE} was written; put a whole copy of that file back. Nothing was changed"
+            )
+        if state.get("chosen") is not None:
+            load_model(self.folder.model)
 
 
 def check_place(results: Path) -> None:
     """See before anything is read or computed whether results can lie there; makes nothing.
 
     Raises:
-        ResultsError: it is no folder and cannot become one, or must not be written to.
+        ResultsError: it is no folder and cannot become one, or must not be written to, or its name is no text.
     """
+    try:
+        str(results.absolute()).encode()
+    except UnicodeEncodeError:
+        raise _unwritable(results, "its name is no UTF-8, which safetensors cannot open") from None
     existing = next(place for place in (results.absolute(), *results.absolute().parents) if os.path.exists(place))
     if not existing.is_dir():
         raise _unwritable(results, f"{existing} is no folder")
@@ -109,12 +165,32 @@ def check_place(results: Path) -> None:
         raise _unwritable(results, f"{existing} must not be written to")
 
 
+def _claim(config: RunConfig) -> tuple[Path, Path]:
+    """The path of a new run, whose name nobody else takes, and the folder made for it until it is whole.
+
+    Where a run of this second is there or begins just now, the name is that of the next second that is free.
+    """
+    results = Path(config.results)
+    results.mkdir(parents=True, exist_ok=True)
+    for second in count(int(time.time())):
+        run = f"{config.recipe}-{config.network.name}-{config.dataset.labels}-s{config.seed}-{_stamp(second)}"
+        fresh = results / f".{run}.new"
+        try:
+            fresh.mkdir()
+        except FileExistsError:
+            continue
+        if not (results / run).exists():  # looked at last: whoever makes it has claimed it first
+            return results / run, fresh
+        fresh.rmdir()
+    raise AssertionError
+
+
 def _unwritable(results: Path, why: object) -> ResultsError:
     return ResultsError(f"results cannot be kept in {results}: {why}; give another place with --results")
 
 
-def _stamp() -> str:
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+def _stamp(second: float) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
 
 
 def _environment(seed: int, device: str) -> dict[str, Any]:

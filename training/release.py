@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from resemotenet.checkpoints.checkpoint import LoadedModel, load_model, save_model
 from resemotenet.datasets import ReadyFaces
-from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import TrainingError
 from resemotenet.publishing.checks import sha256_of
 from resemotenet.publishing.facts import protocol_of, remarks_on
@@ -23,6 +22,7 @@ from .earlier import earlier_of, load_earlier
 from .elsewhere import drop_stale
 from .evaluation import evaluate_run, predict
 from .loading import Data
+from .locks import alone_with
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,35 +60,36 @@ def release(
         What the run's result.json now holds.
 
     Raises:
-        ResultsError: the run is not finished.
+        ResultsError: the run is not finished, or another process works on it.
         TrainingError: an emotion never occurs in training; or there is no start to mix in, or it was mixed in before,
             or has other weights now.
         CheckpointError: the start is not where the run found it.
     """
     folder.check_finished()
-    prior = _shares(data.train)
+    prior = _shares(data)
     dtype = torch.float16 if half else torch.float32
-    environment = read_json(folder.environment)
-    model = load_model(folder.model)
-    earlier = {name: value for name, value in model.info.training.items() if name != "remarks"}
-    provenance = {**earlier, "commit": environment["commit"], "dirty": environment["dirty"]}
-    if start_share:
-        provenance["mixed"] = _mix_in_start(folder, model, start_share)
-    if remarks := list(remarks_on(read_json(folder.config), environment)):
-        provenance["remarks"] = remarks  # the model folder goes its own way, without the run that says so
-    info = replace(model.info, views=views, temperature=1.0, logit_bias=None, measured=(), training=provenance)
-    save_model(folder.model, model.module, info, dtype=dtype)
+    with alone_with(folder):
+        environment = read_json(folder.environment)
+        model = load_model(folder.model)
+        earlier = {name: value for name, value in model.info.training.items() if name != "remarks"}
+        provenance = {**earlier, "commit": environment["commit"], "dirty": environment["dirty"]}
+        if start_share:
+            provenance["mixed"] = _mix_in_start(folder, model, start_share)
+        if remarks := list(remarks_on(read_json(folder.config), environment)):
+            provenance["remarks"] = remarks  # the model folder goes its own way, without the run that says so
+        info = replace(model.info, views=views, temperature=1.0, logit_bias=None, measured=(), training=provenance)
+        save_model(folder.model, model.module, info, dtype=dtype)
 
-    stored = load_model(folder.model)
-    info = _operating_point(stored, data.scored["validation"][data.primary], prior, accuracy_margin)
-    save_model(folder.model, stored.module, info, dtype=dtype)
+        stored = load_model(folder.model)
+        info = _operating_point(stored, data.scored["validation"][data.primary], prior, accuracy_margin)
+        save_model(folder.model, stored.module, info, dtype=dtype)
 
-    _note(folder, info, data.primary)
-    drop_stale(folder, load_model(folder.model))
-    evaluate_run(folder, data.scored, "validation", data.leaked["validation"])
-    result = evaluate_run(folder, data.scored, "test", data.leaked["test"])
-    _write(load_model(folder.model), out, result, read_json(folder.config)["dataset"]["name"], dtype)
-    return result
+        _note(folder, info, data.primary)
+        drop_stale(folder, load_model(folder.model))
+        evaluate_run(folder, data.scored, "validation", data.leaked["validation"])
+        result = evaluate_run(folder, data.scored, "test", data.leaked["test"])
+        _write(load_model(folder.model), out, result, read_json(folder.config)["dataset"]["name"], dtype)
+        return result
 
 
 def _operating_point(
@@ -169,14 +170,13 @@ class _Mirrored(nn.Module):
         return logits
 
 
-def _shares(train: ReadyFaces) -> "NDArray[np.float64]":
+def _shares(data: Data) -> "NDArray[np.float64]":
     """The share (7,) of each emotion in training, all positive."""
-    shares: NDArray[np.float64] = train.distribution.mean(axis=0, dtype=np.float64)
-    absent = [emotion for emotion, share in zip(EMOTIONS, shares, strict=True) if share == 0]
-    if absent:
+    shares: NDArray[np.float64] = data.train.distribution.mean(axis=0, dtype=np.float64)
+    if data.untaught:
         raise TrainingError(
-            f"no training face is labelled {' or '.join(absent)}, so the model was never taught it, and no operating "
-            "point can make up for that; train on data that has all seven emotions"
+            f"no training face is labelled {' or '.join(data.untaught)}, so the model was never taught it, and no "
+            "operating point can make up for that; train on data that has all seven emotions"
         )
     return shares
 

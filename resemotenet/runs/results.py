@@ -205,10 +205,10 @@ class ResultsFolder:
         """
         if not self.epochs.is_file():
             return []
-        lines = self.epochs.read_text(encoding="utf-8").splitlines(keepends=True)
         try:
+            lines = self.epochs.read_text(encoding="utf-8").splitlines(keepends=True)
             return [json.loads(line) for line in lines if line.endswith("\n")]
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise ResultsError(f"{self.epochs} is damaged: {error}") from error
 
 
@@ -226,13 +226,20 @@ def schema_of(result: Mapping[str, Any]) -> Literal["older", "current", "newer"]
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a name beside ``path`` to write to; it takes the place of ``path`` only when the block ends well."""
+    """Give a name beside ``path`` to write to; it takes the place of ``path`` only when the block ends well.
+
+    Raises:
+        OSError: the disk is full, say; names ``path``.
+    """
     fresh = path.with_name(f".{path.name}.new")
     try:
         yield fresh
         with fresh.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(fresh, path)
+    except OSError as error:
+        error.filename = str(path)  # a full disk names no file, others the one beside
+        raise
     finally:
         fresh.unlink(missing_ok=True)
 

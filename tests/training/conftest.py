@@ -115,17 +115,22 @@ def assert_same_run(one: ResultsFolder, other: ResultsFolder) -> None:
         assert results[0][name] == results[1][name]
 
 
+class PowerCut(Exception):
+    """Nothing that the trainer expects."""
+
+
 def stop_after_one_epoch(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The results folder of a run whose power was cut right after its first epoch was saved."""
     from training.loop import train
 
     def power_cut(self: Recorder, state: dict[str, Any]) -> None:
         save(self, state)
-        raise InterruptedError
+        if state["epoch"]:
+            raise PowerCut
 
     save = Recorder.save_state
     monkeypatch.setattr(Recorder, "save_state", power_cut)
-    with pytest.raises(InterruptedError):
+    with pytest.raises(PowerCut):
         train(config)
     monkeypatch.undo()
     (path,) = config.results.iterdir()

@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import safetensors.torch
@@ -54,12 +54,12 @@ def in_the_state() -> None:
     """Half of resume/state.pt is written, after the second epoch."""
     original = torch.save
 
-    def save(state: dict[str, Any], path: Path) -> None:
+    def save(state: dict[str, Any], file: BinaryIO) -> None:
         if state["epoch"] == 2:
             buffer = io.BytesIO()
             original(state, buffer)
-            half(path, buffer.getvalue())
-        original(state, path)
+            half(Path(file.name), buffer.getvalue())
+        original(state, file)
 
     setattr(torch, "save", save)  # noqa: B010
 

@@ -1,13 +1,16 @@
 """Lists of runs: whatever happens to a process, the same command brings them to their end, and does nothing twice."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from resemotenet.errors import TrainingError
-from resemotenet.runs.results import ResultsFolder, read_json
-from training.campaign import CAMPAIGNS, find_run, rehearsed, run_campaign
+from resemotenet.runs.results import ResultsFolder, read_json, write_json
+from tests.fake_fer2013 import Fake, write_parquet
+from training import loading
+from training.campaign import CAMPAIGNS, DataHashes, find_run, rehearsed, run_campaign
 from training.cli import main
 from training.config import Network, RunConfig
 
@@ -20,7 +23,7 @@ def pair(config: RunConfig) -> list[RunConfig]:
 def test_all_runs_come_to_their_end_and_a_second_call_does_nothing(config: RunConfig):
     said: list[str] = []
     assert run_campaign(pair(config), test=True, say=said.append)
-    runs = [ResultsFolder(path) for path in sorted(Path(config.results).iterdir())]
+    runs = [ResultsFolder(path) for path in sorted(Path(config.results).glob("[!.]*"))]
     assert [read_json(run.config)["seed"] for run in runs] == [0, 1]
     assert [read_json(run.result)["splits"]["test"]["touched"] for run in runs] == [1, 1]
 
@@ -47,16 +50,81 @@ def test_an_interrupted_run_is_gone_on_with(config: RunConfig, finished: Results
     assert run_campaign([moved], test=False, say=said.append)
     assert said[0].endswith("goes on")
     assert finished.is_finished
-    assert [path.name for path in finished.path.parent.iterdir()] == [finished.path.name]
+    assert [path.name for path in finished.path.parent.glob("[!.]*")] == [finished.path.name]
 
 
-def test_other_settings_are_another_run(config: RunConfig, finished: ResultsFolder):
+def test_other_settings_are_another_run(config: RunConfig, finished: ResultsFolder, tmp_path: Path):
     same = replace(RunConfig.from_dict(read_json(finished.config)), results=finished.path.parent)
-    found = find_run(replace(same, data=Path("elsewhere.csv")))
+    found = find_run(replace(same, data=Path(shutil.copy(config.data or "", tmp_path / "elsewhere.parquet"))))
     assert found is not None
     assert found.path == finished.path
     assert find_run(replace(same, seed=5)) is None
     assert find_run(replace(same, optimization=replace(same.optimization, learning_rate=0.01))) is None
+
+
+class TestOtherData:
+    """Runs of the same settings on other data are other runs, whatever the files are called."""
+
+    @pytest.fixture
+    def same(self, finished: ResultsFolder) -> RunConfig:
+        return replace(RunConfig.from_dict(read_json(finished.config)), results=finished.path.parent)
+
+    @pytest.fixture
+    def other(self, same: RunConfig, fake: Fake, tmp_path: Path) -> RunConfig:
+        """One face of train is another one."""
+        images = fake.images.copy()
+        images[3] = 255 - images[3]
+        return replace(same, data=write_parquet(replace(fake, images=images), tmp_path / "other.parquet"))
+
+    def test_a_finished_run_does_not_count(self, same: RunConfig, other: RunConfig):
+        assert find_run(same) is not None
+        assert find_run(other) is None
+
+    def test_nor_does_a_run_that_was_cut_off(self, finished: ResultsFolder, same: RunConfig, other: RunConfig):
+        finished.result.unlink()
+        assert find_run(same) is not None
+        assert find_run(other) is None
+
+    def test_under_the_same_path(self, finished: ResultsFolder, same: RunConfig, other: RunConfig, tmp_path: Path):
+        assert same.data is not None
+        assert other.data is not None
+        path = Path(shutil.copy(same.data, tmp_path / "data.parquet"))
+        assert find_run(replace(same, data=path)) is not None
+        shutil.copy(other.data, path)
+        assert find_run(replace(same, data=path)) is None
+
+    def test_a_run_that_did_not_note_its_data_counts_by_its_path(
+        self, finished: ResultsFolder, same: RunConfig, other: RunConfig
+    ):
+        noted = read_json(finished.audit)
+        write_json(finished.audit, {name: value for name, value in noted.items() if name != "sha256"})
+        assert find_run(same) is not None
+        assert find_run(replace(same, data=Path("elsewhere.csv"))) is None
+
+    def test_a_campaign_on_other_data_trains_its_own_runs(self, finished: ResultsFolder, other: RunConfig, fake: Fake):
+        short = replace(other, optimization=replace(other.optimization, epochs=1))
+        of_a = read_json(finished.config)
+        of_a["optimization"]["epochs"] = 1
+        write_json(finished.config, of_a)
+        assert run_campaign([short], test=False)
+        runs = [ResultsFolder(path) for path in Path(other.results).glob("[!.]*")]
+        assert len(runs) == 2
+        assert len({read_json(run.audit)["sha256"] for run in runs}) == 2
+
+    def test_the_data_is_read_once_for_runs_that_read_the_same_of_it(
+        self, same: RunConfig, monkeypatch: pytest.MonkeyPatch
+    ):
+        calls, original = [], loading.load_data
+
+        def load_data(config: RunConfig) -> loading.Data:
+            calls.append(config)
+            return original(config)
+
+        monkeypatch.setattr(loading, "load_data", load_data)
+        data_of = DataHashes()
+        for seed in (0, 0, 1):
+            find_run(replace(same, seed=seed), data_of)
+        assert len(calls) == 1
 
 
 def test_a_run_that_fails_stops_the_campaign(config: RunConfig, capfd: pytest.CaptureFixture[str]):
@@ -94,7 +162,7 @@ def test_the_command_line_hands_on_what_was_asked(data_path: Path, tmp_path: Pat
     started: list[tuple[RunConfig, bool, float | None]] = []
     enough = 2
 
-    def process(config: RunConfig, test: bool, seconds: float | None, title: str) -> bool:
+    def process(config: RunConfig, run: None, test: bool, seconds: float | None, title: str) -> bool:
         started.append((config, test, seconds))
         return len(started) <= enough
 

@@ -343,4 +343,4 @@ class TestEvaluateAModelFolder:
         folder = Path(shutil.copytree(model_folder, tmp_path / "model"))
         (folder / "model.safetensors").write_bytes(b"x")
         assert main(["evaluate", str(folder), "--data", str(data_path)]) == 1
-        assert "damaged or not a safetensors file" in error_line(capsys)
+        assert "damaged, unreadable or not a safetensors file" in error_line(capsys)

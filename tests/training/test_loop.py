@@ -52,6 +52,7 @@ class TestAFinishedRun:
             "predictions/ferplus-strict-validation.npz",
             "predictions/ferplus-usual-validation.npz",
             "result.json",
+            "resume/lock",
             "resume/state.pt",
         ]
 

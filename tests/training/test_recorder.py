@@ -2,6 +2,7 @@ import json
 import os
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -31,13 +32,35 @@ def test_a_new_folder_says_what_is_known_before_the_start(config: RunConfig):
     assert not recorder.folder.is_finished
 
 
-def test_no_run_is_written_over(config: RunConfig, monkeypatch: pytest.MonkeyPatch):
-    now = time.gmtime(1_800_000_000)
-    monkeypatch.setattr("time.gmtime", lambda: now)
-    first = Recorder.start(config, "cpu", {})
-    assert first.run == "tiny-resemotenet-ferplus-s0-20270115T080000Z"
-    with pytest.raises(ResultsError, match="20270115T080000Z exists already; wait a second and start again"):
-        Recorder.start(config, "cpu", {})
+class TestNames:
+    @pytest.fixture(autouse=True)
+    def one_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(time, "time", lambda: 1_800_000_000.7)
+
+    @staticmethod
+    def name(second: int) -> str:
+        return f"tiny-resemotenet-ferplus-s0-20270115T08000{second}Z"
+
+    def test_runs_that_start_in_one_second_take_the_next_that_is_free(self, config: RunConfig):
+        runs = [Recorder.start(config, "cpu", {"images": number}) for number in range(3)]
+        assert [run.run for run in runs] == [self.name(second) for second in range(3)]
+        assert [read_json(run.folder.audit)["images"] for run in runs] == [0, 1, 2]  # none is written over
+        assert len(list(config.results.iterdir())) == 3
+
+    def test_from_several_threads_at_once(self, config: RunConfig):
+        with ThreadPoolExecutor(8) as pool:
+            runs = list(pool.map(lambda number: Recorder.start(config, "cpu", {"images": number}), range(8)))
+        assert sorted(run.run for run in runs) == [self.name(second) for second in range(8)]
+        assert [read_json(run.folder.audit)["images"] for run in runs] == list(range(8))
+
+    @pytest.mark.parametrize("taken", ["{}", ".{}.new"])
+    def test_an_empty_folder_and_one_that_a_crash_left_are_not_taken_over(self, config: RunConfig, taken: str):
+        (config.results / taken.format(self.name(0))).mkdir(parents=True)
+        assert Recorder.start(config, "cpu", {}).run == self.name(1)
+
+    def test_other_seeds_have_that_second_too(self, config: RunConfig):
+        one, other = (Recorder.start(replace(config, seed=seed), "cpu", {}) for seed in (0, 1))
+        assert one.run[-16:] == other.run[-16:]
 
 
 def test_a_folder_is_there_whole_or_not_at_all(config: RunConfig):
@@ -134,9 +157,15 @@ class TestEpochs:
 
 
 class TestState:
-    def test_round_trip(self, config: RunConfig):
+    def test_a_run_that_was_only_begun_has_nothing_to_go_on_from(self, config: RunConfig):
         recorder = Recorder.start(config, "cpu", {})
         assert recorder.load_state() is None
+        recorder.forget_epochs_from(0)
+        (recorder.folder.resume / "state.pt").unlink()  # as of a version that wrote none before the first epoch
+        assert recorder.load_state() is None
+
+    def test_round_trip(self, config: RunConfig):
+        recorder = Recorder.start(config, "cpu", {})
         for epoch in (1, 2):
             recorder.save_state(
                 {"model": {"w": torch.full((2,), float(epoch))}, "epoch": epoch, "chosen": {"value": 0.5}}

@@ -13,7 +13,7 @@ from resemotenet.checkpoints.checkpoint import save_model
 from resemotenet.errors import TrainingError
 from resemotenet.publishing.checks import sha256_of
 from resemotenet.runs.results import ResultsFolder, read_json
-from tests.training.conftest import assert_same_run, stop_after_one_epoch
+from tests.training.conftest import PowerCut, assert_same_run, stop_after_one_epoch
 from training.config import RunConfig
 from training.loading import load_data
 from training.loop import resume, train
@@ -58,10 +58,10 @@ def test_beginning_again_from_another_start_is_refused(
     config = replace(config, network=replace(config.network, start=start))
 
     def power_cut(self: Recorder, line: dict[str, Any]) -> None:
-        raise InterruptedError
+        raise PowerCut
 
     monkeypatch.setattr(Recorder, "epoch", power_cut)
-    with pytest.raises(InterruptedError):
+    with pytest.raises(PowerCut):
         train(config)
     monkeypatch.undo()
     given = load_model(start)

@@ -5,13 +5,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from resemotenet.errors import TrainingError
 from resemotenet.runs.results import ResultsFolder
 from training.config import RunConfig
-from training.loop import train
+from training.loop import resume, train
 from training.trackers import check_tracker
 
 TRACKERS = ("tensorboard", "trackio", "wandb")
@@ -25,6 +26,42 @@ def test_a_package_that_is_not_there_is_named_before_the_run(
     with pytest.raises(TrainingError, match=rf"track '{name}' needs the package {name}, .* pip install {name}"):
         train(replace(config, track=name))  # type: ignore[arg-type]
     assert not config.results.exists()
+
+
+class SignedOut(ModuleType):
+    """What wandb does where nobody is signed in and nobody can be asked."""
+
+    def login(self) -> None:
+        raise RuntimeError("No API key configured. Use `wandb login` to log in.")
+
+
+def test_who_is_not_signed_in_is_told_before_the_run(config: RunConfig, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "wandb", SignedOut("wandb"))
+    with pytest.raises(
+        TrainingError, match=r"track 'wandb' needs you to be signed in \(No API key .* WANDB_MODE=offline"
+    ):
+        train(replace(config, track="wandb"))
+    assert not config.results.exists()
+
+
+def test_a_tracker_that_does_not_start_leaves_a_run_to_go_on_with(config: RunConfig, monkeypatch: pytest.MonkeyPatch):
+    class Unreachable(ModuleType):
+        def login(self) -> bool:
+            return True
+
+        def init(self, **_: object) -> None:
+            raise ConnectionError("no route to host")
+
+    config = replace(config, optimization=replace(config.optimization, epochs=1))
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "wandb", Unreachable("wandb"))
+        patch.setattr("accelerate.accelerator.filter_trackers", lambda *_: ["wandb"])
+        with pytest.raises(
+            TrainingError, match=r"the tracker wandb does not start: .*; mend that, and 'python -m training"
+        ):
+            train(replace(config, track="wandb"))
+    (path,) = config.results.iterdir()
+    assert resume(config, path).is_finished
 
 
 def test_off_needs_nothing(monkeypatch: pytest.MonkeyPatch):
