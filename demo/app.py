@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import gradio as gr
-import torch
 from PIL import Image
 from starlette.middleware import Middleware
 
@@ -143,9 +142,7 @@ class PictureQueue:
     def __init__(self, reader: handlers.Reader, at_once: int = 1) -> None:
         self.event = {"concurrency_limit": at_once, "concurrency_id": "pictures"}
         self._reader = reader
-        # The threads of ``live.CallQueue`` take one core each, which later threads would inherit.
-        threads = (torch.get_num_threads(),)
-        self._threads = ThreadPoolExecutor(at_once, "pictures", initializer=torch.set_num_threads, initargs=threads)
+        self._threads = ThreadPoolExecutor(at_once, "pictures")
 
     def answer(self, **asked: Any) -> handlers.Answer:
         """``handlers.answer``."""
@@ -224,7 +221,9 @@ def _live(reader: handlers.Reader, calls: live.CallQueue) -> None:
     # Not turned: an empty room would be searched eight times, frame after frame. One core: other visitors need theirs.
     finder = MTCNNDetector(max_side=live.SEARCH_SIDE, turned=False, every_core=False)
     model = reader.model
-    predictor = EmotionPredictor(model, device=model.device, detector=finder, source=reader.source)
+    predictor = EmotionPredictor(
+        model, device=model.device, backend=model.backend, detector=finder, source=reader.source
+    )
 
     async def read_frame(asked: Any) -> dict[str, Any]:
         return await calls.run(lambda: live.answer(predictor, finder, asked))

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-import torch
 from PIL import Image
 
 from resemotenet import EmotionPredictor
@@ -137,8 +136,7 @@ class CallQueue:
 
     def __init__(self, workers: int | None = None, places: int = 8) -> None:
         workers = workers or min(8, os.cpu_count() or 1)
-        # One thread a call: for a face or two, sharing a network's work among threads takes as long as it saves.
-        self._executor = ThreadPoolExecutor(workers, "live", initializer=torch.set_num_threads, initargs=(1,))
+        self._executor = ThreadPoolExecutor(workers, "live")
         self._places = places * workers
         self._inside = 0
         self._turned_away = -math.inf

@@ -9,6 +9,8 @@ import pytest
 # The networks of tests are so small that a second thread costs more than it brings, several times over where two
 # processes share two cores. Torch reads it as it is loaded, here and in the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
+# Tests that load ONNX Runtime themselves do it as the library does: without events to its maker.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 ROOT = Path(__file__).resolve().parents[1]
 

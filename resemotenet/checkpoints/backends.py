@@ -34,11 +34,14 @@ _ROWS = 32
 class Session:
     """A network in ONNX Runtime; safe to call from several threads.
 
+    Args:
+        every_core: spread a batch of more rows than a few faces have over the cores, else the caller does all of it.
+
     Raises:
         BackendError: onnxruntime is not installed.
     """
 
-    def __init__(self, graph: "NetworkGraph") -> None:
+    def __init__(self, graph: "NetworkGraph", *, every_core: bool = True) -> None:
         runtime = _onnxruntime()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -52,13 +55,14 @@ class Session:
         content = graph.to_onnx(outside=True).SerializeToString()
         self._session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self._input = graph.input
+        self._map: Callable[..., Iterable[Any]] = spread if every_core else map
 
     def __call__(self, batch: "NDArray[Any]") -> "list[NDArray[np.float32]]":
         """The outputs for a batch, of the shape and type that the graph's input says."""
         if len(batch) <= _ROWS:
             return self._run(batch)
         parts = [batch[start : start + _ROWS] for start in range(0, len(batch), _ROWS)]
-        answers = zip(*spread(self._run, parts), strict=True)
+        answers = zip(*self._map(self._run, parts), strict=True)
         return [np.concatenate(answer) for answer in answers]
 
     def _run(self, batch: "NDArray[Any]") -> "list[NDArray[np.float32]]":
@@ -115,7 +119,8 @@ if hasattr(os, "register_at_fork"):
 
 
 def _onnxruntime() -> Any:
-    # Its builds report to their makers from the import on (its Privacy.md); who wants that may set this to 0.
+    # Its builds send events about their use to Microsoft, and keep an identifier on disk, unless this stands there
+    # before they are loaded. Who reads faces should tell nobody; whoever wants that may set it to 0.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime

@@ -104,7 +104,7 @@ class LoadedModel:
             return replace(self, session=None, precision=precision)
         from .export import model_graph  # its library is needed for nothing else
 
-        return replace(self, session=Session(model_graph(self.module, self.info, precision)), precision=precision)
+        return replace(self, session=Session(model_graph(self, precision)), precision=precision)
 
     def to(self, device: str | torch.device) -> "LoadedModel":
         """Move the weights; returns the same object.

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from .. import __version__
 from ..errors import BackendError, CheckpointError
@@ -57,26 +56,25 @@ class Cost:
     largest: float
 
 
-def model_graph(module: nn.Module, info: ModelInfo, precision: str = "exact") -> NetworkGraph:
+def model_graph(model: "LoadedModel", precision: str = "exact") -> NetworkGraph:
     """Logits (N, K) from preprocessed crops (N, C, S, S).
 
     Args:
-        module: the network that ``info`` describes, in evaluation mode, on the CPU.
         precision: "exact" or "int8".
 
     Raises:
-        BackendError: the network has no graph here, or was not calibrated for int8.
+        BackendError: the network has no graph here, or was not calibrated for int8, or with other weights.
     """
-    side, channels = info.preprocess.size, info.preprocess.channels
-    graph = build_graph(module, (2, channels, side, side), input=INPUT, outputs=[OUTPUT], free={0: "N"})
+    side, channels, int8 = model.preprocess.size, model.preprocess.channels, model.info.int8
+    graph = build_graph(model.module, (2, channels, side, side), input=INPUT, outputs=[OUTPUT], free={0: "N"})
     if precision == "exact":
         return graph
-    if info.int8 is None:
-        raise BackendError(
-            "this model has no ranges for int8 in its config.json: python -m resemotenet calibrate FOLDER --data PATH "
-            "reads them off faces"
-        )
-    return quantized(graph, info.int8.ranges)
+    how = "python -m resemotenet calibrate FOLDER --data PATH reads them off faces"
+    if int8 is None:
+        raise BackendError(f"{model.folder} has no ranges for int8 in its config.json: {how}")
+    if int8.weights != _digest(model):
+        raise BackendError(f"the ranges for int8 in config.json of {model.folder} are of other weights: {how}")
+    return quantized(graph, int8.ranges)
 
 
 def calibrated(model: "LoadedModel", faces: "NDArray[np.uint8]", about: dict[str, Any]) -> ModelInfo:
@@ -87,8 +85,8 @@ def calibrated(model: "LoadedModel", faces: "NDArray[np.uint8]", about: dict[str
         about: where they come from: data set, split, seed.
     """
     batches = (model.preprocess.batch(torch.from_numpy(part)).numpy() for part in _parts(faces))
-    ranges = calibrate(model_graph(model.module, model.info), batches)
-    return replace(model.info, int8=Int8(ranges, {**about, "n": len(faces)}))
+    ranges = calibrate(model_graph(model), batches)
+    return replace(model.info, int8=Int8(ranges, _digest(model), {**about, "n": len(faces)}))
 
 
 def cost_of_int8(model: "LoadedModel", faces: "NDArray[np.uint8]", labels: Sequence[str]) -> Cost:
@@ -122,7 +120,7 @@ def export_onnx(model: "LoadedModel", path: str | Path, precision: str = "exact"
     """
     path = Path(path)
     fresh = path.with_name(f".{path.name}.new")
-    content = model_graph(model.module, model.info, precision).to_onnx(_metadata(model, precision))
+    content = model_graph(model, precision).to_onnx(_metadata(model, precision))
     try:
         fresh.write_bytes(content.SerializeToString())
         os.replace(fresh, path)
@@ -133,11 +131,7 @@ def export_onnx(model: "LoadedModel", path: str | Path, precision: str = "exact"
 
 
 def _metadata(model: "LoadedModel", precision: str) -> dict[str, str]:
-    from .checkpoint import WEIGHTS_FILE
-
     info = model.info
-    with (model.folder / WEIGHTS_FILE).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     operating_point = {
         "labels": info.labels,
         "preprocess": asdict(info.preprocess),
@@ -150,11 +144,18 @@ def _metadata(model: "LoadedModel", precision: str) -> dict[str, str]:
         "producer": f"resemotenet {__version__}",
         "architecture": info.architecture,
         "precision": precision,
-        "weights_sha256": digest,
+        "weights_sha256": _digest(model),
         "before": _BEFORE,
         "after": _AFTER,
         **{name: json.dumps(value) for name, value in operating_point.items()},
     }
+
+
+def _digest(model: "LoadedModel") -> str:
+    from .checkpoint import WEIGHTS_FILE
+
+    with (model.folder / WEIGHTS_FILE).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _parts(faces: "NDArray[np.uint8]", size: int = 64) -> "Iterator[NDArray[np.uint8]]":

@@ -8,6 +8,7 @@ table of sums, and the first network does not look where there is nothing but ma
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +17,7 @@ import torch
 from torch import nn
 
 from ..checkpoints.backends import Session, choose_backend, spread
-from ..checkpoints.graph import build_graph
+from ..checkpoints.graph import NetworkGraph, build_graph
 from .means import Means
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class Cascade:
     """
 
     def __init__(self, *, backend: str = "auto", every_core: bool = True) -> None:
-        self._proposals, self._refined, self._located = _load(choose_backend(backend, torch.device("cpu")))
+        backend = choose_backend(backend, torch.device("cpu"))
+        self._proposals, self._refined, self._located = _load(backend, every_core=every_core)
         self._map: Callable[..., Iterable[Any]] = spread if every_core else map
 
     def find(self, pixels: "NDArray[np.uint8]", smallest: int, margin: int) -> "tuple[Floats, Floats]":
@@ -206,7 +208,7 @@ _KINDS = (
 )
 
 
-def _load(backend: str) -> list[_Network]:
+def _load(backend: str, *, every_core: bool) -> list[_Network]:
     try:
         from facenet_pytorch.models import mtcnn
     except ImportError as error:
@@ -214,13 +216,19 @@ def _load(backend: str) -> list[_Network]:
     folder = Path(mtcnn.__file__).parents[1] / "data"
     with torch.device("meta"):  # weights drawn only to be replaced would move torch's random state
         networks = [getattr(mtcnn, kind.name)(pretrained=False) for kind in _KINDS]
-    return [_ready(network, folder, kind, backend) for network, kind in zip(networks, _KINDS, strict=True)]
+    ready: list[_Network] = []
+    for network, kind in zip(networks, _KINDS, strict=True):
+        weights = torch.load(folder / kind.file, map_location="cpu", weights_only=True)
+        network.load_state_dict(weights, strict=True, assign=True)
+        _take_levels_and_give_odds(network.eval().requires_grad_(False), kind)
+        if backend == "torch":
+            ready.append(partial(_in_torch, network))
+        else:
+            ready.append(Session(_graph(network, kind), every_core=every_core))
+    return ready
 
 
-def _ready(network: Any, folder: Path, kind: _Kind, backend: str) -> _Network:
-    weights = torch.load(folder / kind.file, map_location="cpu", weights_only=True)
-    network.load_state_dict(weights, strict=True, assign=True)
-    network.eval().requires_grad_(False)
+def _take_levels_and_give_odds(network: Any, kind: _Kind) -> None:
     # Levels from 0 to 255 go in as they are: what brings them to -1 to 1 is a part of the first convolution.
     first = network.conv1
     first.bias -= 127.5 / 128 * first.weight.sum(dim=(1, 2, 3))
@@ -230,13 +238,14 @@ def _ready(network: Any, folder: Path, kind: _Kind, backend: str) -> _Network:
     last.weight = nn.Parameter(last.weight[1:] - last.weight[:1], requires_grad=False)
     last.bias = nn.Parameter(last.bias[1:] - last.bias[:1], requires_grad=False)
     setattr(network, kind.softmax, nn.Identity())
-    if backend == "torch":
-        return lambda levels: _in_torch(network, levels)
+
+
+def _graph(network: nn.Module, kind: _Kind) -> NetworkGraph:
     shape = (2, 3, kind.side, kind.side)
     with torch.inference_mode():
         outputs = [f"output_{number}" for number, _ in enumerate(network(torch.zeros(shape)))]
     free = {0: "N", 2: "H", 3: "W"} if kind.name == "PNet" else {0: "N"}
-    return Session(build_graph(network, shape, input="levels", outputs=outputs, free=free))
+    return build_graph(network, shape, input="levels", outputs=outputs, free=free)
 
 
 @torch.inference_mode()

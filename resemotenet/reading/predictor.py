@@ -1,15 +1,18 @@
 """From pictures to faces with emotions: detection, crops, one model batch, in one place."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from ..checkpoints.backends import core_count
 from ..checkpoints.checkpoint import LoadedModel, load_model
 from ..checkpoints.preprocessing import check_several, rounded
 from ..checkpoints.pretrained import Source, resolve
@@ -23,6 +26,9 @@ from .reading import FaceEmotion, Reading
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 logger = logging.getLogger(__name__)
 
@@ -65,11 +71,15 @@ class EmotionPredictor:
         detector: FaceDetector | None = None,
         source: Source | None = None,
         network: Callable[[Tensor], Tensor] | None = None,
+        backend: str = "auto",
+        precision: str | None = None,
     ) -> None:
         """Take a loaded model, which is moved to ``device``.
 
         Args:
             device: "auto" (CUDA, else CPU), "cpu", "cuda", "cuda:1", "mps".
+            backend: what runs the networks: "onnxruntime" (CPU), "torch", or "auto": the former where that is possible.
+            precision: "exact", or "int8": several times as fast on a CPU. As the model has it unless given.
             detector: MTCNN unless given.
             source: the model's own folder unless given.
             network: takes the place of ``model.probabilities``, for one that computes somewhere else: preprocessed
@@ -77,14 +87,19 @@ class EmotionPredictor:
 
         Raises:
             DeviceError: the device does not exist on this machine.
+            BackendError: the backend is not installed or does not run there, or the model was not calibrated for int8.
         """
+        precision = precision or model.precision
+        if device == "auto" and (backend == "onnxruntime" or precision == "int8"):
+            device = "cpu"
         self.device = choose_device(device)
-        self.model = model.to(self.device)
+        self.model = model.to(self.device).with_backend(backend, precision)
         self.labels = model.labels
         self.source = source or Source(model.folder, str(model.folder))
         self._network = network or self.model.probabilities
-        self.detector = detector or MTCNNDetector()
-        logger.info("EmotionPredictor: %s on %s", model.info.architecture, self.device)
+        self.detector = detector or MTCNNDetector(backend="torch" if backend == "torch" else "auto")
+        taken = (model.info.architecture, self.device, self.model.backend, self.model.precision)
+        logger.info("EmotionPredictor: %s on %s, backend %s, precision %s", *taken)
 
     @classmethod
     def from_pretrained(
@@ -93,6 +108,8 @@ class EmotionPredictor:
         *,
         revision: str | None = None,
         device: str = "auto",
+        backend: str = "auto",
+        precision: str = "exact",
         detector: FaceDetector | None = None,
     ) -> "EmotionPredictor":
         """Load a model: None = the bundled one, offline; a model folder; or "owner/name" on the Hub (see ``resolve``).
@@ -100,10 +117,11 @@ class EmotionPredictor:
         Raises:
             CheckpointError: there is no model, or it is damaged.
             HubError: the repository cannot be had; each way to fail has an error of its own.
-            DeviceError: the device does not exist on this machine.
+            DeviceError, BackendError: as the class raises them.
         """
         resolved = resolve(source, revision)
-        return cls(load_model(resolved.folder), device=device, detector=detector, source=resolved)
+        model = load_model(resolved.folder)
+        return cls(model, device=device, detector=detector, source=resolved, backend=backend, precision=precision)
 
     def __call__(self, image: ImageSource) -> list[FaceEmotion]:
         """Every face of one picture, largest first; [] where there is none. Dark pictures are lightened before.
@@ -128,7 +146,8 @@ class EmotionPredictor:
     ) -> list[list[FaceEmotion]] | list[list[FaceEmotion] | ImageError]:
         """One list of faces a picture, in the order of the pictures; all their faces in one model batch.
 
-        Pictures are taken one after the other and not kept, so a generator of many needs the memory of one.
+        As many pictures as there are cores are opened and searched at once, and none is kept, so a generator of many
+        needs the memory of a few.
 
         Args:
             return_exceptions: in the place of a picture that cannot be read stands its ``ImageError``, and the others
@@ -140,23 +159,28 @@ class EmotionPredictor:
         check_several(images, "pictures")
         places: list[list[_Place] | ImageError] = []
         inputs: list[Tensor] = []
-        for index, image in enumerate(images):
-            try:
-                picture = Picture.open(image)
-            except ImageError as error:
-                named = ImageError(f"picture {index} of the batch, counted from 0: {error}")
-                if not return_exceptions:
-                    raise named from error
-                places.append(named)
-                continue
-            found = _places(self.detector.detect(picture.light), picture.size)
-            places.append(found)
-            inputs.append(self.model.preprocess(_cut(picture, found)))
+        with ThreadPoolExecutor(core_count(), "pictures") as threads:
+            for index, (found, crops) in enumerate(_ahead(threads, self._locate, images, core_count())):
+                if isinstance(found, ImageError):
+                    found = ImageError(f"picture {index} of the batch, counted from 0: {found}")
+                    if not return_exceptions:
+                        raise found
+                places.append(found)
+                inputs.append(crops)
         rows = iter(self._probabilities(torch.cat(inputs)) if inputs else ())
         return [
             each if isinstance(each, ImageError) else [self._face(place, next(rows)) for place in each]
             for each in places
         ]
+
+    def _locate(self, image: ImageSource) -> tuple[list[_Place] | ImageError, Tensor]:
+        """Where the faces of a picture are, and what the network is to see of them; or why it cannot be read."""
+        try:
+            picture = Picture.open(image)
+        except ImageError as error:
+            return error, self.model.preprocess([])
+        places = _places(self.detector.detect(picture.light), picture.size)
+        return places, self.model.preprocess(_cut(picture, places))
 
     def read(self, image: ImageSource | Picture, faces: Sequence[Face] | None = None) -> Reading:
         """A picture and all that is read of it: the faces, their crops, what the network saw, the JSON.
@@ -236,6 +260,23 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
         has = "no accelerator" if present is None else f"{torch.accelerator.device_count()} x {present.type}"
         raise DeviceError(f"device {str(device)!r} was asked for, but torch sees {has} here; use 'cpu' or 'auto'")
     return chosen
+
+
+def _ahead(
+    threads: ThreadPoolExecutor, work: Callable[[_Item], _Result], items: Iterable[_Item], most: int
+) -> Iterator[_Result]:
+    """What ``work`` gives for each item, in order; so many items, and no more, are taken before they are asked for."""
+    waiting: deque[Future[_Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(threads.submit(work, item))
+            if len(waiting) > most:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:  # one of them failed: nobody waits for the others
+        for each in waiting:
+            each.cancel()
 
 
 def _places(faces: Iterable[Face], size: tuple[int, int]) -> list[_Place]:

@@ -298,7 +298,7 @@ class TestProcess:
         done = in_a_process("-m", "resemotenet", "-v", "predict", path, "--model", model_folder, "--device", "cpu")
         assert (done.returncode, done.stdout) == (1, "")
         device, complaint = done.stderr.splitlines()
-        assert device == "EmotionPredictor: resemotenet on cpu"
+        assert device == "EmotionPredictor: resemotenet on cpu, backend onnxruntime, precision exact"
         assert complaint.startswith(f"resemotenet: {path}: ")
 
     @pytest.mark.skipif(os.name == "nt", reason="pipes end differently there")

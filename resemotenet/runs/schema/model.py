@@ -87,12 +87,14 @@ class Int8:
 
     Attributes:
         ranges: lowest and highest value of what flows between the layers, by the name of the layer that gives it.
+        weights: SHA-256 of the file of weights that they are for.
         calibration: the faces in which they were seen: data set, split, n, seed.
         measured: what it costs, each a dict that says data set, labels, split, n, the accuracy of the exact network and
             in 8 bits, and the share of faces to which both give the same label (fractions).
     """
 
     ranges: dict[str, Range]
+    weights: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     calibration: dict[str, Any]
     measured: tuple[dict[str, Any], ...] = ()
 

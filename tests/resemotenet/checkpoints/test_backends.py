@@ -25,6 +25,8 @@ from resemotenet.errors import BackendError, DeviceError
 from resemotenet.models import create_model, list_models, model_entry
 from resemotenet.runs.schema import ModelInfo, Preprocessing
 
+ROOT = Path(__file__).resolve().parents[3]
+
 # As in the tests of the models: EmoNeXt's larger sizes are one network when they are narrow.
 WIDTHS = {"emonext_tiny": 1 / 6, "emonext_small": 1 / 6, "resnet18": 1.0, "resnet34": 1.0}
 NETWORKS = [name for name in list_models() if name not in {"emonext_large", "emonext_xlarge"}]
@@ -98,11 +100,26 @@ def test_several_threads_may_ask_one_session(bundled):
 
 
 def test_the_session_outlives_the_graph_it_was_made_of(bundled):
-    session = Session(model_graph(bundled.module, bundled.info))
+    session = Session(model_graph(bundled))
     crops = faces(bundled.preprocess, 2).numpy()
     before = session(crops)[0]
     _litter = [np.full(10**6, number, np.float32) for number in range(20)]  # where the constants were
     assert (session(crops)[0] == before).all()
+
+
+def test_nothing_is_sent_and_nothing_is_left_on_disk(tmp_path):
+    """ONNX Runtime would keep an identifier of the machine in the home folder, and a file in the temporary one."""
+    code = (
+        "from resemotenet import load_model; from resemotenet.checkpoints.pretrained import bundled_folder;"
+        "load_model(bundled_folder(), backend='onnxruntime')"
+    )
+    for name in ("home", "temporary"):
+        (tmp_path / name).mkdir()
+    moved = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home" / "cache")}
+    environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+    environment |= {**moved, "TMPDIR": str(tmp_path / "temporary"), "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, check=True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 class TestChoice:

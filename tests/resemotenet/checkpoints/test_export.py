@@ -5,7 +5,6 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -16,7 +15,7 @@ from skimage import data
 from torch import nn
 
 from resemotenet import load_model
-from resemotenet.checkpoints.checkpoint import LoadedModel, write_info
+from resemotenet.checkpoints.checkpoint import LoadedModel, save_model, write_info
 from resemotenet.checkpoints.export import calibrated, cost_of_int8, export_onnx, model_graph
 from resemotenet.checkpoints.graph import build_graph
 from resemotenet.checkpoints.pretrained import bundled_folder
@@ -25,7 +24,7 @@ from resemotenet.datasets import read_fer2013
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import BackendError, CheckpointError, CheckpointFormatError, CheckpointMismatchError
 from resemotenet.models import create_model, model_entry
-from resemotenet.runs.schema import Int8
+from resemotenet.runs.schema import Int8, ModelInfo, Preprocessing
 
 
 def grey_faces(count: int = 64) -> np.ndarray:
@@ -70,7 +69,7 @@ def test_where_it_came_from_is_kept(bundled):
 @pytest.mark.parametrize("name", ["plain_cnn", "cnn_se", "vgg", "resemotenet_c5", "resnet18"])
 def test_other_networks_in_8_bits(name, randomize):
     module = randomize(create_model(name, width=1.0 if name == "resnet18" else 1 / 8)).eval()
-    graph = model_graph(module, info_of(load_model(bundled_folder()), name))
+    graph = model_graph(other(module, name))
     side = model_entry(name).default_size
     crops = np.random.default_rng(0).normal(size=(20, 3, side, side)).astype(np.float32)
     small = quantized(graph, calibrate(graph, [crops]))
@@ -82,7 +81,7 @@ def test_other_networks_in_8_bits(name, randomize):
 
 def test_places_in_a_picture_stay_exact(randomize):
     module = randomize(create_model("emonext_tiny", width=1 / 8)).eval()
-    graph = model_graph(module, info_of(load_model(bundled_folder()), "emonext_tiny"))
+    graph = model_graph(other(module, "emonext_tiny"))
     crops = np.random.default_rng(0).normal(size=(3, 3, 224, 224)).astype(np.float32)
     small = quantized(graph, calibrate(graph, [crops]))
     assert run(small.to_onnx(), crops).shape == (3, 7)
@@ -90,11 +89,9 @@ def test_places_in_a_picture_stay_exact(randomize):
     assert "features.0.0.weight/levels" in small.constants
 
 
-def info_of(model: LoadedModel, name: str) -> Any:
-    arguments = {"num_classes": 7, "in_channels": 3}
-    size = model_entry(name).default_size
-    preprocess = replace(model.info.preprocess, size=size, channels=3, mean=(0.5,) * 3, std=(0.25,) * 3)
-    return replace(model.info, architecture=name, arguments=arguments, preprocess=preprocess, int8=None)
+def other(module: nn.Module, name: str) -> LoadedModel:
+    preprocess = Preprocessing(model_entry(name).default_size, 3, (0.5,) * 3, (0.25,) * 3)
+    return LoadedModel(module, ModelInfo(name, {}, EMOTIONS, preprocess), Path("nowhere"))
 
 
 def run(model: onnx.ModelProto, crops: np.ndarray) -> np.ndarray:
@@ -106,21 +103,21 @@ def run(model: onnx.ModelProto, crops: np.ndarray) -> np.ndarray:
 
 class TestQuantized:
     def test_ranges_of_another_network_are_refused(self, bundled):
-        graph = model_graph(bundled.module, replace(bundled.info, int8=None))
+        graph = model_graph(bundled)
         ranges = dict(bundled.info.int8.ranges)
         ranges["elsewhere"] = ranges.pop("relu_1")
         with pytest.raises(BackendError, match="the ranges for int8 are of another network: 2 names differ"):
             quantized(graph, ranges)
 
     def test_every_range_that_is_needed_is_read_off(self, bundled):
-        graph = model_graph(bundled.module, replace(bundled.info, int8=None))
+        graph = model_graph(bundled)
         assert set(bundled.info.int8.ranges) == set(needed_ranges(graph))
         assert {"crops", "relu_1", "se.fc.2", "res_block1.shortcut.1"} <= set(needed_ranges(graph))
         assert "logits" not in needed_ranges(graph)
 
     def test_none_are_read_off_nothing(self, bundled):
         with pytest.raises(ValueError, match="none were given"):
-            calibrate(model_graph(bundled.module, replace(bundled.info, int8=None)), [])
+            calibrate(model_graph(bundled), [])
 
     def test_values_are_rounded_to_the_nearest_of_256(self):
         module = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1)).eval()
@@ -186,6 +183,17 @@ class TestFiles:
 
 
 class TestPrecision:
+    def test_ranges_of_other_weights_are_refused(self, bundled, model_folder, tmp_path):
+        folder = shutil.copytree(bundled.folder, tmp_path / "model")
+        write_info(folder, bundled.info)
+        assert load_model(folder, backend="auto", precision="int8").precision == "int8"
+        weights = load_model(folder).module
+        with torch.no_grad():
+            weights.get_parameter("fc4.bias").add_(0.1)
+        save_model(folder, weights, bundled.info)
+        with pytest.raises(BackendError, match=r"model are of other weights: python -m resemotenet calibrate"):
+            load_model(folder, backend="auto", precision="int8")
+
     def test_is_what_was_asked_for(self, bundled):
         int8 = bundled.with_backend("auto", "int8")
         assert (int8.backend, int8.precision) == ("onnxruntime", "int8")

@@ -128,3 +128,12 @@ def test_what_the_network_sees_can_be_looked_at():
     # Seen again it is the same: nothing is left to resize, and only the rounding is lost.
     level = 1 / 255 / 0.25
     assert (preprocess([seen]) - preprocess([crop])).abs().max() <= 0.5 * level + 1e-6
+
+
+@pytest.mark.parametrize("shape", [(48, 48), (300, 280), (97, 31), (20, 33), (700, 700), (1, 1)])
+def test_crops_and_tensors_are_resized_alike(shape: tuple[int, int]) -> None:
+    """Crops by Pillow, tensors by torch: the same filter, summed up in another order."""
+    pixels = noise(*shape)
+    by_torch = GREY.resize(torch.from_numpy(pixels)[None, None])
+    torch.testing.assert_close(GREY.levels([pixels]), by_torch, rtol=0, atol=2e-3)
+    torch.testing.assert_close(GREY([pixels]), GREY.normalize(by_torch), rtol=0, atol=3e-5)

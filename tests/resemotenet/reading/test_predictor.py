@@ -1,5 +1,9 @@
 import dataclasses
 import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,9 +14,11 @@ from PIL import Image
 from skimage import data
 
 from resemotenet import EMOTIONS, EmotionPredictor, load_model
+from resemotenet.checkpoints.backends import core_count
 from resemotenet.checkpoints.checkpoint import save_model
+from resemotenet.checkpoints.export import calibrated
 from resemotenet.emotions import UPSTREAM_ORDER
-from resemotenet.errors import CheckpointNotFoundError, DeviceError, ImageError
+from resemotenet.errors import BackendError, CheckpointNotFoundError, DeviceError, ImageError
 from resemotenet.reading.crops import crop_box, cut
 from resemotenet.reading.explain import explain, overlay
 from resemotenet.reading.faces import Face, clip, overlap
@@ -107,11 +113,13 @@ class TestFaces:
 class TestBatch:
     def test_all_faces_of_all_pictures_go_through_the_model_at_once(self, placed):
         sizes = []
-        handle = placed.model.module.register_forward_hook(lambda module, args, output: sizes.append(len(args[0])))
-        try:
-            faces = placed.batch([picture(300), picture(310), picture(320)])
-        finally:
-            handle.remove()
+
+        def network(inputs: torch.Tensor) -> torch.Tensor:
+            sizes.append(len(inputs))
+            return placed.model.probabilities(inputs)
+
+        counting = EmotionPredictor(placed.model, detector=placed.detector, network=network)
+        faces = counting.batch([picture(300), picture(310), picture(320)])
         assert sizes == [5]
         assert [len(each) for each in faces] == [2, 0, 3]
 
@@ -160,6 +168,39 @@ def test_stacks_of_several_are_taken(placed):
     stack = np.random.default_rng(0).integers(0, 256, (3, 50, 40, 3), np.uint8)
     assert np.array_equal(placed.classify(stack), placed.classify(list(stack)))
     assert placed.batch(stack) == placed.batch(list(stack)) == [[], [], []]
+
+    def test_only_a_few_pictures_are_opened_ahead(self, model_folder):
+        """A generator of many needs the memory of a few: the next is asked for when one has been searched."""
+        opened: list[int] = []
+        searched: list[int] = []
+
+        class Slow:
+            def detect(self, image: Image.Image) -> list[Face]:
+                time.sleep(0.01)
+                searched.append(image.width)
+                return []
+
+        def pictures() -> Iterator[Image.Image]:
+            for _ in range(40):
+                assert len(opened) - len(searched) <= 2 * core_count() + 1
+                opened.append(300)
+                yield picture(300)
+
+        slow = EmotionPredictor.from_pretrained(model_folder, device="cpu", detector=Slow())
+        assert slow.batch(pictures()) == [[]] * 40
+
+    def test_pictures_are_searched_beside_each_other(self, model_folder):
+        together = threading.Barrier(2)
+
+        class Meets:
+            def detect(self, image: Image.Image) -> list[Face]:
+                together.wait(timeout=10)  # broken, and so an error, where nobody else comes
+                return []
+
+        if core_count() < 2:
+            pytest.skip("needs two cores")
+        meeting = EmotionPredictor.from_pretrained(model_folder, device="cpu", detector=Meets())
+        assert meeting.batch([picture(300), picture(310)]) == [[], []]
 
 
 class TestClassify:
@@ -294,7 +335,9 @@ class TestDevices:
         with caplog.at_level(logging.INFO, logger="resemotenet"):
             predictor = EmotionPredictor.from_pretrained(model_folder)
         assert predictor.device.type == ("cuda" if torch.cuda.is_available() else "cpu")
-        assert caplog.messages == [f"EmotionPredictor: resemotenet on {predictor.device}"]
+        backend = "torch" if torch.cuda.is_available() else "onnxruntime"
+        taken = f"resemotenet on {predictor.device}, backend {backend}, precision exact"
+        assert caplog.messages == [f"EmotionPredictor: {taken}"]
         assert predictor.model.device.type == predictor.device.type
 
     @pytest.mark.parametrize("device", ["cuda", "cuda:0", "mps", "xpu"])
@@ -317,6 +360,38 @@ class TestDevices:
 
     def test_a_device_object(self):
         assert choose_device(torch.device("cpu")) == torch.device("cpu")
+
+
+class TestBackends:
+    def test_torch_where_it_is_asked_for(self, model_folder, predictor):
+        slow = EmotionPredictor.from_pretrained(model_folder, device="cpu", backend="torch")
+        assert (slow.model.backend, predictor.model.backend) == ("torch", "onnxruntime")
+        for one, other in zip(slow(data.astronaut()), predictor(data.astronaut()), strict=True):
+            assert one.box == pytest.approx(other.box, abs=1e-3)
+            assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+
+    def test_torch_needs_no_onnxruntime(self, model_folder, monkeypatch):
+        monkeypatch.setitem(sys.modules, "onnxruntime", None)
+        with pytest.raises(BackendError, match="pip install onnxruntime"):
+            EmotionPredictor.from_pretrained(model_folder, device="cpu")
+        slow = EmotionPredictor.from_pretrained(model_folder, device="cpu", backend="torch")
+        assert len(slow(data.astronaut())) == 1
+
+    def test_onnxruntime_means_the_cpu(self, model_folder):
+        assert EmotionPredictor.from_pretrained(model_folder, backend="onnxruntime").device == torch.device("cpu")
+
+    def test_a_model_stays_in_8_bits(self, model_folder):
+        model = load_model(model_folder)
+        faces = np.random.default_rng(0).integers(0, 256, (16, 1, 48, 48), dtype=np.uint8)
+        model = dataclasses.replace(model, info=calibrated(model, faces, {}))
+        rough = EmotionPredictor(model, precision="int8")
+        assert (rough.model.precision, rough.device) == ("int8", torch.device("cpu"))
+        assert EmotionPredictor(rough.model, backend="onnxruntime").model is rough.model
+        assert EmotionPredictor(rough.model, precision="exact").model.precision == "exact"
+
+    def test_8_bits_of_a_model_that_is_not_calibrated(self, model_folder):
+        with pytest.raises(BackendError, match="no ranges for int8"):
+            EmotionPredictor.from_pretrained(model_folder, precision="int8")
 
 
 def test_no_model_at_the_place_named(tmp_path):

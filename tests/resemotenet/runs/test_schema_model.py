@@ -118,12 +118,17 @@ def test_the_first_few_problems_are_named() -> None:
     )
 
 
-RANGES = {"ranges": {"conv1": [-1.5, 2.0]}, "calibration": {"dataset": "fer2013", "n": 256}, "measured": [{"n": 34}]}
+RANGES = {
+    "ranges": {"conv1": [-1.5, 2.0]},
+    "weights": "0f" * 32,
+    "calibration": {"dataset": "fer2013", "n": 256},
+    "measured": [{"n": 34}],
+}
 
 
 def test_what_8_bits_need_is_read_back() -> None:
     info = read({**INFO.to_dict(), "int8": RANGES})
-    assert info.int8 == Int8({"conv1": (-1.5, 2.0)}, {"dataset": "fer2013", "n": 256}, ({"n": 34},))
+    assert info.int8 == Int8({"conv1": (-1.5, 2.0)}, "0f" * 32, {"dataset": "fer2013", "n": 256}, ({"n": 34},))
     assert info.to_dict()["int8"] == RANGES
 
 
@@ -138,6 +143,7 @@ def test_a_model_without_8_bits_says_nothing_of_them() -> None:
         ({"ranges": {"conv1": [2.0, -1.5]}}, "a range goes from its lowest value to its highest"),
         ({"ranges": {"conv1": [0.0]}}, r"int8\.ranges\.conv1"),
         ({"ranges": {"conv1": [0.0, 1e9]}}, "should be less than or equal to 1000000"),
+        ({"weights": "F0" * 32}, r"int8\.weights"),
         ({"graph": "model.onnx"}, r"int8\.graph, which is not known"),
     ],
 )
