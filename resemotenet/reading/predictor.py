@@ -162,9 +162,10 @@ class EmotionPredictor:
         with ThreadPoolExecutor(core_count(), "pictures") as threads:
             for index, (found, crops) in enumerate(_ahead(threads, self._locate, images, core_count())):
                 if isinstance(found, ImageError):
-                    found = ImageError(f"picture {index} of the batch, counted from 0: {found}")
+                    named = ImageError(f"picture {index} of the batch, counted from 0: {found}")
                     if not return_exceptions:
-                        raise found
+                        raise named from found
+                    found = named
                 places.append(found)
                 inputs.append(crops)
         rows = iter(self._probabilities(torch.cat(inputs)) if inputs else ())

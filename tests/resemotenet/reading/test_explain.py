@@ -233,7 +233,8 @@ class TestExplain:
         three.load_state_dict(state)
         mean, std = bundled.preprocess.mean * 3, bundled.preprocess.std * 3
         preprocess = dataclasses.replace(bundled.preprocess, channels=3, mean=mean, std=std)
-        model = changed(dataclasses.replace(bundled, module=three, session=None), arguments=arguments, preprocess=preprocess)
+        grey = dataclasses.replace(bundled, module=three, session=None)
+        model = changed(grey, arguments=arguments, preprocess=preprocess)
         for one, other in zip(explain(bundled, examples), explain(model, examples), strict=True):
             assert other.evidence == pytest.approx(one.evidence, abs=1e-4)
 
