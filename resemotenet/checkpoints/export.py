@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import torch
 
 from .. import __version__
 from ..errors import BackendError, CheckpointError
-from ..runs.schema import Int8, ModelInfo
+from ..runs.schema import Int8, Int8Cost, ModelInfo
 from .graph import NetworkGraph, build_graph
 from .quantize import calibrate, quantized
 
@@ -36,24 +36,6 @@ _AFTER = (
     "probabilities = softmax(logits / temperature). Where views is flip, average those of the crop and of its mirror "
     "image. Where there is a logit_bias, take softmax(log(probabilities) + logit_bias)."
 )
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What 8 bits change on labelled faces.
-
-    Attributes:
-        n: faces.
-        exact, int8: share of faces that is read right by each.
-        same: share of faces to which both give the same label.
-        largest: largest difference of a probability.
-    """
-
-    n: int
-    exact: float
-    int8: float
-    same: float
-    largest: float
 
 
 def model_graph(model: "LoadedModel", precision: str = "exact") -> NetworkGraph:
@@ -89,12 +71,15 @@ def calibrated(model: "LoadedModel", faces: "NDArray[np.uint8]", about: dict[str
     return replace(model.info, int8=Int8(ranges, _digest(model), {**about, "n": len(faces)}))
 
 
-def cost_of_int8(model: "LoadedModel", faces: "NDArray[np.uint8]", labels: Sequence[str]) -> Cost:
+def cost_of_int8(
+    model: "LoadedModel", faces: "NDArray[np.uint8]", truth: Sequence[str], *, dataset: str, labels: str, split: str
+) -> Int8Cost:
     """Compare int8 with exact.
 
     Args:
         faces: (N, 1, H, W) grey.
-        labels: the truth, one a face.
+        truth: the right label of each.
+        dataset, labels, split: which faces they are.
 
     Raises:
         BackendError: the model was not calibrated.
@@ -104,11 +89,19 @@ def cost_of_int8(model: "LoadedModel", faces: "NDArray[np.uint8]", labels: Seque
         reader = model.with_backend("onnxruntime", precision)
         parts = [reader.probabilities(model.preprocess.batch(torch.from_numpy(part))) for part in _parts(faces)]
         answers.append(torch.cat(parts).numpy())
-    truth = np.array([model.labels.index(label) for label in labels])
+    right = np.array([model.labels.index(label) for label in truth])
     exact, int8 = answers
     guesses, rough = exact.argmax(axis=1), int8.argmax(axis=1)
-    right, right_too, same = (float(np.mean(each)) for each in (guesses == truth, rough == truth, guesses == rough))
-    return Cost(len(truth), right, right_too, same, float(np.abs(exact - int8).max()))
+    return Int8Cost(
+        dataset=dataset,
+        labels=labels,
+        split=split,
+        n=len(right),
+        exact=float(np.mean(guesses == right)),
+        int8=float(np.mean(rough == right)),
+        same=float(np.mean(guesses == rough)),
+        largest=float(np.abs(exact - int8).max()),
+    )
 
 
 def export_onnx(model: "LoadedModel", path: str | Path, precision: str = "exact") -> Path:

@@ -1,15 +1,15 @@
 """The commands that make a model ready for other programs and for 8 bits: export and calibrate."""
 
 import argparse
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..runs.label_sets import label_set
+from ..runs.schema import Int8Cost
 
 if TYPE_CHECKING:
     from ..checkpoints.checkpoint import LoadedModel
-    from ..checkpoints.export import Cost
     from ..datasets.catalogue import Whole
 
 # How many training faces the ranges are read off, and the seed with which they are drawn.
@@ -62,7 +62,7 @@ def _export(arguments: argparse.Namespace) -> int:
     if arguments.data:
         data = Faces.read(arguments.data, model)
         model = data.calibrated() if model.info.int8 is None else model
-        said = data.in_words(data.cost(model))
+        said = in_words(data.cost(model))
     precision, ending = ("int8", ".int8.onnx") if arguments.int8 else ("exact", ".onnx")
     path = export_onnx(model, arguments.out or Path(f"{model.folder.name}{ending}"), precision)
     print(f"{path}: {model.info.architecture}, {precision}, {path.stat().st_size / 1e6:.1f} MB")
@@ -78,9 +78,8 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     model = data.calibrated()
     cost = data.cost(model)
     assert model.info.int8 is not None
-    fact = {"dataset": data.dataset, "labels": data.labels, "split": "validation", **asdict(cost)}
-    write_info(arguments.folder, replace(model.info, int8=replace(model.info.int8, measured=(fact,))))
-    print(data.in_words(cost))
+    write_info(arguments.folder, replace(model.info, int8=replace(model.info.int8, measured=(cost,))))
+    print(in_words(cost))
     return 0
 
 
@@ -123,7 +122,7 @@ class Faces:
         pixels = train.read(np.sort(rows), self.model.preprocess.size)
         return replace(self.model, info=calibrated(self.model, pixels, about))
 
-    def cost(self, model: "LoadedModel") -> "Cost":
+    def cost(self, model: "LoadedModel") -> Int8Cost:
         """What int8 costs that model on the validation split."""
         import numpy as np
 
@@ -132,12 +131,14 @@ class Faces:
 
         faces = self.whole.split("validation", self.labels)
         pixels = faces.read(np.arange(len(faces)), model.preprocess.size)
-        return cost_of_int8(model, pixels, [EMOTIONS[target] for target in faces.targets])
+        truth = [EMOTIONS[target] for target in faces.targets]
+        which = {"dataset": self.dataset, "labels": self.labels, "split": "validation"}
+        return cost_of_int8(model, pixels, truth, **which)
 
-    def in_words(self, cost: "Cost") -> str:
-        """One line."""
-        return (
-            f"{self.dataset} validation, {label_set(self.labels).name}, n = {cost.n}: "
-            f"{cost.int8:.2%} right in 8 bits, {cost.exact:.2%} exact; the same label on {cost.same:.1%}, "
-            f"probabilities differ by up to {cost.largest:.2f}"
-        )
+
+def in_words(cost: Int8Cost) -> str:
+    """One line."""
+    return (
+        f"{cost.dataset} {cost.split}, {label_set(cost.labels).name}, n = {cost.n}: {cost.int8:.2%} right in 8 bits, "
+        f"{cost.exact:.2%} exact; the same label on {cost.same:.1%}, probabilities differ by up to {cost.largest:.2f}"
+    )

@@ -6,7 +6,7 @@
 Needs no torch, so that results can be read where there is none.
 """
 
-from .model import SCHEMA, Int8, ModelInfo, Preprocessing
+from .model import SCHEMA, Int8, Int8Cost, ModelInfo, Preprocessing
 from .reading import parse, problem
 
-__all__ = ["SCHEMA", "Int8", "ModelInfo", "Preprocessing", "parse", "problem"]
+__all__ = ["SCHEMA", "Int8", "Int8Cost", "ModelInfo", "Preprocessing", "parse", "problem"]

@@ -81,6 +81,31 @@ def _ordered(ends: tuple[float, float]) -> tuple[float, float]:
 Range = Annotated[tuple[Number, Number], AfterValidator(_ordered)]
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Int8Cost:
+    """What 8 bits changed on labelled faces.
+
+    Attributes:
+        dataset, labels, split: which faces, and what says what is right.
+        n: how many.
+        exact, int8: share that is read right by each.
+        same: share to which both give the same label.
+        largest: largest difference of a probability.
+    """
+
+    dataset: str
+    labels: str
+    split: str
+    n: Annotated[int, Field(ge=1)]
+    exact: Share
+    int8: Share
+    same: Share
+    largest: Share
+
+
 @dataclass(frozen=True, config=STRICT)
 class Int8:
     """What the network in 8-bit whole numbers needs besides the weights.
@@ -89,14 +114,13 @@ class Int8:
         ranges: lowest and highest value of what flows between the layers, by the name of the layer that gives it.
         weights: SHA-256 of the file of weights that they are for.
         calibration: the faces in which they were seen: data set, split, n, seed.
-        measured: what it costs, each a dict that says data set, labels, split, n, the accuracy of the exact network and
-            in 8 bits, and the share of faces to which both give the same label (fractions).
+        measured: what it costs.
     """
 
     ranges: dict[str, Range]
     weights: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     calibration: dict[str, Any]
-    measured: tuple[dict[str, Any], ...] = ()
+    measured: tuple[Int8Cost, ...] = ()
 
 
 @dataclass(frozen=True, config=STRICT)

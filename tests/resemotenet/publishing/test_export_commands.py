@@ -52,8 +52,8 @@ def test_calibrate_makes_8_bits_possible_and_says_what_they_cost(folder, faces, 
     assert int8 is not None
     assert int8.calibration == {"dataset": "fer2013", "split": "train", "seed": 0, "n": 84}
     (fact,) = int8.measured
-    assert (fact["labels"], fact["split"], fact["n"]) == ("ferplus-strict", "validation", 34)
-    assert printed.startswith(f"fer2013 validation, FER+ strict, n = 34: {fact['int8']:.2%} right in 8 bits")
+    assert (fact.labels, fact.split, fact.n) == ("ferplus-strict", "validation", 34)
+    assert printed.startswith(f"fer2013 validation, FER+ strict, n = 34: {fact.int8:.2%} right in 8 bits")
     assert load_model(folder, backend="auto", precision="int8").precision == "int8"
     assert main(["export", str(folder), "--int8"]) == 0
     assert said(Path("mine.int8.onnx"))["precision"] == "int8"

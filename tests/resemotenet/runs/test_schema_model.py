@@ -9,7 +9,7 @@ import pytest
 
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import CheckpointFormatError
-from resemotenet.runs.schema import Int8, ModelInfo, Preprocessing, parse
+from resemotenet.runs.schema import Int8, Int8Cost, ModelInfo, Preprocessing, parse
 
 BUNDLED = Path(__file__).parents[3] / "resemotenet" / "weights" / "config.json"
 INFO = ModelInfo(
@@ -118,17 +118,27 @@ def test_the_first_few_problems_are_named() -> None:
     )
 
 
+COST: dict[str, Any] = {
+    "dataset": "fer2013",
+    "labels": "ferplus-strict",
+    "split": "validation",
+    "n": 34,
+    "exact": 0.5,
+    "int8": 0.25,
+    "same": 0.75,
+    "largest": 0.125,
+}
 RANGES = {
     "ranges": {"conv1": [-1.5, 2.0]},
     "weights": "0f" * 32,
     "calibration": {"dataset": "fer2013", "n": 256},
-    "measured": [{"n": 34}],
+    "measured": [COST],
 }
 
 
 def test_what_8_bits_need_is_read_back() -> None:
     info = read({**INFO.to_dict(), "int8": RANGES})
-    assert info.int8 == Int8({"conv1": (-1.5, 2.0)}, "0f" * 32, {"dataset": "fer2013", "n": 256}, ({"n": 34},))
+    assert info.int8 == Int8({"conv1": (-1.5, 2.0)}, "0f" * 32, {"dataset": "fer2013", "n": 256}, (Int8Cost(**COST),))
     assert info.to_dict()["int8"] == RANGES
 
 
@@ -144,6 +154,7 @@ def test_a_model_without_8_bits_says_nothing_of_them() -> None:
         ({"ranges": {"conv1": [0.0]}}, r"int8\.ranges\.conv1"),
         ({"ranges": {"conv1": [0.0, 1e9]}}, "should be less than or equal to 1000000"),
         ({"weights": "F0" * 32}, r"int8\.weights"),
+        ({"measured": [{**COST, "same": 1.5}]}, r"int8\.measured\.0\.same"),
         ({"graph": "model.onnx"}, r"int8\.graph, which is not known"),
     ],
 )
