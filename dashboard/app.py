@@ -169,7 +169,7 @@ def _glance(folders: tuple[Path, ...]) -> _Signs:
 
 def _signs(runs: Sequence[Run]) -> _Signs:
     # Runs are read again only when a file of theirs changed; the objects within tell.
-    return tuple((run.path, run.state, id(run.epochs), id(run.result)) for run in runs)
+    return tuple((run.path, run.state, id(run.epochs), id(run.config)) for run in runs)
 
 
 if __name__ == "__main__":

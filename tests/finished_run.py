@@ -11,6 +11,7 @@ import numpy as np
 from resemotenet.emotions import EMOTIONS
 from resemotenet.runs.metrics import summary
 from resemotenet.runs.results import Predictions, ResultsFolder, write_json
+from resemotenet.runs.schema import Augmentation, Dataset, Network, Optimization, RunConfig
 
 SECRET_PLACE = "/home/somebody/private"
 """Stands in the run's files as a path of the machine; must not get out."""
@@ -101,16 +102,15 @@ def _predictions(size: int, seed: int) -> Predictions:
 
 
 def _config() -> dict[str, Any]:
-    return {
-        "recipe": "bundled",
-        "data": f"{SECRET_PLACE}/fer2013.parquet",
-        "results": f"{SECRET_PLACE}/results",
-        "seed": 0,
-        "network": {"name": "resemotenet", "width": 0.0625, "backbone": None},
-        "dataset": {"name": "fer2013", "labels": "ferplus", "leave_out_leaked": True, "limit": None},
-        "augmentation": {"flip": True, "rotation": 15.0, "erase": 0.0},
-        "optimization": {"epochs": 3, "batch_size": 128, "learning_rate": 0.06, "schedule": "cosine"},
-    }
+    return RunConfig(
+        recipe="bundled",
+        data=Path(SECRET_PLACE) / "fer2013.parquet",
+        results=Path(SECRET_PLACE) / "results",
+        network=Network(width=0.0625, size=48, channels=1),
+        dataset=Dataset(labels="ferplus"),
+        augmentation=Augmentation(scale=0, shift=0, brightness=0, contrast=0, erase=0),
+        optimization=Optimization(epochs=3),
+    ).to_dict()
 
 
 def _environment(dirty: bool) -> dict[str, Any]:

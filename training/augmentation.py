@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from .config import Augmentation
+from resemotenet.runs.schema import Augmentation
 
 
 def augment(images: Tensor, config: Augmentation, size: int) -> Tensor:

@@ -17,9 +17,9 @@ from resemotenet.cli import print_any_name
 from resemotenet.errors import ResEmoteNetError, TrainingError, in_words
 from resemotenet.models import model_entry
 from resemotenet.runs import claims
-from resemotenet.runs.results import ResultsFolder, read_json
+from resemotenet.runs.results import ResultsFolder
+from resemotenet.runs.schema import Audit, Result, RunConfig, read
 
-from .config import RunConfig
 from .locks import only_campaign
 from .recipes import paper, strong, upstream
 
@@ -139,8 +139,8 @@ def find_run(config: RunConfig, data_of: DataHashes | None = None) -> ResultsFol
     for path in sorted(Path(config.results).glob("[!.]*/config.json")):
         folder = ResultsFolder(path.parent)
         try:
-            other = RunConfig.from_dict(read_json(path))
-            noted = read_json(folder.audit).get("sha256")
+            other = read(RunConfig, path, TrainingError)
+            noted = read(Audit, folder.audit).sha256
         except ResEmoteNetError:  # of another version, so not of these settings; or damaged
             continue
         same = replace(other, data=config.data, results=config.results, device=config.device) == config
@@ -150,7 +150,7 @@ def find_run(config: RunConfig, data_of: DataHashes | None = None) -> ResultsFol
 
 
 def _is_done(folder: ResultsFolder, test: bool) -> bool:
-    return folder.is_finished and (not test or "test" in read_json(folder.result)["splits"])
+    return folder.is_finished and (not test or "test" in read(Result, folder.result).splits)
 
 
 def _in_its_own_process(

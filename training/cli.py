@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from resemotenet.cli import leave_closed_pipe, print_any_name
-from resemotenet.errors import ResEmoteNetError, in_words
-from resemotenet.runs.results import ResultsFolder, read_json, write_json
+from resemotenet.errors import ResEmoteNetError, TrainingError, in_words
+from resemotenet.runs.results import ResultsFolder, write_json
+from resemotenet.runs.schema import Entry, Result, RunConfig, default_results, read
 
-from .config import RunConfig
 from .recipes import RECIPES
 
 
@@ -108,7 +108,7 @@ def _campaign(
     name: Annotated[str, tyro.conf.Positional],
     /,
     data: Path,
-    results: Path = Path("results"),
+    results: Path | None = None,
     minutes: float | None = None,
     test: bool = False,
     rehearse: bool = False,
@@ -119,7 +119,7 @@ def _campaign(
     Args:
         name: which list; see training/campaign.py.
         data: the data set.
-        results: where the runs lie and go.
+        results: where the runs lie and go; unless said, where RESEMOTENET_RESULTS says, or results.
         minutes: stop after this time, also in the middle of a run.
         test: score each finished run on test, once.
         rehearse: one epoch of a few faces each, to see that everything works; such runs are no results.
@@ -129,7 +129,8 @@ def _campaign(
 
     if name not in CAMPAIGNS:
         raise ResEmoteNetError(f"no campaign is called {name!r}; there are {', '.join(CAMPAIGNS)}")
-    configs = [dataclasses.replace(config, data=data, results=results, device=device) for config in CAMPAIGNS[name]()]
+    place = results or default_results()
+    configs = [dataclasses.replace(config, data=data, results=place, device=device) for config in CAMPAIGNS[name]()]
     if rehearse:
         configs = [rehearsed(config) for config in configs]
     return 0 if run_campaign(configs, test=test, minutes=minutes) else 3
@@ -218,12 +219,11 @@ def _latency(
     if not runs:
         raise ResEmoteNetError("name the runs to measure: python -m training latency RUN...")
     found = measure_runs([ResultsFolder(run) for run in runs], join_processes(cpu=device == "cpu").device)
-    print(f"one face alone, float32, {found[0]['device']}, {found[0]['threads']} threads")
+    print(f"one face alone, float32, {found[0].device}, {found[0].threads} threads")
     print(f"{'median ms':>10}  {'quartiles':>19}  {'passes':>6}  {'views':5}  run")
     for run, each in zip(runs, found, strict=True):
-        low, high = each["quartiles"]
-        quartiles = f"{low:.3f} to {high:.3f}"
-        print(f"{each['milliseconds']:10.3f}  {quartiles:>19}  {each['passes']:6}  {each['views']:5}  {run.name}")
+        quartiles = f"{each.low:.3f} to {each.high:.3f}"
+        print(f"{each.milliseconds:10.3f}  {quartiles:>19}  {each.passes:6}  {each.views:5}  {run.name}")
     return 0
 
 
@@ -354,14 +354,8 @@ def _recipes() -> int:
 
 def read_config(folder: ResultsFolder, data: Path | None = None, cache: Path | None = None) -> RunConfig:
     """A run's config as it was written, or with the data or the cache elsewhere."""
-    config = RunConfig.from_dict(read_json(folder.config))
+    config = read(RunConfig, folder.config, TrainingError)
     return dataclasses.replace(config, data=data or config.data, cache=cache or config.cache)
-
-
-def _entries(result: dict[str, Any], split: str) -> list[tuple[str, dict[str, Any]]]:
-    primary = result["splits"][split]
-    others = [(name, entry[split]) for name, entry in result["also"].items() if split in entry]
-    return [(primary["labels"], primary), *others]
 
 
 def _say(text: str) -> None:
@@ -370,16 +364,19 @@ def _say(text: str) -> None:
         print(text)
 
 
-def _print_figures(result: dict[str, Any], split: str) -> None:
-    for name, entry in _entries(result, split):
-        _print_entry(name, split, entry)
+def _print_figures(result: Result, split: str) -> None:
+    for labels, scored, entry in result.entries():
+        if scored == split:
+            _print_entry(labels, split, entry)
 
 
-def _print_entry(name: str, split: str, entry: dict[str, Any]) -> None:
-    low, high = entry["interval"]
-    clean = entry.get("without_leaks")
-    extra = f"; without leaked faces {100 * clean['accuracy']:.2f}% (n = {clean['n']})" if clean else ""
+def _print_entry(name: str, split: str, entry: Entry) -> None:
+    assert entry.interval is not None  # just measured
+    low, high = entry.interval
+    clean = entry.without_leaks
+    extra = f"; without leaked faces {100 * clean.accuracy:.2f}% (n = {clean.n})" if clean else ""
+    recall = "" if entry.macro_recall is None else f", macro recall {100 * entry.macro_recall:.2f}%"
     _say(
-        f"{name} {split}: accuracy {100 * entry['accuracy']:.2f}% [{100 * low:.1f}, {100 * high:.1f}], "
-        f"n = {entry['n']}, macro recall {100 * entry['macro_recall']:.2f}%{extra}"
+        f"{name} {split}: accuracy {100 * entry.accuracy:.2f}% [{100 * low:.1f}, {100 * high:.1f}], "
+        f"n = {entry.n}{recall}{extra}"
     )

@@ -6,9 +6,10 @@ from typing import Any
 from resemotenet.errors import ResultsError
 from resemotenet.runs.metrics import wilson_interval
 from resemotenet.runs.paired import Paired, pair_up
-from resemotenet.runs.results import Predictions, ResultsFolder, read_json
+from resemotenet.runs.results import Predictions, ResultsFolder
+from resemotenet.runs.schema import Result, read
 from resemotenet.runs.seeds import OverSeeds
-from resemotenet.runs.settings import differing
+from resemotenet.runs.settings import differing, training_settings
 
 # How often chance alone makes so large a difference: from DOUBT on it may well be chance, between LEVEL and DOUBT
 # nothing can be said, below LEVEL the difference is called probably real, below a fifth of that real.
@@ -33,8 +34,11 @@ def compare(a: Path, b: Path, split: str, labels: str | None = None) -> Paired:
 
 def differing_settings(a: Path, b: Path) -> dict[str, tuple[Any, Any]]:
     """Settings in which two runs differ, by dotted name; see ``runs.settings`` for those that do not count."""
-    first, second = (read_json(ResultsFolder(run).config) for run in (a, b))
-    return differing(first, second)
+    return differing(_config(a), _config(b))
+
+
+def _config(run: Path) -> dict[str, Any]:
+    return read(dict[str, Any], ResultsFolder(run).config)
 
 
 def report(a: tuple[Path, ...], b: tuple[Path, ...], split: str, labels: str | None = None) -> str:
@@ -146,23 +150,22 @@ def _common_labels(a: Path, b: Path) -> str:
     for run in (a, b):
         folder = ResultsFolder(run)
         folder.check_finished()
-        found.append(read_json(folder.result)["splits"]["validation"]["labels"])
-    if found[0] != found[1]:
+        found.append(read(Result, folder.result).labels)
+    if found[0] is None or found[0] != found[1]:
         shared = " or ".join(sorted(_definitions(a) & _definitions(b))) or "(none)"
         raise ResultsError(
             f"{a} was judged by {found[0]} labels, {b} by {found[1]}; give --labels that both have: {shared}"
         )
-    return str(found[0])
+    return found[0]
 
 
 def _definitions(run: Path) -> set[str]:
-    result = read_json(ResultsFolder(run).result)
-    return {result["splits"]["validation"]["labels"], *result["also"]}
+    return {labels for labels, _, _ in read(Result, ResultsFolder(run).result).entries()}
 
 
 def _check_data(a: Path, b: Path) -> None:
     """Sample ids of different data sets may look alike."""
-    names = [read_json(ResultsFolder(run).config)["dataset"]["name"] for run in (a, b)]
+    names = [training_settings(_config(run)).get("dataset.name") for run in (a, b)]
     if names[0] != names[1]:
         raise ResultsError(f"{a} was scored on {names[0]}, {b} on {names[1]}; compare runs on one data set")
 

@@ -15,7 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from resemotenet.checkpoints.checkpoint import WEIGHTS_FILE, LoadedModel, load_model
 from resemotenet.errors import ResultsError
-from resemotenet.runs.results import ResultsFolder, read_json, write_json
+from resemotenet.runs.results import ResultsFolder, write_json
+from resemotenet.runs.schema import Epoch, Latency, Result, Spread, read
 
 from .locks import alone_with
 
@@ -60,30 +61,30 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"
 
 
-def run_cost(lines: list[dict[str, Any]], last_saving: float | None, device: torch.device) -> dict[str, Any]:
+def run_cost(lines: list[Epoch], last_saving: float | None, device: torch.device) -> dict[str, Any]:
     """What the epochs took, from the lines of epochs.jsonl, which have the same of each single one.
 
     Args:
         last_saving: seconds that saving the last epoch took, which no line has; None where a stop came after it.
     """
-    seconds = [line["seconds"] for line in lines]
+    seconds = [line.seconds for line in lines if line.seconds is not None]
     # Runs begun before lines held memory, speed or saving may end with a later version.
-    peaks = [line["peak_memory_bytes"] for line in lines if "peak_memory_bytes" in line]
-    speeds = [line["images_per_second"] for line in lines if "images_per_second" in line]
-    savings = [*(line.get("saving_seconds_before") for line in lines), last_saving]
+    peaks = [line.peak_memory_bytes for line in lines if line.peak_memory_bytes is not None]
+    speeds = [line.images_per_second for line in lines if line.images_per_second is not None]
+    savings = [*(line.saving_seconds_before for line in lines), last_saving]
     return {
         "epochs": len(lines),
         "seconds": round(sum(seconds), 1),
         # Training, validation and saving; without the saving of epochs right after which the run was stopped.
         "wall_seconds": round(sum(seconds) + sum(saving or 0.0 for saving in savings), 1),
-        "seconds_per_epoch": {"median": statistics.median(seconds), "least": min(seconds), "most": max(seconds)},
+        "seconds_per_epoch": Spread(median=statistics.median(seconds), least=min(seconds), most=max(seconds)),
         "images_per_second": statistics.median(speeds) if speeds else None,
         "device": device_name(device),
         "peak_memory_bytes": max([*peaks, peak_memory(device)]),
     }
 
 
-def measure_latency(models: Sequence[LoadedModel]) -> list[dict[str, Any]]:
+def measure_latency(models: Sequence[LoadedModel]) -> list[Latency]:
     """How long each model takes for one face alone in its batch, the way the predictor has it read.
 
     From the preprocessed face in the computer's memory to its probabilities there, with the views of the model;
@@ -124,20 +125,20 @@ def _pass_times(model: LoadedModel, face: torch.Tensor, seconds: float, most: in
     return times
 
 
-def _latency(model: LoadedModel, times: list[float], stamp: str) -> dict[str, Any]:
+def _latency(model: LoadedModel, times: list[float], stamp: str) -> Latency:
     low, median, high = statistics.quantiles((1000 * seconds for seconds in times), n=4, method="inclusive")
     on_gpu = model.device.type == "cuda"
-    return {
-        "milliseconds": round(median, 4),
-        "quartiles": [round(low, 4), round(high, 4)],
-        "faces": 1,
-        "passes": len(times),
-        "views": model.info.views,
-        "device": device_name(model.device) if on_gpu else f"{model.device.type} ({_processor()})",
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "time": stamp,
-    }
+    return Latency(
+        milliseconds=round(median, 4),
+        quartiles=[round(low, 4), round(high, 4)],
+        faces=1,
+        passes=len(times),
+        views=model.info.views,
+        device=device_name(model.device) if on_gpu else f"{model.device.type} ({_processor()})",
+        threads=torch.get_num_threads(),
+        torch=str(torch.__version__),
+        time=stamp,
+    )
 
 
 def _processor() -> str:
@@ -150,17 +151,17 @@ def _processor() -> str:
     return (names or [platform.processor()])[0] or platform.machine()
 
 
-def note_latency(result: dict[str, Any], model: LoadedModel) -> None:
+def note_latency(result: Result, model: LoadedModel) -> None:
     """Measure the latency and enter it into a result that lacks it, or has it of other views than the model now has.
 
     A result of a version that noted no cost at all is left as it is.
     """
-    cost = result.get("cost")
-    if cost is not None and cost.get("latency", {}).get("views") != model.info.views:
-        (cost["latency"],) = measure_latency([model])
+    cost = result.cost
+    if cost is not None and (cost.latency is None or cost.latency.views != model.info.views):
+        (cost.latency,) = measure_latency([model])
 
 
-def measure_runs(folders: Sequence[ResultsFolder], device: torch.device) -> list[dict[str, Any]]:
+def measure_runs(folders: Sequence[ResultsFolder], device: torch.device) -> list[Latency]:
     """Measure the latency of several finished runs anew, in turns, and enter it into each one's result.json.
 
     Raises:
@@ -171,13 +172,15 @@ def measure_runs(folders: Sequence[ResultsFolder], device: torch.device) -> list
         folder.check_finished()
         if not (folder.model / WEIGHTS_FILE).is_file():
             raise ResultsError(f"{folder.path} has no weights to measure; name the run where it was trained")
-        if "cost" not in read_json(folder.result):
+        if read(Result, folder.result).cost is None:
             raise ResultsError(f"{folder.result} notes no cost: an older version wrote it; train the run again")
     with ExitStack() as held:
         for folder in folders:
             held.enter_context(alone_with(folder))
         found = measure_latency([load_model(folder.model, device=device) for folder in folders])
         for folder, latency in zip(folders, found, strict=True):
-            result = read_json(folder.result)
-            write_json(folder.result, {**result, "cost": {**result["cost"], "latency": latency}})
+            result = read(Result, folder.result)
+            assert result.cost is not None
+            result.cost.latency = latency
+            write_json(folder.result, result.to_dict())
     return found

@@ -1,16 +1,13 @@
 """What a run's model folder says of itself."""
 
 import torch
-from pydantic import ValidationError
 
 from resemotenet.datasets import dataset_info
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResEmoteNetError, TrainingError
 from resemotenet.models import create_model, model_entry
 from resemotenet.models.emonext import EmoNeXt
-from resemotenet.runs.schema import ModelInfo, Preprocessing, problem
-
-from .config import RunConfig
+from resemotenet.runs.schema import ModelInfo, Preprocessing, RunConfig
 
 SYNTHETIC_LICENSE = {
     "name": "mit",
@@ -97,8 +94,11 @@ def _license_of(dataset: str) -> dict[str, str]:
     }
 
 
-def check_network(config: RunConfig) -> None:
+def check_network(config: RunConfig) -> ModelInfo:
     """Send two faces without pixels through the network, so that one that cannot be trained is known before the start.
+
+    Returns:
+        Its description.
 
     Raises:
         UnknownModelError, CompactLayoutError: there is no such network, or not for this input.
@@ -113,8 +113,6 @@ def check_network(config: RunConfig) -> None:
             model(torch.empty(2, network.channels, network.size, network.size))
     except ResEmoteNetError:
         raise
-    except ValidationError as error:
-        raise TrainingError(f"{network} {problem(error)}") from error
     except (ValueError, TypeError, RuntimeError) as error:
         raise TrainingError(f"{network} cannot be built and run: {error}") from error
     if config.optimization.attention_variance and not isinstance(model, EmoNeXt):
@@ -122,6 +120,7 @@ def check_network(config: RunConfig) -> None:
             f"optimization.attention_variance is a loss of EmoNeXt's attention, which {network.name} does not have; "
             "give --optimization.attention-variance 0"
         )
+    return info
 
 
 def _check_options(config: RunConfig) -> None:

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,8 @@ from resemotenet.checkpoints.checkpoint import LoadedModel
 from resemotenet.datasets import FER2013, FaceFiles, FaceSet, ReadyFaces, read_ckplus, recognise
 from resemotenet.errors import ResultsError
 from resemotenet.runs.label_sets import FERPLUS, teaching
-from resemotenet.runs.results import ResultsFolder, read_json, write_json
+from resemotenet.runs.results import ResultsFolder, write_json
+from resemotenet.runs.schema import Entry, Look, Result, read
 
 from .evaluation import load_chosen, made_with, predict_all, save_predictions
 from .locks import alone_with
@@ -29,7 +29,7 @@ from .processes import join_processes
 
 def evaluate_elsewhere(
     folder: ResultsFolder, path: Path, split: str, *, skip_broken: bool = False, storage: Storage | None = None
-) -> dict[str, Any]:
+) -> dict[str, Entry]:
     """Score a finished run's chosen model on a split of another data set.
 
     Args:
@@ -50,32 +50,32 @@ def evaluate_elsewhere(
         return _evaluate(folder, path, split, skip_broken, storage or Storage())
 
 
-def _evaluate(folder: ResultsFolder, path: Path, split: str, skip_broken: bool, storage: Storage) -> dict[str, Any]:
-    result = read_json(folder.result)
+def _evaluate(folder: ResultsFolder, path: Path, split: str, skip_broken: bool, storage: Storage) -> dict[str, Entry]:
+    result = read(Result, folder.result)
     model = load_chosen(folder)
     definitions, broken = _definitions(path, split, model.preprocess.size, skip_broken, storage)
-    own = {entry["labels"] for entry in result["splits"].values()} | set(result["also"])
+    own = {labels for labels, _, _ in result.entries()}
     if taken := sorted(own & set(definitions)):
         raise ResultsError(
             f"{path} has the labels {', '.join(taken)}, which are the run's own; evaluate it without --on, or name "
             "another data set"
         )
-    entries = result.setdefault("elsewhere", {})
-    for name in definitions:
-        entry = entries.setdefault(name, {}).setdefault(split, {})
-        entry["touched"] = entry.get("touched", 0) + 1
+    touched = {name: result.touch_elsewhere(name, split) for name in definitions}
     state = join_processes()
     if state.is_main_process:
-        write_json(folder.result, result)
+        write_json(folder.result, result.to_dict())
     state.wait_for_everyone()
     predictions, measured_with = predict_all(model, definitions), made_with(model)
-    for name, each in predictions.items():
-        figures = {"broken": len(broken), "touched": entries[name][split]["touched"]}
-        entries[name][split] = {**each.figures(), **measured_with, **figures}
+    entries = {
+        name: Entry(**each.figures(), **measured_with, broken=len(broken), touched=touched[name])
+        for name, each in predictions.items()
+    }
+    for name, entry in entries.items():
+        result.enter_elsewhere(name, split, entry)
     if state.is_main_process:
         save_predictions(folder, split, predictions)
-        write_json(folder.result, result)
-    return {name: entries[name][split] for name in definitions}
+        write_json(folder.result, result.to_dict())
+    return entries
 
 
 def drop_stale(folder: ResultsFolder, model: LoadedModel) -> tuple[str, ...]:
@@ -86,15 +86,14 @@ def drop_stale(folder: ResultsFolder, model: LoadedModel) -> tuple[str, ...]:
     Returns:
         What was dropped, "raf-db test" and so on.
     """
-    result, now, dropped = read_json(folder.result), made_with(model), []
-    for name, splits in result.get("elsewhere", {}).items():
-        for split, entry in splits.items():
-            if "accuracy" in entry and any(entry.get(key) != value for key, value in now.items()):
-                splits[split] = {"touched": entry["touched"]}
-                folder.predictions(name, split).unlink(missing_ok=True)
-                dropped.append(f"{name} {split}")
+    result, now, dropped = read(Result, folder.result), made_with(model), []
+    for name, split, entry in list(result.elsewhere_entries()):
+        if any(getattr(entry, key) != value for key, value in now.items()):
+            result.enter_elsewhere(name, split, Look(touched=entry.touched or 0))
+            folder.predictions(name, split).unlink(missing_ok=True)
+            dropped.append(f"{name} {split}")
     if dropped:
-        write_json(folder.result, result)
+        write_json(folder.result, result.to_dict())
         print(
             f"{', '.join(dropped)}: these figures were of the model as it was before, and are gone; measure them again "
             "with 'python -m training evaluate RUN --on PATH'",

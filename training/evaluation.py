@@ -5,6 +5,7 @@ On a CPU with the same number of threads the predictions are the same bit for bi
 ``train`` ends at validation. ``evaluate_run(..., "test")`` is the one touch of test, and each touch is counted.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,9 +20,9 @@ from tqdm.auto import tqdm
 from resemotenet.checkpoints.checkpoint import LoadedModel, load_model
 from resemotenet.datasets import FER2013, SPLITS, ReadyFaces
 from resemotenet.emotions import EMOTIONS
-from resemotenet.errors import ResultsError
-from resemotenet.publishing.checks import operating_point_of, sha256_of
-from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
+from resemotenet.errors import ResultsError, TrainingError
+from resemotenet.runs.results import Predictions, ResultsFolder, write_json
+from resemotenet.runs.schema import Entry, Fact, Result, RunConfig, Weights, parse, read
 
 from .ahead import ahead
 from .cost import note_latency
@@ -34,7 +35,7 @@ _BATCH = 256
 
 def load_chosen(folder: ResultsFolder) -> LoadedModel:
     """The model of a run's chosen epoch, on the device that the run's config asks for."""
-    cpu = read_json(folder.config).get("device") == "cpu"
+    cpu = read(RunConfig, folder.config, TrainingError).device == "cpu"
     device = on_whole_device(join_processes(cpu=cpu).device)
     # The processes of an earlier call may be on a GPU; the run's config has the last word.
     return load_model(folder.model, device="cpu" if cpu else device)
@@ -109,14 +110,9 @@ def predict_all(model: LoadedModel, definitions: Mapping[str, ReadyFaces]) -> di
     }
 
 
-def figures(predictions: dict[str, Predictions]) -> dict[str, dict[str, Any]]:
-    """Accuracy and its companions under each label definition."""
-    return {name: each.figures() for name, each in predictions.items()}
-
-
 def evaluate_run(
     folder: ResultsFolder, scored: Mapping[str, Mapping[str, ReadyFaces]], split: str, leaked: set[str] | None = None
-) -> dict[str, Any]:
+) -> Result:
     """Score a finished run's chosen model, write the predictions, bring result.json up to date.
 
     A result without the latency, or with that of other views, gets it as well (see ``cost.note_latency``).
@@ -132,7 +128,7 @@ def evaluate_run(
         What result.json now holds.
 
     Raises:
-        ResultsError: the run is not finished, or another process works on it.
+        ResultsError: the run is not finished, a file of it is damaged, or another process works on it.
     """
     folder.check_finished()
     with alone_with(folder):
@@ -141,19 +137,17 @@ def evaluate_run(
 
 def _evaluate(
     folder: ResultsFolder, scored: Mapping[str, Mapping[str, ReadyFaces]], split: str, leaked: set[str] | None
-) -> dict[str, Any]:
-    result: dict[str, Any] = read_json(folder.result)
+) -> Result:
+    result = read(Result, folder.result)
     model = load_chosen(folder)
-    touched = _count_touch(folder, result) if split == "test" else 0
+    if split == "test":
+        _count_touch(folder, result)
     predictions = marked(predict_all(model, scored[split]), leaked)
     record(result, split, predictions, made_with(model))
-    if split == "test":
-        result["splits"]["test"]["touched"] = touched
-        result.pop("test_touched", None)
     if join_processes().is_main_process:
         save_predictions(folder, split, predictions)
         note_latency(result, model)
-        write_json(folder.result, result)
+        write_json(folder.result, result.to_dict())
     return result
 
 
@@ -170,38 +164,28 @@ def save_predictions(folder: ResultsFolder, split: str, predictions: dict[str, P
         each.save(folder.predictions(name, split))
 
 
-def _count_touch(folder: ResultsFolder, result: dict[str, Any]) -> int:
-    """Enter one touch more of test, in the file too, before any process goes on; how many there are now."""
-    place, name = (result["splits"]["test"], "touched") if "test" in result["splits"] else (result, "test_touched")
-    place[name] = touched = int(place.get(name, 0)) + 1
+def _count_touch(folder: ResultsFolder, result: Result) -> None:
+    """Enter one touch more of test, in the file too, before any process goes on."""
+    result.touch_test()
     state = join_processes()
     if state.is_main_process:
-        write_json(folder.result, result)
+        write_json(folder.result, result.to_dict())
     state.wait_for_everyone()
-    return touched
 
 
 def made_with(model: LoadedModel) -> dict[str, Any]:
     """What each entry of a result says of the model: everything of it that a release may change."""
-    point = operating_point_of(model)
-    return {"views": model.info.views, "weights": {"sha256": sha256_of(model)}, "operating_point": point}
+    weights = Weights(sha256=model.sha256())
+    return {"views": model.info.views, "weights": weights, "operating_point": model.info.operating_point}
 
 
-def record(
-    result: dict[str, Any], split: str, predictions: dict[str, Predictions], measured_with: dict[str, Any]
-) -> None:
+def record(result: Result, split: str, predictions: dict[str, Predictions], measured_with: dict[str, Any]) -> None:
     """Enter a split into a result: its first label definition under "splits", the others under "also".
 
     Args:
         measured_with: see ``made_with``.
     """
-    primary = next(iter(predictions))
-    for name, each in predictions.items():
-        entry = {**each.figures(), **measured_with}
-        if name == primary:
-            result["splits"][split] = {"labels": name, **entry}
-        else:
-            result["also"].setdefault(name, {})[split] = entry
+    result.enter(split, {name: Entry(**each.figures(), **measured_with) for name, each in predictions.items()})
 
 
 def check_facts(folder: Path, data: FER2013 | PictureFiles) -> list[dict[str, Any]]:
@@ -216,29 +200,30 @@ def check_facts(folder: Path, data: FER2013 | PictureFiles) -> list[dict[str, An
         DatasetError: the data has no such split or no such labels.
     """
     model = load_model(folder)
-    sets = [_faces_of(fact, data) for fact in model.info.measured]
+    facts = [
+        parse(Fact, json.dumps(fact), "a measured fact in config.json", ResultsError) for fact in model.info.measured
+    ]
+    sets = [_faces_of(fact, data) for fact in facts]
     own = "fer2013" if isinstance(data, FER2013) else data.name
     found_in: dict[str, dict[str, Predictions]] = {}
     for split in {faces.split for faces in sets}:
         every = {own: data.split(split), **{faces.name: faces for faces in sets if faces.split == split}}
         found_in[split] = predict_all(model, every)
     rows = []
-    for fact, faces in zip(model.info.measured, sets, strict=True):
+    for fact, faces in zip(facts, sets, strict=True):
         each = found_in[faces.split][faces.name]
         found = each.figures()
-        agrees = found["n"] == fact["n"] and round(found["accuracy"] * fact["n"]) == round(fact["accuracy"] * fact["n"])
-        row = {"labels": faces.name, "split": faces.split, "claimed": fact["accuracy"], "found": found["accuracy"]}
+        agrees = found["n"] == fact.n and round(found["accuracy"] * fact.n) == round(fact.accuracy * fact.n)
+        row = {"labels": faces.name, "split": faces.split, "claimed": fact.accuracy, "found": found["accuracy"]}
         rows.append({**row, "n": found["n"], "macro_recall": found["macro_recall"], "agrees": agrees})
     return rows
 
 
-def _faces_of(fact: dict[str, Any], data: FER2013 | PictureFiles) -> ReadyFaces:
+def _faces_of(fact: Fact, data: FER2013 | PictureFiles) -> ReadyFaces:
     own, known = ("fer2013", FER2013.definitions) if isinstance(data, FER2013) else (data.name, (data.name,))
-    if missing := {"dataset", "labels", "split", "n", "accuracy"} - set(fact):
-        raise ResultsError(f"a measured fact in config.json does not say {sorted(missing)}: {fact}")
-    if fact["dataset"] != own or fact["split"] not in SPLITS or fact["labels"] not in known:
+    if fact.dataset != own or fact.split not in SPLITS or fact.labels not in known:
         raise ResultsError(
-            f"a fact about {fact['dataset']}, {fact['labels']}, {fact['split']} cannot be measured here; "
+            f"a fact about {fact.dataset}, {fact.labels}, {fact.split} cannot be measured here; "
             f"there are {own} with {', '.join(known)} and {', '.join(SPLITS)}"
         )
-    return data.split(fact["split"], fact["labels"])
+    return data.split(fact.split, fact.labels)

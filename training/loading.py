@@ -29,11 +29,11 @@ from resemotenet.datasets import (
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError, DatasetFormatError, TrainingError
 from resemotenet.runs.label_sets import teaching
-from resemotenet.runs.results import ResultsFolder, read_json
+from resemotenet.runs.results import ResultsFolder
+from resemotenet.runs.schema import Audit, RunConfig, read
 
 from .ahead import ahead
 from .audit import audit, fingerprints_of
-from .config import RunConfig
 from .picture_sets import PictureFiles, Storage
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def load_data_of(folder: ResultsFolder, config: RunConfig) -> Data:
         ResultsError: audit.json cannot be read.
     """
     data = load_data(config)
-    noted = read_json(folder.audit).get("sha256")
+    noted = read(Audit, folder.audit).sha256
     if noted is not None and noted != data.sha256:
         raise DatasetError(
             f"{config.data or 'the synthetic data'} is not the data that {folder.path} began with: ids, pixels or "

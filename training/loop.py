@@ -20,14 +20,13 @@ from tqdm.auto import tqdm
 from resemotenet.checkpoints.checkpoint import LoadedModel, save_model
 from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.errors import CheckpointError, CheckpointFormatError, ResEmoteNetError, ResultsError, in_words
-from resemotenet.runs.results import SCHEMA, Predictions, ResultsFolder, write_json
-from resemotenet.runs.schema import ModelInfo
+from resemotenet.runs.results import Predictions, ResultsFolder, write_json
+from resemotenet.runs.schema import SCHEMA, Audit, Chosen, Cost, Epoch, Figures, ModelInfo, Result, RunConfig
 
-from .config import RunConfig
 from .cost import count_macs, device_name, forget_peak_memory, note_latency, peak_memory, run_cost
 from .description import check_network, describe
-from .earlier import check_earlier, noted, taught
-from .evaluation import figures, load_chosen, made_with, marked, predict_all, record, save_predictions
+from .earlier import EarlierModels
+from .evaluation import load_chosen, made_with, marked, predict_all, record, save_predictions
 from .loading import Batches, Data, load_data, load_data_of
 from .locks import alone_with
 from .optimization import class_weights, has_stalled, learning_rate
@@ -52,8 +51,9 @@ def train(config: RunConfig) -> ResultsFolder:
         TrainingError: a setting makes no sense, or the loss or the weights became not finite.
     """
     accelerator = start_accelerator(config)
-    check_network(config)
+    info = check_network(config)
     check_place(config.results)
+    earlier = EarlierModels.load(config)
     data = load_data(config)
     if accelerator.is_main_process and data.untaught:
         print(
@@ -61,15 +61,17 @@ def train(config: RunConfig) -> ResultsFolder:
             "release refuses such a model",
             file=sys.stderr,
         )
-    batches = _batches(config, data, accelerator)
-    progress = Progress.begin(config, accelerator)
-    content = {**data.audit, **({"earlier": earlier} if (earlier := noted(config)) else {})}
+    info = _with_what_was_taught(info, data)
+    batches = _batches(config, data, earlier, accelerator)
+    progress = Progress.begin(config, info, accelerator, start=earlier.start)
+    audit = Audit(**data.audit, earlier=earlier.noted()) if earlier else Audit(**data.audit)
+    del earlier  # its memory
     folder = ""
     if accelerator.is_main_process:
-        folder = str(Recorder.start(config, device_name(accelerator.device), content).folder.path)
+        folder = str(Recorder.start(config, device_name(accelerator.device), audit).folder.path)
     (folder,) = broadcast_object_list([folder])
     with alone_with(ResultsFolder(Path(folder))):
-        return _run(config, Recorder(Path(folder)), data, batches, progress, accelerator)
+        return _run(config, info, Recorder(Path(folder)), data, batches, progress, accelerator)
 
 
 def resume(config: RunConfig, folder: Path) -> ResultsFolder:
@@ -90,27 +92,31 @@ def _go_on(config: RunConfig, recorder: Recorder, accelerator: Accelerator) -> R
     if recorder.folder.is_finished:  # while this process waited or looked elsewhere
         return recorder.folder
     state = recorder.load_state()
+    fresh = state is None
     if state is not None:
         recorder.check_state(state)
+    earlier = EarlierModels.load(config, start=fresh)
+    earlier.check(recorder.folder)
     data = load_data_of(recorder.folder, config)
-    check_earlier(recorder.folder, config, fresh=state is None)
-    batches = _batches(config, data, accelerator)
-    progress = Progress.begin(config, accelerator, fresh=state is None)
+    info = _with_what_was_taught(describe(config), data)
+    batches = _batches(config, data, earlier, accelerator)
+    progress = Progress.begin(config, info, accelerator, start=earlier.start, fresh=fresh)
+    del earlier  # its memory
     if state is not None:
         if "values" not in state:  # of a version before schedules looked at them
             lines = recorder.folder.read_epochs()[: state["epoch"]]
-            state["values"] = [line["validation"][data.primary]["accuracy"] for line in lines]
+            state["values"] = [line.validation[data.primary].accuracy for line in lines]
         progress.restore(state, recorder.folder.path)
     if accelerator.is_main_process:
         recorder.resumed(progress.epoch, device_name(accelerator.device))
-    return _run(config, recorder, data, batches, progress, accelerator)
+    return _run(config, info, recorder, data, batches, progress, accelerator)
 
 
-def _batches(config: RunConfig, data: Data, accelerator: Accelerator) -> Batches:
+def _batches(config: RunConfig, data: Data, earlier: EarlierModels, accelerator: Accelerator) -> Batches:
     return Batches.of(
         data.train,
         accelerator.device,
-        aims=taught(data.train, config.distillation, accelerator.device),
+        aims=earlier.teach(data.train, config.distillation.share, accelerator.device),
         batch_size=config.optimization.batch_size,
         seed=config.seed,
         process=accelerator.process_index,
@@ -134,9 +140,14 @@ class _Run:
 
 
 def _run(
-    config: RunConfig, recorder: Recorder, data: Data, batches: Batches, progress: Progress, accelerator: Accelerator
+    config: RunConfig,
+    info: ModelInfo,
+    recorder: Recorder,
+    data: Data,
+    batches: Batches,
+    progress: Progress,
+    accelerator: Accelerator,
 ) -> ResultsFolder:
-    info = _with_what_was_taught(describe(config), data)
     model, optimizer = accelerator.prepare(progress.model, progress.optimizer)
     # The step asks for autocast where it wants it; without this, validation would be in low precision as well.
     accelerator.unwrap_model(model, keep_fp32_wrapper=False)
@@ -198,7 +209,7 @@ def _is_done(config: RunConfig, progress: Progress) -> bool:
     return progress.epoch >= limit.epochs or has_stalled(progress.values, limit.patience)
 
 
-def _epoch(run: _Run, model: nn.Module, optimizer: Any, progress: Progress) -> dict[str, Any]:
+def _epoch(run: _Run, model: nn.Module, optimizer: Any, progress: Progress) -> Epoch:
     """Train and validate once; the line for epochs.jsonl.
 
     A line is written before its epoch is saved whole, so it has the time that saving the epoch before took.
@@ -213,22 +224,23 @@ def _epoch(run: _Run, model: nn.Module, optimizer: Any, progress: Progress) -> d
     watch.check_after(_is_finite(progress.model) and _is_finite(progress.judged), "the weights")
     trained = time.perf_counter()
     try:
-        measured = figures(_validate(progress.judged, run.info, run.data, run.recorder.folder.path))
+        predictions = _validate(progress.judged, run.info, run.data, run.recorder.folder.path)
     except CheckpointFormatError:  # the weights answer with what is no number, but not which faces did it
         watch.check_after(False, "the answers to the validation faces")
         raise
-    progress.values.append(measured[run.data.primary]["accuracy"])
+    measured = {labels: Figures(**each.figures()) for labels, each in predictions.items()}
+    progress.values.append(measured[run.data.primary].accuracy)
     progress.epoch += 1
-    return {
-        "epoch": progress.epoch - 1,
-        "loss": loss,
-        "learning_rate": optimizer.param_groups[0]["lr"],
-        "seconds": round(time.perf_counter() - started, 2),
-        "saving_seconds_before": progress.saving_seconds,
-        "images_per_second": round(len(run.batches) * run.batches.batch_size / (trained - started), 1),
-        "peak_memory_bytes": peak_memory(run.accelerator.device),
-        "validation": measured,
-    }
+    return Epoch(
+        epoch=progress.epoch - 1,
+        loss=loss,
+        learning_rate=optimizer.param_groups[0]["lr"],
+        seconds=round(time.perf_counter() - started, 2),
+        saving_seconds_before=progress.saving_seconds,
+        images_per_second=round(len(run.batches) * run.batches.batch_size / (trained - started), 1),
+        peak_memory_bytes=peak_memory(run.accelerator.device),
+        validation=measured,
+    )
 
 
 def _train_epoch(run: _Run, model: nn.Module, optimizer: Any, progress: Progress) -> LossWatch:
@@ -289,23 +301,24 @@ def finish(recorder: Recorder, data: Data, progress: Progress, accelerator: Acce
     if not accelerator.is_main_process:
         return
     save_predictions(folder, "validation", predictions)
-    result: dict[str, Any] = {
-        "schema": SCHEMA,
-        "run": recorder.run,
-        "protocol": "validation-chosen",
-        "chosen": progress.chosen,
-        "splits": {},
-        "also": {},
-        "cost": {
-            "parameters": sum(p.numel() for p in model.module.parameters()),
-            "macs": count_macs(model.module, (1, model.preprocess.channels, *[model.preprocess.size] * 2)),
+    assert progress.chosen is not None
+    result = Result(
+        version=SCHEMA,
+        run=recorder.run,
+        protocol="validation-chosen",
+        chosen=Chosen(**progress.chosen),
+        splits={},
+        also={},
+        cost=Cost(
+            parameters=sum(p.numel() for p in model.module.parameters()),
+            macs=count_macs(model.module, (1, model.preprocess.channels, *[model.preprocess.size] * 2)),
             **run_cost(folder.read_epochs(), progress.saving_seconds, accelerator.device),
-            "processes": accelerator.num_processes,
-        },
-    }
+            processes=accelerator.num_processes,
+        ),
+    )
     record(result, "validation", predictions, made_with(model))
     note_latency(result, model)
-    write_json(folder.result, result)
+    write_json(folder.result, result.to_dict())
 
 
 def _progress_bar(
@@ -322,14 +335,13 @@ def _progress_bar(
     )
 
 
-def _shown(line: dict[str, Any], progress: Progress, config: RunConfig, primary: str) -> str:
+def _shown(line: Epoch, progress: Progress, config: RunConfig, primary: str) -> str:
     """One epoch in one printed line; a star marks the best so far."""
-    measured = line["validation"]
-    parts = [f"{name} {100 * each['accuracy']:.2f}" for name, each in measured.items()]
-    best = "*" if progress.chosen and progress.chosen["epoch"] == line["epoch"] else " "
-    recall = measured[primary]["macro_recall"]
+    parts = [f"{name} {100 * each.accuracy:.2f}" for name, each in line.validation.items()]
+    best = "*" if progress.chosen and progress.chosen["epoch"] == line.epoch else " "
+    recall = line.validation[primary].macro_recall
     return (
-        f"epoch {progress.epoch:3d}/{config.optimization.epochs}{best} loss {line['loss']:.4f}  validation % "
-        f"{', '.join(parts)}  macro recall {100 * recall:.2f}  {line['seconds']:.0f} s, "
-        f"{line['peak_memory_bytes'] / 2**20:,.0f} MiB"
+        f"epoch {progress.epoch:3d}/{config.optimization.epochs}{best} loss {line.loss:.4f}  validation % "
+        f"{', '.join(parts)}  macro recall {100 * (recall or 0):.2f}  {line.seconds:.0f} s, "
+        f"{(line.peak_memory_bytes or 0) / 2**20:,.0f} MiB"
     )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from .config import Optimization
+from resemotenet.runs.schema import Optimization
 
 _Tensors = tuple[Tensor, ...] | list[Tensor]
 

@@ -6,8 +6,8 @@ import torch
 from accelerate import Accelerator, PartialState
 
 from resemotenet.errors import DeviceError
+from resemotenet.runs.schema import RunConfig
 
-from .config import RunConfig
 from .trackers import check_tracker
 
 

@@ -10,11 +10,11 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from resemotenet.checkpoints.backbone import load_backbone
+from resemotenet.checkpoints.checkpoint import LoadedModel
 from resemotenet.errors import ResEmoteNetError, TrainingError
 from resemotenet.models import create_model
+from resemotenet.runs.schema import ModelInfo, RunConfig
 
-from .config import RunConfig
-from .description import describe
 from .earlier import take_weights
 from .optimization import build_average, build_optimizer
 
@@ -41,13 +41,24 @@ class Progress:
     saving_seconds: float | None = 0.0
 
     @classmethod
-    def begin(cls, config: RunConfig, accelerator: Accelerator, *, fresh: bool = True) -> "Progress":
+    def begin(
+        cls,
+        config: RunConfig,
+        info: ModelInfo,
+        accelerator: Accelerator,
+        *,
+        start: LoadedModel | None = None,
+        fresh: bool = True,
+    ) -> "Progress":
         """As it stands before the first step; if not ``fresh``, ``restore`` follows.
+
+        Args:
+            info: as ``describe`` gives it.
+            start: the model that ``config.network.start`` names.
 
         Raises:
             CheckpointError, TrainingError: the weights to start from cannot be used.
         """
-        info = describe(config)
         torch.manual_seed(config.seed)
         model = create_model(info.architecture, **info.arguments)
         if fresh and config.network.backbone is not None:
@@ -57,8 +68,8 @@ class Progress:
                 raise
             except ValueError as error:
                 raise TrainingError(f"network.backbone cannot be used: {error}") from error
-        if fresh and config.network.start is not None:
-            take_weights(model, info, config.network.start)
+        if fresh and start is not None:
+            take_weights(model, info, start)
         model = model.to(accelerator.device)
         model = model.to(memory_format=torch.channels_last)
         decay = config.optimization.ema_decay

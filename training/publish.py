@@ -1,24 +1,25 @@
 """A finished run for everybody: its small files, without the paths of the machine that it ran on."""
 
 import shutil
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from pathlib import Path
 
-from resemotenet.errors import ResultsError
-from resemotenet.runs.results import ResultsFolder, read_json, write_json
+from resemotenet.errors import ResultsError, TrainingError
+from resemotenet.runs.results import ResultsFolder, write_json
+from resemotenet.runs.schema import Audit, Environment, RunConfig, read, without_paths
 
 
 def publish(folder: ResultsFolder, into: Path) -> Path:
     """Copy what others need to check a run: config, environment, audit, epochs, predictions and result.
 
-    Weights and what resuming needs stay behind; where a path stands in a config or a command, its last part is left.
+    Weights and what resuming needs stay behind, and of paths all but their last part.
 
     Args:
         folder: a finished run.
         into: the folder that gets a folder of the run's name; one that is there from an earlier call is replaced.
 
     Raises:
-        ResultsError: the run is not finished, or ``into`` is where it lies already.
+        ResultsError: the run is not finished, or ``into`` is where it lies already, or a file is damaged.
+        TrainingError: its config is.
     """
     folder.check_finished()
     published = ResultsFolder(into / folder.path.resolve().name)
@@ -27,29 +28,13 @@ def publish(folder: ResultsFolder, into: Path) -> Path:
     fresh = ResultsFolder(into / f".{published.path.name}.new")
     shutil.rmtree(fresh.path, ignore_errors=True)
     fresh.path.mkdir(parents=True)
-    config, environment = read_json(folder.config), read_json(folder.environment)
-    for part, keys in ((config, ("data", "results", "cache")), (config["network"], ("backbone", "start"))):
-        part |= {key: without_folders(part[key]) for key in keys if key in part}
-    if teachers := config.get("distillation", {}).get("teachers"):
-        config["distillation"]["teachers"] = [without_folders(path) for path in teachers]
-    for entry in (environment, *environment.get("resumptions", [])):
-        entry["command"] = [without_folders(part) for part in entry["command"]]
-    write_json(fresh.config, config)
-    write_json(fresh.environment, environment)
-    for file in (folder.audit, folder.epochs, folder.result):
+    config = read(RunConfig, folder.config, TrainingError)
+    write_json(fresh.config, without_paths(config).to_dict())
+    write_json(fresh.environment, without_paths(read(Environment, folder.environment), config.places).to_dict())
+    write_json(fresh.audit, without_paths(read(Audit, folder.audit), config.places).to_dict())
+    for file in (folder.epochs, folder.result):
         shutil.copyfile(file, fresh.path / file.name)
     shutil.copytree(folder.path / "predictions", fresh.path / "predictions")
     shutil.rmtree(published.path, ignore_errors=True)
     fresh.path.rename(published.path)
     return published.path
-
-
-def without_folders(text: Any) -> Any:
-    """An absolute path -> its last part, also behind ``--name=``; anything else as it is."""
-    if not isinstance(text, str):
-        return text
-    option, equals, value = text.rpartition("=")
-    for kind in (PurePosixPath, PureWindowsPath):
-        if kind(value).is_absolute():
-            return f"{option}{equals}{kind(value).name}"
-    return text

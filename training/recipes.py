@@ -10,7 +10,7 @@ from typing import Any
 
 import tyro
 
-from .config import Augmentation, Dataset, Network, Optimization, RunConfig
+from resemotenet.runs.schema import Augmentation, Dataset, Network, Optimization, RunConfig
 
 _FLIP_ONLY = Augmentation(rotation=0, scale=0, shift=0, brightness=0, contrast=0, erase=0)
 

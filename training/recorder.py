@@ -15,9 +15,8 @@ import torch
 
 from resemotenet.checkpoints.checkpoint import load_model
 from resemotenet.errors import ResultsError, in_words
-from resemotenet.runs.results import ResultsFolder, read_json, replacing, write_json
-
-from .config import RunConfig
+from resemotenet.runs.results import ResultsFolder, replacing, write_json
+from resemotenet.runs.schema import Audit, Environment, Epoch, RunConfig, Start, read
 
 _STATE = "state.pt"
 # The state of a run none of whose epochs is done: without it, one whose state is lost could not be told from that.
@@ -35,7 +34,7 @@ class Recorder:
         self.folder = ResultsFolder(folder)
 
     @classmethod
-    def start(cls, config: RunConfig, device: str, audit: dict[str, Any]) -> "Recorder":
+    def start(cls, config: RunConfig, device: str, audit: Audit) -> "Recorder":
         """Make the folder of a new run and write what is known before it starts.
 
         Raises:
@@ -48,8 +47,9 @@ class Recorder:
             recorder.folder.resume.mkdir()
             recorder.save_state(_BEGUN)
             write_json(recorder.folder.config, config.to_dict())
-            write_json(recorder.folder.audit, audit)
-            write_json(recorder.folder.environment, {**_environment(config.seed, device), "resumptions": []})
+            write_json(recorder.folder.audit, audit.to_dict())
+            environment = Environment(**_start(config.seed, device), resumptions=[])
+            write_json(recorder.folder.environment, environment.to_dict())
             fresh.rename(path)
         except OSError as error:
             raise _unwritable(Path(config.results), in_words(error)) from error
@@ -57,17 +57,16 @@ class Recorder:
 
     def resumed(self, epoch: int, device: str) -> None:
         """Enter in environment.json that the run goes on, from which epoch, when, and on what."""
-        environment = read_json(self.folder.environment)
-        entry = {"epoch": epoch, "time": _stamp(time.time()), **_environment(environment["seed"], device)}
-        write_json(
-            self.folder.environment, {**environment, "resumptions": [*environment.get("resumptions", []), entry]}
-        )
+        environment = read(Environment, self.folder.environment)
+        entry = Start(epoch=epoch, time=_stamp(time.time()), **_start(environment.seed, device))
+        environment.resumptions = [*environment.resumptions, entry]
+        write_json(self.folder.environment, environment.to_dict())
 
     @property
     def run(self) -> str:
         return self.folder.path.name
 
-    def epoch(self, line: dict[str, Any]) -> None:
+    def epoch(self, line: Epoch) -> None:
         """Append one epoch; a reader sees the whole line or none.
 
         Raises:
@@ -75,7 +74,7 @@ class Recorder:
         """
         try:
             with self.folder.epochs.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, allow_nan=False) + "\n")
+                file.write(json.dumps(line.to_dict(), allow_nan=False) + "\n")
                 file.flush()
                 os.fsync(file.fileno())  # the state that follows must not be the first to reach the disk
         except OSError as error:
@@ -84,7 +83,7 @@ class Recorder:
 
     def forget_epochs_from(self, epoch: int) -> None:
         """Drop the lines of epochs that will be run again, when a run goes on."""
-        kept = [line for line in self.folder.read_epochs() if line["epoch"] < epoch]
+        kept = [line.to_dict() for line in self.folder.read_epochs() if line.epoch < epoch]
         with replacing(self.folder.epochs) as fresh:
             fresh.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
 
@@ -138,7 +137,7 @@ class Recorder:
         Raises:
             ResultsError, CheckpointError: lines or the chosen weights are missing or damaged.
         """
-        found = [line.get("epoch") for line in self.folder.read_epochs()]
+        found = [line.epoch for line in self.folder.read_epochs()]
         if found[: state["epoch"]] != list(range(state["epoch"])):
             raise ResultsError(
                 f"{self.folder.epochs} has the epochs {found}, expected 0 to {state['epoch'] - 1}, after which "
@@ -193,7 +192,7 @@ def _stamp(second: float) -> str:
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
 
 
-def _environment(seed: int, device: str) -> dict[str, Any]:
+def _start(seed: int | None, device: str) -> dict[str, Any]:
     return {
         **_commit(),
         "command": ["python", "-m", "training", *sys.argv[1:]],

@@ -1,6 +1,5 @@
 """From a finished run to weights for others: stored small, calibrated on validation, facts measured."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,13 +11,12 @@ from torch import Tensor, nn
 from resemotenet.checkpoints.checkpoint import LoadedModel, load_model, save_model
 from resemotenet.datasets import ReadyFaces
 from resemotenet.errors import TrainingError
-from resemotenet.publishing.checks import sha256_of
-from resemotenet.publishing.facts import protocol_of, remarks_on
+from resemotenet.publishing.facts import remarks_on
 from resemotenet.runs.calibration import apply_temperature, best_temperature, choose_prior_bias
-from resemotenet.runs.results import ResultsFolder, read_json, write_json
-from resemotenet.runs.schema import ModelInfo
+from resemotenet.runs.results import ResultsFolder, write_json
+from resemotenet.runs.schema import Audit, Environment, Mixed, ModelInfo, Released, Result, RunConfig, read
 
-from .earlier import earlier_of, load_earlier
+from .earlier import load_earlier
 from .elsewhere import drop_stale
 from .evaluation import evaluate_run, predict
 from .loading import Data
@@ -26,8 +24,6 @@ from .locks import alone_with
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_FACTS = ("n", "accuracy", "interval", "macro_recall", "macro_f1", "nll", "ece", "views", "without_leaks", "touched")
 
 
 def release(
@@ -39,7 +35,7 @@ def release(
     half: bool = True,
     accuracy_margin: float = 0.0,
     start_share: float = 0.0,
-) -> dict[str, Any]:
+) -> Result:
     """Fix the model of a finished run as it will be used, measure it, write it to ``out`` with its facts.
 
     The run's own model becomes the one released, so its predictions are those of the released weights. Views are given;
@@ -69,13 +65,13 @@ def release(
     prior = _shares(data)
     dtype = torch.float16 if half else torch.float32
     with alone_with(folder):
-        environment = read_json(folder.environment)
+        config, environment = read(RunConfig, folder.config, TrainingError), read(Environment, folder.environment)
         model = load_model(folder.model)
         earlier = {name: value for name, value in model.info.training.items() if name != "remarks"}
-        provenance = {**earlier, "commit": environment["commit"], "dirty": environment["dirty"]}
+        provenance = {**earlier, "commit": environment.commit, "dirty": environment.dirty}
         if start_share:
-            provenance["mixed"] = _mix_in_start(folder, model, start_share)
-        if remarks := list(remarks_on(read_json(folder.config), environment)):
+            provenance["mixed"] = _mix_in_start(folder, config.network.start, model, start_share)
+        if remarks := list(remarks_on(config, environment)):
             provenance["remarks"] = remarks  # the model folder goes its own way, without the run that says so
         info = replace(model.info, views=views, temperature=1.0, logit_bias=None, measured=(), training=provenance)
         save_model(folder.model, model.module, info, dtype=dtype)
@@ -88,7 +84,9 @@ def release(
         drop_stale(folder, load_model(folder.model))
         evaluate_run(folder, data.scored, "validation", data.leaked["validation"])
         result = evaluate_run(folder, data.scored, "test", data.leaked["test"])
-        _write(load_model(folder.model), out, result, read_json(folder.config)["dataset"]["name"], dtype)
+        released = load_model(folder.model)
+        facts = result.facts(config.dataset.name)
+        save_model(out, released.module, replace(released.info, measured=facts), dtype=dtype)
         return result
 
 
@@ -102,9 +100,8 @@ def _operating_point(
     return replace(info, logit_bias=tuple(round(float(value), 4) for value in bias))
 
 
-def _mix_in_start(folder: ResultsFolder, model: LoadedModel, share: float) -> dict[str, Any]:
+def _mix_in_start(folder: ResultsFolder, start: Path | None, model: LoadedModel, share: float) -> dict[str, Any]:
     """Change a run's weights in place; what to say of it where they go."""
-    start = read_json(folder.config)["network"].get("start")
     if start is None or not 0 < share < 1:
         raise TrainingError(
             f"start_share is {share}, the run started from {start or 'random weights'}; a share above 0 and below 1 of "
@@ -112,12 +109,12 @@ def _mix_in_start(folder: ResultsFolder, model: LoadedModel, share: float) -> di
         )
     if "mixed" in model.info.training:
         raise TrainingError(f"{model.info.training['mixed']} is in these weights already; release the run without it")
-    given = load_earlier(Path(start))
-    found = sha256_of(given)
-    if earlier_of(folder).get("start", found) != found:
+    given = load_earlier(start)
+    found, noted = given.sha256(), read(Audit, folder.audit).earlier
+    if noted is not None and noted.start not in (None, found):
         raise TrainingError(f"{start} holds other weights than when {folder.path} started from it; put those back")
     mix(model.module, given.module, share)
-    return {"start_share": share, "start_sha256": found}
+    return Mixed(start_share=share, start_sha256=found).to_dict()
 
 
 def mix(module: nn.Module, start: nn.Module, share: float) -> None:
@@ -134,10 +131,12 @@ def mix(module: nn.Module, start: nn.Module, share: float) -> None:
 
 def _note(folder: ResultsFolder, info: ModelInfo, labels: str) -> None:
     """Enter in result.json what the predictions beside it will be made with: a reader cannot see it in them."""
-    chosen = {"temperature": info.temperature, "logit_bias": list(info.logit_bias or ()), "views": info.views}
-    fitted = {"by": f"validation, {labels}"}
-    mixed = {name: value for name, value in info.training.items() if name == "mixed"}
-    write_json(folder.result, {**read_json(folder.result), "released": {**chosen, **fitted, **mixed}})
+    result = read(Result, folder.result)
+    result.released = Released(
+        temperature=info.temperature, logit_bias=list(info.logit_bias or ()), views=info.views,
+        by=f"validation, {labels}", **{name: value for name, value in info.training.items() if name == "mixed"},
+    )  # fmt: skip
+    write_json(folder.result, result.to_dict())
 
 
 def _temperature(model: LoadedModel, faces: ReadyFaces) -> float:
@@ -179,15 +178,3 @@ def _shares(data: Data) -> "NDArray[np.float64]":
             "operating point can make up for that; train on data that has all seven emotions"
         )
     return shares
-
-
-def _write(model: LoadedModel, out: Path, result: dict[str, Any], dataset: str, dtype: torch.dtype) -> None:
-    facts = []
-    for split, entry in result["splits"].items():
-        also = {name: entries[split] for name, entries in result["also"].items() if split in entries}
-        for labels, figures in {entry["labels"]: entry, **also}.items():
-            kept = {key: figures[key] for key in _FACTS if key in figures}
-            facts.append(
-                {"dataset": dataset, "labels": labels, "split": split, "protocol": protocol_of(result), **kept}
-            )
-    save_model(out, model.module, replace(model.info, measured=tuple(json.loads(json.dumps(facts)))), dtype=dtype)

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.errors import TrainingError
 from resemotenet.models.emonext import EmoNeXtOutputs
+from resemotenet.runs.schema import RunConfig
 
 from .augmentation import augment, mixup
-from .config import RunConfig
 from .loading import Batch
 from .optimization import attention_variance, loss_sum, weight_sum
 

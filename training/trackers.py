@@ -13,8 +13,7 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
 from resemotenet.errors import TrainingError
 from resemotenet.runs.results import flatten
-
-from .config import RunConfig
+from resemotenet.runs.schema import Epoch, RunConfig
 
 _PROJECT = "resemotenet"
 
@@ -67,10 +66,10 @@ def start_tracking(accelerator: Accelerator, config: RunConfig, folder: Path) ->
         ) from error
 
 
-def track_epoch(accelerator: Accelerator, line: dict[str, Any]) -> None:
+def track_epoch(accelerator: Accelerator, line: Epoch) -> None:
     """Send a line of epochs.jsonl; without a tracker this does nothing."""
-    values = {name: value for name, value in _flat(line).items() if isinstance(value, int | float)}
-    accelerator.log(values, step=line["epoch"])
+    values = {name: value for name, value in _flat(line.to_dict()).items() if isinstance(value, int | float)}
+    accelerator.log(values, step=line.epoch)
 
 
 def _flat(values: dict[str, Any]) -> dict[str, Any]:

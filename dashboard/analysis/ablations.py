@@ -168,8 +168,8 @@ def about_layouts(against: dict[str, Against]) -> str:
 
 
 def _key(run: Run) -> str:
-    data = run.audit.get("sha256")
-    return recipe_key(run.config, apart_from=("network.name",), protocol=run.protocol, views=run.views, data=data)
+    beside = {"protocol": run.protocol, "views": run.views, "data": run.data_hash}
+    return recipe_key(run.config, apart_from=("network.name",), **beside)
 
 
 def _short(key: str) -> str:

@@ -1,7 +1,6 @@
 """How many faces of each emotion a run was trained and scored on."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,6 @@ from resemotenet.runs.label_sets import teaching
 
 from .. import data
 from ..data import Run
-from ..data.fields import at, text, whole
 from ..data.pictures import Pictures
 
 
@@ -38,9 +36,8 @@ class Counts:
 
 def copies_left_out(run: Run) -> bool | None:
     """Whether training images with an identical copy in validation or test were left out; None where it is not said."""
-    settings = run.config.get("dataset")
-    left_out = settings.get("leave_out_leaked") if isinstance(settings, dict) else None
-    return left_out if isinstance(left_out, bool) else None
+    left_out: bool | None = run.known.get("dataset.leave_out_leaked")
+    return left_out
 
 
 def scored_counts(run: Run) -> list[Counts]:
@@ -62,22 +59,20 @@ def learned_counts(run: Run, pictures: Pictures | None) -> Counts | None:
     Raises:
         DatasetError: the data cannot be read or has no such labels, or the run was trained on another data set.
     """
-    learned = at(run.audit, "learned")
-    faces = {emotion: n for emotion in EMOTIONS if (n := whole(learned, "faces", emotion)) is not None}
-    if len(faces) == len(EMOTIONS):
-        return Counts("train", text(learned, "labels"), "audit.json", faces)
+    learned = None if run.audit is None else run.audit.learned
+    if learned is not None and set(EMOTIONS) <= set(learned.faces):
+        return Counts("train", learned.labels, "audit.json", {emotion: learned.faces[emotion] for emotion in EMOTIONS})
     return None if pictures is None else counted_in_data(run, pictures)
 
 
 def counted_in_data(run: Run, pictures: Pictures) -> Counts:
     """What a run's settings leave of the data to learn from; errors as in ``learned_counts``."""
-    settings: dict[str, Any] = run.config.get("dataset") or {}
     labels = teaching(run.taught).learned
     if run.dataset != "fer2013" or labels not in FER2013.definitions:
         raise DatasetError(f"{pictures.path.name} is FER2013, and this run was trained on {run.dataset}")
     faces = pictures.faces("train", labels)
-    limit = settings.get("limit")
-    if isinstance(limit, int):
+    limit: int | None = run.known.get("dataset.limit")
+    if limit is not None:
         first = pictures.faces("train", "fer2013").ids[:limit]
         faces = faces.where(np.isin(faces.ids, first))
     if copies_left_out(run):

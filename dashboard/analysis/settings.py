@@ -14,8 +14,7 @@ _TAUGHT = ("dataset.labels", "recipe")
 
 def _of(run: Run) -> dict[str, Any]:
     """What a run was told, and the code and the machine it ran on, by dotted name."""
-    versions = run.environment.get("versions")
-    torch = versions.get("torch") if isinstance(versions, dict) else None
+    torch = run.environment.versions.get("torch")
     around = {"protocol": run.protocol, "views": run.views, "machine": run.device, "commit": run.commit, "torch": torch}
     return settings.training_settings(run.config) | {f"({name})": value for name, value in around.items()}
 

@@ -7,7 +7,6 @@ from resemotenet.runs.metrics import reliability, wilson_interval
 
 from .. import data
 from ..data import Calibrated, Latency, Run
-from ..data.fields import accuracies, at, number, whole
 
 
 def why_chosen(run: Run) -> str:
@@ -30,28 +29,27 @@ def why_chosen(run: Run) -> str:
 def _released(run: Run) -> str:
     """What came between the chosen epoch and the stored predictions, as the end of a sentence."""
     mirrored = ["averaging a face with its mirror image"] if run.views == "flip" else []
-    if not was_released(run) and not mirrored:
+    if run.released is None and not mirrored:
         return ""
     share = start_share(run)
     mixed = [] if share is None else [f"weights {100 * share:g}% of the way back to those it started from"]
-    bias = at(run.result, "released", "logit_bias")
     # A bias of zeros moves nothing. Whether the weights were halved is not noted.
-    point = ["an operating point that favours rare emotions"] if isinstance(bias, list) and any(bias) else []
+    moved = run.released is not None and any(run.released.logit_bias)
+    point = ["an operating point that favours rare emotions"] if moved else []
     added = ", ".join([*mixed, *mirrored, *point])
     return ", after what the release added" + (f" ({added})" if added else "")
 
 
 def best_epoch(run: Run) -> tuple[int, float, str] | None:
     """(epoch from 0, validation accuracy, label definition) of the chosen epoch; of the best so far while it runs."""
-    chosen = run.result.get("chosen")
-    epoch, value = whole(chosen, "epoch"), number(chosen, "value")
-    if epoch is not None and value is not None:
-        return epoch, value, run.labels
-    values = [(whole(line, "epoch"), accuracies(line).get(run.labels)) for line in run.epochs]
-    known = [(epoch, value) for epoch, value in values if epoch is not None and value is not None]
-    if not known:
+    if run.result is not None and (chosen := run.result.chosen) is not None:
+        return chosen.epoch, chosen.value, run.labels
+    values = [
+        (line.epoch, line.validation[run.labels].accuracy) for line in run.epochs if run.labels in line.validation
+    ]
+    if not values:
         return None
-    epoch, value = max(known, key=lambda each: (each[1], -each[0]))
+    epoch, value = max(values, key=lambda each: (each[1], -each[0]))
     return epoch, value, run.labels
 
 
@@ -69,27 +67,21 @@ def command_of(run: Run) -> str | None:
 
     RUN stands for the folder that training makes.
     """
-    words = run.environment.get("command")
-    if not isinstance(words, list) or not words:
+    if not run.environment.command:
         return None
     checkout = [] if run.commit is None else [f"git checkout {run.commit}"]
-    return "\n".join([*checkout, shlex.join(str(word) for word in words), *_afterwards(run)])
-
-
-def was_released(run: Run) -> bool:
-    """Whether its stored predictions are those of the released model, not of the one that training left."""
-    return isinstance(run.result.get("released"), dict)
+    return "\n".join([*checkout, shlex.join(run.environment.command), *_afterwards(run)])
 
 
 def start_share(run: Run) -> float | None:
     """How much of the released weights are those that training started from; None where none were mixed in."""
-    return number(run.result, "released", "mixed", "start_share")
+    return None if run.released is None or run.released.mixed is None else run.released.mixed.start_share
 
 
 def _afterwards(run: Run) -> list[str]:
     """The command that wrote the stored predictions of test; releasing a run scores test too."""
-    if was_released(run):
-        views, share = run.result["released"].get("views"), start_share(run)
+    if run.released is not None:
+        views, share = run.released.views, start_share(run)
         option = f" --views {views}" if views in ("none", "flip") else ""
         return ["python -m training release RUN OUT" + option + ("" if share is None else f" --start-share {share:g}")]
     return ["python -m training evaluate RUN --split test"] if run.touched else []
@@ -115,7 +107,7 @@ def duration(seconds: float | None) -> str:
 
 def milliseconds(latency: Latency) -> str:
     """ "32.9 ms (32.8 to 33.5)": median and quartiles."""
-    return f"{latency.median:.3g} ms ({latency.low:.3g} to {latency.high:.3g})"
+    return f"{latency.milliseconds:.3g} ms ({latency.low:.3g} to {latency.high:.3g})"
 
 
 def times(number: int) -> str:

@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from resemotenet.emotions import EMOTIONS
+from resemotenet.runs.schema import Epoch
 
-from ..data.fields import accuracies, number
 from .look import emotion_color, figure_layout
 from .matrix import MATRIX_HEIGHT
 
@@ -18,7 +18,7 @@ _LINES = ("#4C5FD5", "#D95F02", "#7A7A7A", "#A6761D")
 
 
 def curves_figure(
-    epochs: Sequence[Mapping[str, Any]],
+    epochs: Sequence[Epoch],
     names: Mapping[str, str],
     *,
     chosen: int | None,
@@ -30,18 +30,18 @@ def curves_figure(
     for Streamlit puts another chart in the place of one whose data changed.
 
     Args:
-        epochs: lines of epochs.jsonl that say which epoch they are of; what else one does not say is left out.
+        epochs: lines of epochs.jsonl; what one does not say is left out.
         names: label definition -> what people call it.
         chosen: the "epoch" of the chosen line (from 0).
         shown: first and last epoch to show, from 1; None shows all.
     """
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.05, row_heights=[0.5, 0.3, 0.2])
-    places = [line["epoch"] + 1 for line in epochs]
-    definitions = list(dict.fromkeys(name for line in epochs for name in accuracies(line)))
+    places = [line.epoch + 1 for line in epochs]
+    definitions = list(dict.fromkeys(name for line in epochs for name in line.validation))
     panels = (
         ("Validation accuracy, %", {name: [_accuracy(line, name) for line in epochs] for name in definitions}),
-        ("Training loss", {"training loss": [number(line, "loss") for line in epochs]}),
-        ("Learning rate", {"learning rate": [number(line, "learning_rate") for line in epochs]}),
+        ("Training loss", {"training loss": [line.loss for line in epochs]}),
+        ("Learning rate", {"learning rate": [line.learning_rate for line in epochs]}),
     )
     for row, (title, curves) in enumerate(panels, start=1):
         for place, (name, values) in enumerate(curves.items()):
@@ -232,9 +232,8 @@ def _reliability_bars(name: str, bins: Sequence[Mapping[str, Any]], place: int) 
     )
 
 
-def _accuracy(line: Mapping[str, Any], name: str) -> float | None:
-    value = accuracies(line).get(name)
-    return None if value is None else 100 * value
+def _accuracy(line: Epoch, name: str) -> float | None:
+    return 100 * line.validation[name].accuracy if name in line.validation else None
 
 
 def _capital(name: str) -> str:

@@ -15,9 +15,10 @@ from time import time
 
 from resemotenet.runs.label_sets import LABEL_SETS, Agreement, LabelSet, label_set
 from resemotenet.runs.paired import Paired
+from resemotenet.runs.schema import Latency
 
-from .latency import Latency
-from .runs import FILES, Run, State, read_run
+from .reading import read_run
+from .runs import FILES, Run, State
 from .scores import (
     Calibrated,
     Clean,

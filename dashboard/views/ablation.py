@@ -181,7 +181,7 @@ def _accuracy(against: Against | None, score: Score | None, digits: int) -> dict
 
 def _work(run: Run | None) -> dict[str, float | None]:
     names = {"Parameters, M": 1e6, "Multiply-adds, M": 1e6, "ms a face": 1, "Minutes": 60, "Memory, GB": 1e9}
-    latency = None if run is None or run.latency is None else run.latency.median
+    latency = None if run is None or run.latency is None else run.latency.milliseconds
     values = (None,) * 5 if run is None else (run.parameters, run.macs, latency, run.seconds, run.peak_memory)
     return {
         name: None if value is None else value / unit for (name, unit), value in zip(names.items(), values, strict=True)
@@ -270,11 +270,11 @@ def _missing(series: Series, against: dict[str, Against]) -> None:
 
 def _command(run: Run) -> str:
     """The command of a run without what a copy of it is given anew."""
-    words = run.environment.get("command")
-    if not isinstance(words, list) or "train" not in words:
+    words = run.environment.command
+    if words is None or "train" not in words:
         return f"python -m training train {run.recipe} --data PATH"
     kept, skip = [], False
-    for word in map(str, words):
+    for word in words:
         name = word.partition("=")[0]
         if skip:
             skip = False

@@ -178,4 +178,4 @@ def _latency(groups: Sequence[Group]) -> None:
 def _timed(group: Group, latency: Latency) -> compare.Mark:
     mark = _mark(group, "")
     note = f"{mark.note}<br>one face: {milliseconds(latency)}, views: {latency.views}"
-    return replace(mark, x=latency.median, x_low=latency.low, x_high=latency.high, note=note)
+    return replace(mark, x=latency.milliseconds, x_low=latency.low, x_high=latency.high, note=note)

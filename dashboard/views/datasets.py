@@ -9,6 +9,7 @@ import streamlit as st
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetError, ResultsError
 from resemotenet.runs.claims import DATASETS, FER2013_COUNTS, PAPER, TABLE_II, errata_in
+from resemotenet.runs.schema import Audit
 
 from .. import data
 from ..analysis.counting import Counts, copies_left_out, learned_counts, scored_counts
@@ -146,7 +147,7 @@ def table_ii_rows(dataset: str, used: Sequence[Counts] = ()) -> dict[str, list[A
 
 def _audit(run: Run | None) -> None:
     """What audit.json says, in words and numbers."""
-    if run is None or not run.audit:
+    if run is None or run.audit is None:
         st.info(
             "There is no audit here: a run writes one before its first epoch; `python -m training audit --data PATH` "
             "shows it without training.",
@@ -162,33 +163,32 @@ def _audit(run: Run | None) -> None:
         height="content",
         column_config={"How many": st.column_config.NumberColumn(format="localized")},
     )
-    if run.audit.get("near_copies") is None:
+    if run.audit.near_copies is None:
         st.caption("Near copies were not counted when this run was audited.")
     left_out = copies_left_out(run)
     if left_out is not None:
         word = "left out" if left_out else "kept"
         st.markdown(f"This run **{word}** the training images that have an identical copy in validation or test.")
     _without_leaks(run)
-    if digest := run.audit.get("sha256"):
+    if digest := run.audit.sha256:
         st.caption(f"SHA-256 over ids, pixels and labels: `{digest}`")
 
 
-def audit_rows(audit: dict[str, Any]) -> list[tuple[str, int, str]]:
+def audit_rows(audit: Audit) -> list[tuple[str, int, str]]:
     """The counts of an audit as (what, how many, what it means); what an older one lacks is left out."""
-    rows = [(f"images in {split}", n, "") for split, n in _numbers(audit.get("images")).items()]
+    rows = [(f"images in {split}", n, "") for split, n in audit.images.items()]
     for name, words, meaning in _AUDIT:
-        if isinstance(n := audit.get(name), int):
+        if (n := getattr(audit, name)) is not None:
             rows.append((words, n, meaning))
-    leaks = _numbers(audit.get("leaks"))
-    rows += [(name, n, _LEAK if "train images" not in name else _LEFT_OUT) for name, n in leaks.items()]
-    if isinstance(near := audit.get("near_copies"), dict):
-        for name, words in (
-            ("pairs", "pairs of near copies"),
-            ("pairs_with_conflicting_labels", "pairs of near copies with conflicting labels"),
+    rows += [(name, n, _LEAK if "train images" not in name else _LEFT_OUT) for name, n in audit.leaks.items()]
+    if (near := audit.near_copies) is not None:
+        for n, words in (
+            (near.pairs, "pairs of near copies"),
+            (near.pairs_with_conflicting_labels, "pairs of near copies with conflicting labels"),
         ):
-            if isinstance(n := near.get(name), int):
+            if n is not None:
                 rows.append((words, n, _NEAR))
-        rows += [(name, n, _NEAR) for name, n in _numbers(near.get("leaks")).items()]
+        rows += [(name, n, _NEAR) for name, n in near.leaks.items()]
     return rows
 
 
@@ -236,7 +236,3 @@ def _whole(names: Iterable[str]) -> dict[str, Any]:
     """Columns of whole numbers with separators; the first holds words, and errata are marks."""
     named = [name for name in list(names)[1:] if not name.endswith("erratum")]
     return {name: st.column_config.NumberColumn(format="localized") for name in named}
-
-
-def _numbers(values: Any) -> dict[str, int]:
-    return {name: n for name, n in values.items() if isinstance(n, int)} if isinstance(values, dict) else {}

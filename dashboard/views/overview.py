@@ -191,7 +191,7 @@ def _row(group: Group) -> dict[str, Any]:
         "Views": run.views,
         "Parameters, M": None if group.parameters is None else group.parameters / 1e6,
         "Multiply-adds, M": None if group.macs is None else group.macs / 1e6,
-        "ms a face": None if group.latency is None else group.latency.median,
+        "ms a face": None if group.latency is None else group.latency.milliseconds,
         "Timed on": "" if group.latency is None else group.latency.place,
         "Device": group.devices,
         "Commit": group.commits,

@@ -17,7 +17,6 @@ from ..analysis.telling import best_epoch, duration, milliseconds, reliability_b
 from ..analysis.verdicts import METHODS
 from ..charts.run import curves_figure, reliability_figure
 from ..data import Calibrated, Run, Score
-from ..data.fields import accuracies, whole
 from ..data.pictures import Pictures
 from ..widgets import state
 from ..widgets.choices import choose_run, choose_scored, no_predictions, no_runs, percent, show_problem
@@ -66,7 +65,7 @@ def _head(run: Run) -> None:
         "Epochs": f"{len(run.epochs)}" + ("" if run.epochs_planned is None else f" of {run.epochs_planned}"),
         "Parameters": None if run.parameters is None else thousands(run.parameters),
         "Multiply-adds per face": None if run.macs is None else thousands(run.macs),
-        "Time per face": None if run.latency is None else f"{run.latency.median:.3g} ms",
+        "Time per face": None if run.latency is None else f"{run.latency.milliseconds:.3g} ms",
         "Training": None if run.seconds is None else duration(run.seconds),
         "Peak memory": None if run.peak_memory is None else f"{run.peak_memory / 2**30:.2f} GiB",
         "Device": None if run.device == "unknown" else run.device,
@@ -144,7 +143,7 @@ def _row(score: Score) -> dict[str, Any]:
 
 
 def _curves(run: Run) -> None:
-    lines = [line for line in run.epochs if whole(line, "epoch") is not None]
+    lines = run.epochs
     if not lines:
         if run.state in ("running", "unfinished"):
             st.info("No epoch is done yet; the curves appear with the first one.", icon=":material/hourglass:")
@@ -153,8 +152,8 @@ def _curves(run: Run) -> None:
         return
     chosen = best_epoch(run)
     st.markdown(why_chosen(run))
-    names = {name: data.label_set(name).name for line in lines for name in accuracies(line)}
-    shown = _shown_epochs(max(whole(line, "epoch") or 0 for line in lines) + 1)
+    names = {name: data.label_set(name).name for line in lines for name in line.validation}
+    shown = _shown_epochs(max(line.epoch for line in lines) + 1)
     figure = curves_figure(lines, names, chosen=None if chosen is None else chosen[0], shown=shown)
     if shown is not None and st.button("Show all epochs", icon=":material/zoom_out:"):
         del st.query_params["epochs"]

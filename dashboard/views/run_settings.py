@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from ..analysis.settings import flat
-from ..analysis.telling import command_of, times, was_released
+from ..analysis.telling import command_of, times
 from ..data import Run
 
 
@@ -17,7 +17,7 @@ def show_settings(run: Run) -> None:
         st.caption("This run does not say which command started it.")
     else:
         st.code(command, language="bash", wrap_lines=True)
-        if was_released(run) or run.touched:
+        if run.released is not None or run.touched:
             st.caption(_steps_after(run))
         if run.dirty:
             st.warning(
@@ -31,23 +31,22 @@ def show_settings(run: Run) -> None:
         ("Settings, defaults included", "Environment"),
         (
             run.config,
-            {name: value for name, value in run.environment.items() if name not in ("resumptions", "command")},
+            run.environment.model_dump(exclude={"resumptions", "command"}, exclude_unset=True),
         ),
         strict=True,
     ):
         with column:
             st.markdown(f"**{title}**")
             _flat_table(values)
-    resumptions = run.environment.get("resumptions")
-    if isinstance(resumptions, list) and resumptions:
+    if resumptions := run.environment.resumptions:
         with st.expander(f"Resumed {times(len(resumptions))}"):
-            st.json(resumptions)
+            st.json([each.to_dict() for each in resumptions])
 
 
 def _steps_after(run: Run) -> str:
     """What the commands behind training are, and what of them is not noted."""
     text = "RUN is the folder that training makes; it prints its name."
-    if was_released(run):
+    if run.released is not None:
         text += (
             " The stored predictions are those of the released model, so the last command is part of them. Its options "
             "for accuracy margin and half precision, where they were not the defaults, are not recorded."

@@ -5,6 +5,7 @@ preprocessing, its operating point, what was measured, where it came from and it
 many or too few, another shape or an unknown setting is an error that names it.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -105,6 +106,11 @@ class LoadedModel:
         from .export import model_graph  # its library is needed for nothing else
 
         return replace(self, session=Session(model_graph(self, precision)), precision=precision)
+
+    def sha256(self) -> str:
+        """SHA-256 of the file of weights it was read from, as the Hub tells it too."""
+        with (self.folder / WEIGHTS_FILE).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def to(self, device: str | torch.device) -> "LoadedModel":
         """Move the weights; returns the same object.

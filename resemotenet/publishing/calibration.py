@@ -3,7 +3,7 @@
 from ..runs.label_sets import FERPLUS
 from .escaping import text
 from .facts import Evaluation, ModelFacts
-from .wording import label_name, share
+from .wording import decimals, label_name, share
 
 
 def calibration(facts: ModelFacts) -> str:
@@ -14,13 +14,14 @@ def calibration(facts: ModelFacts) -> str:
         f"### Calibration\n\nThe mean of the largest probability against the accuracy on {text(first.split)}, and the "
         "expected calibration error (ECE, 15 bins):\n\n" + "\n".join(lines) + f"\n\n{_settings(facts)}"
     )
-    if facts.config["dataset"].get("labels") == FERPLUS.key and facts.model.info.temperature == 1:
+    taught_shares = facts.config is not None and facts.config.dataset.labels == FERPLUS.key
+    if taught_shares and facts.model.info.temperature == 1:
         told += " It was taught shares of annotators, so its probabilities tell how people would be divided."
     return told
 
 
 def _line(each: Evaluation) -> str:
-    confidence, accuracy = each.mean_confidence(), each.figures["accuracy"]
+    confidence, accuracy = each.mean_confidence(), each.figures.accuracy
     gap = confidence - accuracy
     if abs(gap) < 0.02:
         verdict = "on average about as sure as it is right"
@@ -28,13 +29,13 @@ def _line(each: Evaluation) -> str:
         verdict = f"on average {'too sure' if gap > 0 else 'too modest'} by {share(abs(gap), 1)} points"
     return (
         f"- {label_name(each.labels)}: {share(confidence, 1)}% against {share(accuracy, 1)}%, {verdict}; ECE "
-        f"{each.figures['ece']:.3f}."
+        f"{decimals(each.figures.ece)}."
     )
 
 
 def _settings(facts: ModelFacts) -> str:
     """Temperature and operating point, and which rows they were fitted on."""
-    info, released = facts.model.info, facts.result.get("released")
+    info, released = facts.model.info, None if facts.result is None else facts.result.released
     bias = (
         "none"
         if info.logit_bias is None
@@ -44,9 +45,9 @@ def _settings(facts: ModelFacts) -> str:
         f"Part of `config.json` and of every answer: temperature {info.temperature:g}; operating point (logit bias) "
         f"{bias}."
     )
-    if not released:
+    if released is None:
         return told
-    split, _, labels = released["by"].partition(", ")
+    split, _, labels = released.by.partition(", ")
     by = f"{text(split)}, by {label_name(labels)}" if labels else text(split)
     return (
         f"{told} The temperature was fitted and the operating point chosen on {by}, so the {text(split)} rows of the "

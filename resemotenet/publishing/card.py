@@ -74,21 +74,22 @@ def _in_short(facts: ModelFacts) -> str:
         return "**Not measured**: how often it is right is not known."
     first, *rest = facts.evaluations
     others = [each for each in rest if each.split == first.split]
-    if not facts.result:
+    if facts.result is None:
         stated = "; ".join(f"{_short(each)} by {label_name(each.labels)}{_kept(each)}" for each in (first, *others))
         return (
             f"**Not checked**: `config.json` states for the {text(first.split)} split of "
             f"{dataset_name(first.dataset)} that {stated}, are read as labelled; the run is not here, so "
             "it was not checked."
         )
-    low, high = first.figures["interval"]
+    assert first.figures.interval is not None  # it was compared with that of the predictions
+    low, high = first.figures.interval
     told = (
-        f"**{share(first.figures['accuracy'])}%** [{share(low, 1)}, {share(high, 1)}] of {_faces(facts, first)} in "
+        f"**{share(first.figures.accuracy)}%** [{share(low, 1)}, {share(high, 1)}] of {_faces(facts, first)} in "
         f"the {text(first.split)} split of {dataset_name(first.dataset)}{_kept(first)}{',' if _kept(first) else ''} "
         f"are read as labelled, by the labels {label_name(first.labels)}"
     )
     told += "".join(
-        f"; {share(each.figures['accuracy'])}% of {_faces(facts, each)} by {label_name(each.labels)}{_kept(each)}"
+        f"; {share(each.figures.accuracy)}% of {_faces(facts, each)} by {label_name(each.labels)}{_kept(each)}"
         for each in others
     )
     test = "" if first.split == "test" else " " + " ".join(touches(facts))
@@ -96,12 +97,12 @@ def _in_short(facts: ModelFacts) -> str:
 
 
 def _short(each: Evaluation) -> str:
-    return f"{share(each.figures['accuracy'])}% of {each.figures['n']:,} faces"
+    return f"{share(each.figures.accuracy)}% of {each.figures.n:,} faces"
 
 
 def _faces(facts: ModelFacts, each: Evaluation) -> str:
     """How many faces were scored, and how many there are, where some were left out."""
-    n, whole = each.figures["n"], facts.audit.get("images", {}).get(each.split)
+    n, whole = each.figures.n, None if facts.audit is None else facts.audit.images.get(each.split)
     if whole is None:
         return f"{n:,} faces"
     return f"all {n:,} faces" if n >= whole else f"{n:,} of the {whole:,} faces"

@@ -1,6 +1,5 @@
 """Whether a run's figures, its predictions and its model belong together."""
 
-import hashlib
 import math
 from pathlib import Path
 from typing import Any
@@ -8,82 +7,77 @@ from typing import Any
 from ..checkpoints.checkpoint import WEIGHTS_FILE, LoadedModel
 from ..errors import PublicationError
 from ..runs.results import Predictions
+from ..runs.schema import Entry, OperatingPoint, Result
 
 
-def sha256_of(model: LoadedModel) -> str:
-    """SHA-256 of a model's file of weights, as the Hub tells it too."""
-    with (model.folder / WEIGHTS_FILE).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def operating_point_of(model: LoadedModel) -> dict[str, Any]:
-    """What is done to a model's answers before they are given, as it stands in JSON."""
-    bias = model.info.logit_bias
-    return {"temperature": model.info.temperature, "logit_bias": None if bias is None else list(bias)}
-
-
-def check_operating_point(model: LoadedModel, result: dict[str, Any], path: Path) -> None:
+def check_operating_point(model: LoadedModel, result: Result, path: Path) -> None:
     """The model answers with the temperature and bias that its release fixed; with none where it was not released.
 
     Raises:
         PublicationError: it does not, so the figures are not its own.
     """
-    released = result.get("released", {})
-    measured = {
-        "temperature": released.get("temperature", 1),
-        "logit_bias": list(released.get("logit_bias", ())) or None,
-        "views": released.get("views", model.info.views),
-    }
-    now = {**operating_point_of(model), "views": model.info.views}
-    for name, value in now.items():
-        if value != measured[name]:
+    released, now = result.released, model.info.operating_point
+    views = model.info.views if released is None else released.views
+    temperature, bias = (1.0, None) if released is None else (released.temperature, released.logit_bias or None)
+    for name, measured, value in (
+        ("temperature", temperature, now.temperature),
+        ("logit_bias", bias, now.logit_bias),
+        ("views", views, model.info.views),
+    ):
+        if value != measured:
             raise PublicationError(
-                f"{path} was measured with {name} {measured[name]!r}, but the model now has {value!r}; release the run "
+                f"{path} was measured with {name} {measured!r}, but the model now has {value!r}; release the run "
                 "again, or put the model back"
             )
 
 
-def check_weights(found: str, said: dict[str, Any], where: str, path: Path) -> None:
+def check_weights(found: str, said: Entry, where: str, path: Path) -> None:
     """The file of weights is the one that was measured, where an entry of result.json says which.
 
     Raises:
         PublicationError: it is another.
     """
-    measured = said.get("weights", {}).get("sha256", found)
-    if measured != found:
+    if said.weights is not None and (measured := said.weights.sha256) != found:
         raise PublicationError(
             f"{path} was measured ({where}) with weights of SHA-256 {measured}, but {WEIGHTS_FILE} now has {found}; "
             "evaluate the run again"
         )
 
 
-def check_entry(model: LoadedModel, said: dict[str, Any], where: str, path: Path) -> None:
+def check_entry(model: LoadedModel, said: Entry, where: str, path: Path) -> None:
     """An entry of result.json was measured with the views, temperature and bias that the model has, where it says so.
 
     Raises:
         PublicationError: with others.
     """
-    now = {"views": model.info.views, "operating_point": operating_point_of(model)}
-    for name, value in now.items():
-        if said.get(name, value) != value:
+    pairs = {
+        "views": (said.views, model.info.views),
+        "operating point": (_dict(said.operating_point), _dict(model.info.operating_point)),
+    }
+    for name, (measured, now) in pairs.items():
+        if measured not in (None, now):
             raise PublicationError(
-                f"{path} was measured ({where}) with {name.replace('_', ' ')} {said[name]!r}, but the model now has "
-                f"{value!r}; evaluate it again"
+                f"{path} was measured ({where}) with {name} {measured!r}, but the model now has {now!r}; evaluate it "
+                "again"
             )
 
 
-def check_figures(said: dict[str, Any], predictions: Predictions, where: str, path: Path) -> None:
+def _dict(point: OperatingPoint | None) -> dict[str, Any] | None:
+    return None if point is None else point.to_dict()
+
+
+def check_figures(said: Entry, predictions: Predictions, where: str, path: Path) -> None:
     """Every figure of an entry of result.json is what the predictions give.
 
     Raises:
         PublicationError: one is not.
     """
     figures = predictions.figures()
-    if "without_leaks" not in said:
+    if said.without_leaks is None:
         figures.pop("without_leaks", None)
     elif predictions.leaked is not None:  # older runs have it also where none of the faces has a copy
         figures.setdefault("without_leaks", {name: figures[name] for name in ("n", "accuracy")})
-    _check_equal(said, figures, where, path)
+    _check_equal(said.to_dict(), figures, where, path)
 
 
 def _check_equal(said: dict[str, Any], found: dict[str, Any], where: str, path: Path) -> None:

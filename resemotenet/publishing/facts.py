@@ -3,9 +3,9 @@
 Figures are computed again from the stored predictions; where they are not those of result.json, nothing is published.
 """
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +13,17 @@ from ..checkpoints.checkpoint import WEIGHTS_FILE, LoadedModel, load_model
 from ..errors import CheckpointNotFoundError, PublicationError
 from ..runs.label_sets import label_set
 from ..runs.metrics import per_class, reliability
-from ..runs.results import SCHEMA, Predictions, ResultsFolder, read_json
-from .checks import check_entry, check_figures, check_operating_point, check_weights, sha256_of
+from ..runs.results import Predictions, ResultsFolder
+from ..runs.schema import Audit, Entry, Environment, Fact, Result, RunConfig, parse, read, without_paths
+from .checks import check_entry, check_figures, check_operating_point, check_weights
 from .escaping import plain
-from .shape import check_fact, check_files
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Labels, split, figures as in result.json, whether the labels are the run's own.
-_Entry = tuple[str, str, dict[str, Any], bool]
-
-_FIGURES = ("n", "accuracy", "interval", "macro_recall", "macro_f1", "nll", "ece", "views", "without_leaks", "touched")
+# Labels, split, figures as in result.json.
+_Entry = tuple[str, str, Entry]
 
 # Of what a config.json says, which may be anybody's: how many remarks are read.
 _MAX_REMARKS = 10
@@ -37,8 +35,7 @@ class Evaluation:
     """How good a model is on one split under one label definition.
 
     Attributes:
-        figures: n, accuracy, interval, macro_recall, macro_f1, nll, ece; perhaps views, without_leaks, touched,
-            protocol. Fractions.
+        protocol: how the epoch was chosen.
         predictions: what they were computed from, where that is at hand.
         primary: under the definition that the run was chosen by.
     """
@@ -46,7 +43,8 @@ class Evaluation:
     dataset: str
     labels: str
     split: str
-    figures: dict[str, Any]
+    figures: Entry
+    protocol: str
     predictions: Predictions | None = None
     primary: bool = True
 
@@ -88,10 +86,10 @@ class ModelFacts:
     remarks: tuple[str, ...] = ()
     run: str | None = None
     epochs_done: int | None = None
-    config: dict[str, Any] = field(default_factory=dict)
-    environment: dict[str, Any] = field(default_factory=dict)
-    audit: dict[str, Any] = field(default_factory=dict)
-    result: dict[str, Any] = field(default_factory=dict)
+    config: RunConfig | None = None
+    environment: Environment = field(default_factory=Environment)
+    audit: Audit | None = None
+    result: Result | None = None
 
     @property
     def parameters(self) -> int:
@@ -99,7 +97,7 @@ class ModelFacts:
 
     @property
     def finished(self) -> bool:
-        return bool(self.result)
+        return self.result is not None
 
     @property
     def data(self) -> str | None:
@@ -126,15 +124,15 @@ class ModelFacts:
     @property
     def touched(self) -> int | None:
         """How often test was looked at; 0 where it was not, None where that is not known."""
-        counts = [each.figures.get("touched") for each in self.evaluations if each.split == "test"]
+        counts = [each.figures.touched for each in self.evaluations if each.split == "test"]
         if counts:
             return max((count for count in counts if count), default=None)
-        return self.result.get("test_touched", 0) if self.result else None
+        return None if self.result is None else self.result.touched
 
     @property
     def weights_are_named(self) -> bool:
         """Whether the run says of every figure with which weights it was measured."""
-        return all("weights" in each.figures for each in (*self.evaluations, *self.elsewhere))
+        return all(each.figures.weights is not None for each in (*self.evaluations, *self.elsewhere))
 
 
 def gather(folder: str | Path) -> ModelFacts:
@@ -148,30 +146,16 @@ def gather(folder: str | Path) -> ModelFacts:
     if ResultsFolder(folder).environment.is_file():
         return _gather_run(ResultsFolder(folder))
     if (folder / WEIGHTS_FILE).is_file() or not folder.is_dir():
-        return _gather_model(load_model(folder))
+        return _gather_model(_without_places(load_model(folder)))
     raise PublicationError(
         f"{folder} is neither a results folder (it has no environment.json) nor a model folder (it has no "
         f"{WEIGHTS_FILE}); there is nothing to publish"
     )
 
 
-def measured_facts(result: dict[str, Any], dataset: str) -> tuple[dict[str, Any], ...]:
-    """What a result says, as the facts that a model's config.json states."""
-    return tuple(
-        {
-            "dataset": dataset,
-            "labels": labels,
-            "split": split,
-            "protocol": protocol_of(result),
-            **{name: entry[name] for name in _FIGURES if name in entry},
-        }
-        for labels, split, entry, _ in _own_entries(result)
-    )
-
-
-def protocol_of(said: dict[str, Any]) -> str:
-    """How a run or a fact says that it was chosen; of touches of test, which older ones add, the count knows better."""
-    return str(said.get("protocol", "not stated")).replace(", test once", "")
+def _without_places(model: LoadedModel) -> LoadedModel:
+    """A model of which nothing says where files lay: its config.json may be anybody's."""
+    return replace(model, info=replace(model.info, training=without_paths(model.info.training)))
 
 
 def _name(value: Any) -> str | None:
@@ -179,11 +163,12 @@ def _name(value: Any) -> str | None:
 
 
 def _gather_model(model: LoadedModel) -> ModelFacts:
-    facts = model.info.measured
-    for fact in facts:
-        check_fact(fact)
-    first = facts[0]["labels"] if facts else None
-    evaluations = [Evaluation(f["dataset"], f["labels"], f["split"], f, primary=f["labels"] == first) for f in facts]
+    texts = map(json.dumps, model.info.measured)
+    facts = [parse(Fact, text, "a measured fact in config.json", PublicationError) for text in texts]
+    evaluations = [
+        Evaluation(f.dataset, f.labels, f.split, f, f.protocol or "not stated", primary=f.labels == facts[0].labels)
+        for f in facts
+    ]
     remarks = tuple(dict.fromkeys(_stated_remarks(model) or _code_remarks(model)))
     return ModelFacts(model, _ordered(evaluations), remarks=remarks, run=_name(model.info.training.get("run")))
 
@@ -204,82 +189,70 @@ def _code_remarks(model: LoadedModel) -> list[str]:
 
 def _gather_run(folder: ResultsFolder) -> ModelFacts:
     try:
-        model = load_model(folder.model)
+        model = _without_places(load_model(folder.model))
     except CheckpointNotFoundError as error:
         raise PublicationError(
             f"{folder.path} has no {folder.model.name}/, so there are no weights to publish: either no epoch was "
             "finished, or only the small files of the run were kept here"
         ) from error
-    config, environment = read_json(folder.config), read_json(folder.environment)
-    audit = read_json(folder.audit) if folder.audit.is_file() else {}
-    result = read_json(folder.result) if folder.is_finished else {}
-    if isinstance(result, dict) and isinstance(schema := result.get("schema"), int) and schema > SCHEMA:
-        raise PublicationError(f"{folder.result} is of schema {schema}, this version reads up to {SCHEMA}")
-    files = {"config.json": config, "environment.json": environment, "audit.json": audit}
-    check_files(files | {"result.json": result if folder.is_finished else None})
+    config = read(RunConfig, folder.config, PublicationError)
+    environment = read(Environment, folder.environment, PublicationError)
+    audit = read(Audit, folder.audit, PublicationError) if folder.audit.is_file() else None
+    result = read(Result, folder.result, PublicationError) if folder.is_finished else None
     epochs = len(folder.read_epochs())
-    if result:
-        check_operating_point(model, result, folder.result)
-    read = partial(_checked, folder, protocol_of(result), model, sha256_of(model))
-    remarks = (*_stated_remarks(model), *remarks_on(config, environment, bool(result), epochs))
+    own, others = _checked(folder, config, model, result) if result is not None else ([], [])
+    remarks = (*_stated_remarks(model), *remarks_on(config, environment, result is not None, epochs))
     return ModelFacts(
         model,
-        _ordered([read(entry, dataset=config["dataset"]["name"]) for entry in _own_entries(result)]),
-        elsewhere=_ordered([read(entry) for entry in _entries(result.get("elsewhere", {}))]),
+        _ordered(own),
+        elsewhere=_ordered(others),
         remarks=tuple(dict.fromkeys(remarks)),
-        run=result.get("run", folder.path.name),
+        run=folder.path.name if result is None or result.run is None else result.run,
         epochs_done=epochs,
-        config=config,
-        environment=environment,
-        audit=audit,
+        config=without_paths(config),
+        environment=without_paths(environment, config.places),
+        audit=without_paths(audit, config.places) if audit is not None and audit.to_dict() else None,
         result=result,
     )
 
 
-def remarks_on(
-    config: dict[str, Any], environment: dict[str, Any], finished: bool = True, epochs: int = 0
-) -> Iterator[str]:
+def remarks_on(config: RunConfig, environment: Environment, finished: bool = True, epochs: int = 0) -> Iterator[str]:
     """What speaks against publishing a run, a sentence each.
 
     Args:
         epochs: how many it has done.
     """
     if not finished:
-        yield f"The run is not finished: {epochs} of {config['optimization']['epochs']} epochs are done."
-    dirty = [start.get("dirty") for start in (environment, *environment.get("resumptions", []))]
+        yield f"The run is not finished: {epochs} of {config.optimization.epochs} epochs are done."
+    dirty = [start.dirty for start in environment.starts]
     if any(dirty):
-        yield f"The code had changes that are not in its commit, {plain(environment.get('commit'))}."
+        yield f"The code had changes that are not in its commit, {plain(environment.commit)}."
     elif None in dirty:
         yield _UNKNOWN_CODE
-    if (limit := config["dataset"].get("limit")) is not None:
+    if (limit := config.dataset.limit) is not None:
         yield f"A rehearsal: only the first {limit:,} faces of each split were used."
 
 
-def _own_entries(result: dict[str, Any]) -> Iterator[_Entry]:
-    """Everything in result.json about the run's own data."""
-    for split, entry in result.get("splits", {}).items():
-        yield entry["labels"], split, entry, True
-    yield from _entries(result.get("also", {}))
-
-
-def _entries(figures: dict[str, Any]) -> Iterator[_Entry]:
-    """What is kept by label definition, then by split; an evaluation that broke off left no figures."""
-    for labels, splits in figures.items():
-        yield from ((labels, split, entry, False) for split, entry in splits.items() if "accuracy" in entry)
-
-
 def _checked(
-    folder: ResultsFolder, protocol: str, model: LoadedModel, weights: str, entry: _Entry, dataset: str | None = None
-) -> Evaluation:
-    """One entry of result.json with its predictions, once they and the model agree."""
-    labels, split, said, primary = entry
-    path, where = folder.predictions(labels, split), f"{labels}, {split}"
-    predictions = Predictions.load(path)
-    check_figures(said, predictions, where, path)
-    check_entry(model, said, where, folder.result)
-    check_weights(weights, said, where, folder.result)
-    return Evaluation(
-        dataset or label_set(labels).dataset, labels, split, {**said, "protocol": protocol}, predictions, primary
+    folder: ResultsFolder, config: RunConfig, model: LoadedModel, result: Result
+) -> tuple[list[Evaluation], list[Evaluation]]:
+    """Every entry of a result with its predictions, once they and the model agree: of its own data, and of others."""
+    check_operating_point(model, result, folder.result)
+    weights = model.sha256()
+
+    def evaluation(each: _Entry, dataset: str) -> Evaluation:
+        labels, split, entry = each
+        path, where = folder.predictions(labels, split), f"{labels}, {split}"
+        predictions = Predictions.load(path)
+        check_figures(entry, predictions, where, path)
+        check_entry(model, entry, where, folder.result)
+        check_weights(weights, entry, where, folder.result)
+        primary = entry is result.splits.get(split)
+        return Evaluation(dataset, labels, split, entry, result.protocol, predictions, primary)
+
+    return (
+        [evaluation(each, config.dataset.name) for each in result.entries()],
+        [evaluation(each, label_set(each[0]).dataset) for each in result.elsewhere_entries()],
     )
 
 

@@ -1,15 +1,15 @@
 """The part of a model card that says how good the model is: every figure with what it was measured on."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from ..emotions import EMOTIONS
 from ..runs.label_sets import label_set
+from ..runs.schema import Audit, Entry, Released
 from .calibration import calibration
 from .escaping import code, text
-from .facts import Evaluation, ModelFacts, protocol_of
+from .facts import Evaluation, ModelFacts
 from .metadata import split_name
-from .wording import dataset_name, label_name, share, table
+from .wording import dataset_name, decimals, label_name, share, table
 
 
 def measured(facts: ModelFacts) -> str:
@@ -44,19 +44,20 @@ def _in_8_bits(facts: ModelFacts) -> str:
 
 
 def _protocol(facts: ModelFacts, first: Evaluation) -> str:
-    said = [f"Protocol: {text(protocol_of(first.figures))}."]
-    if chosen := facts.result.get("chosen"):
-        said.append(f"Epoch {chosen['epoch'] + 1}, counted from 1, was chosen by {text(chosen['by'])}.")
-        said += _since_chosen(facts, chosen["value"])
+    said = [f"Protocol: {text(first.protocol)}."]
+    result = facts.result
+    if result is not None and (chosen := result.chosen) is not None:
+        said.append(f"Epoch {chosen.epoch + 1}, counted from 1, was chosen by {text(chosen.by)}.")
+        said += _since_chosen(facts, result.released, chosen.value)
     said += touches(facts)
-    seed = facts.config.get("seed", facts.model.info.training.get("seed"))
+    seed = facts.model.info.training.get("seed") if facts.config is None else facts.config.seed
     if seed is not None:
         said.append(f"One seed ({text(seed)}).")
-    views = first.figures.get("views", facts.model.info.views)
+    views = first.figures.views or facts.model.info.views
     looked = "read once" if views == "none" else "read together with its mirror image"
     said.append(f"Face crops as the data set gives them, no detector, each {looked}.")
     said.append("Brackets: 95% Wilson interval, which covers the sampling of n such faces, not other seeds or cameras.")
-    if facts.result and not facts.weights_are_named:
+    if result is not None and not facts.weights_are_named:
         said.append(
             "The figures were compared with the stored predictions and the model's settings; `result.json` does not "
             "say which file of weights made them."
@@ -64,15 +65,15 @@ def _protocol(facts: ModelFacts, first: Evaluation) -> str:
     return " ".join(said)
 
 
-def _since_chosen(facts: ModelFacts, value: float) -> list[str]:
+def _since_chosen(facts: ModelFacts, released: Released | None, value: float) -> list[str]:
     """Why the figure that chose the epoch is not the one in the table, where it is not."""
     own = next((each for each in facts.evaluations if each.split == "validation" and each.primary), None)
-    if own is None or "released" not in facts.result or abs(own.figures["accuracy"] - value) < 1e-9:
+    if own is None or released is None or abs(own.figures.accuracy - value) < 1e-9:
         return []
-    mixed = facts.result["released"].get("mixed")
-    start = f"{share(mixed['start_share'], 0)}% of the way back to the weights it started from, " if mixed else ""
+    mixed = released.mixed
+    start = f"{share(mixed.start_share, 0)}% of the way back to the weights it started from, " if mixed else ""
     return [
-        f"It had {share(value)}% then; the table gives {share(own.figures['accuracy'])}% for the model as "
+        f"It had {share(value)}% then; the table gives {share(own.figures.accuracy)}% for the model as "
         f"released: {start}rounded for storage, with its views, temperature and operating point, which may cost "
         "accuracy for the sake of rare emotions."
     ]
@@ -94,29 +95,30 @@ def touches(facts: ModelFacts) -> list[str]:
 
 def _table(evaluations: tuple[Evaluation, ...]) -> str:
     titles = ["labels", "split", "n", "accuracy, %", "macro recall, %", "macro F1, %", "NLL", "ECE"]
-    leaks = any("without_leaks" in each.figures for each in evaluations)
+    leaks = any(each.figures.without_leaks is not None for each in evaluations)
     titles += ["without leaks, %"] if leaks else []
     return table(titles, [_row(each, leaks) for each in evaluations], words=2)
 
 
 def _row(each: Evaluation, leaks: bool) -> list[str]:
     figures = each.figures
-    accuracy = f"**{share(figures['accuracy'])}**" if each.primary else share(figures["accuracy"])
-    if "interval" in figures:
-        low, high = figures["interval"]
-        # A no-break space: a narrow column is to break before the bracket, not in it.
-        accuracy += f" [{share(low, 1)},\u00a0{share(high, 1)}]"
-    row = [label_name(each.labels), text(split_name(each.dataset, each.split)), f"{figures['n']:,}", accuracy]
-    row += [share(figures.get("macro_recall"), 1), share(figures.get("macro_f1"), 1)]
-    row += [_number(figures.get("nll"), 3), _number(figures.get("ece"), 3)]
+    accuracy = f"**{share(figures.accuracy)}**" if each.primary else share(figures.accuracy)
+    row = [label_name(each.labels), text(split_name(each.dataset, each.split)), f"{figures.n:,}"]
+    row += [accuracy + _brackets(figures), share(figures.macro_recall, 1), share(figures.macro_f1, 1)]
+    row += [decimals(figures.nll), decimals(figures.ece)]
     if leaks:
-        clean = figures.get("without_leaks")
-        row.append(f"{share(clean['accuracy'])} of\u00a0{clean['n']:,}" if clean else "-")
+        clean = figures.without_leaks
+        row.append(f"{share(clean.accuracy)} of\u00a0{clean.n:,}" if clean else "-")
     return row
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+def _brackets(figures: Entry) -> str:
+    """The interval of the accuracy, to stand behind it; "" where it is not known."""
+    if figures.interval is None:
+        return ""
+    low, high = figures.interval
+    # A no-break space: a narrow column is to break before the bracket, not in it.
+    return f" [{share(low, 1)},\u00a0{share(high, 1)}]"
 
 
 def _definitions(evaluations: tuple[Evaluation, ...]) -> str:
@@ -163,23 +165,25 @@ def _by_emotion(facts: ModelFacts, first: Evaluation) -> str:
     note = f" There are few faces of {', '.join(rare)}: those figures are rough." if rare else ""
     return (
         f"### By emotion\n\n{label_name(first.labels)}, {text(split_name(first.dataset, first.split))}, "
-        f"n = {first.figures['n']:,}.{note}\n\n{table(titles, rows)}\n\n"
+        f"n = {first.figures.n:,}.{note}\n\n{table(titles, rows)}\n\n"
         "![Confusion matrix: rows are the labels, columns the answers](confusion.svg)\n\n"
         "The counts, for every split and label definition, are in `confusion.json`."
     )
 
 
 def _leaks(facts: ModelFacts, first: Evaluation) -> str:
-    if not facts.audit:
-        return "### Copies and leaks\n\nThe data was not audited for copies." if facts.config else ""
+    if facts.config is None:
+        return ""
+    if facts.audit is None:
+        return "### Copies and leaks\n\nThe data was not audited for copies."
     lines = list(_counts(facts.audit))
-    if clean := first.figures.get("without_leaks"):
+    if clean := first.figures.without_leaks:
         lines.append(
             f"- {text(first.split.capitalize())} faces without those that have an identical copy in train: "
-            f"**{share(clean['accuracy'])}%** of {clean['n']:,} are read as labelled, with them "
-            f"{share(first.figures['accuracy'])}% of {first.figures['n']:,} ({label_name(first.labels)})."
+            f"**{share(clean.accuracy)}%** of {clean.n:,} are read as labelled, with them "
+            f"{share(first.figures.accuracy)}% of {first.figures.n:,} ({label_name(first.labels)})."
         )
-    left_out = facts.config["dataset"].get("leave_out_leaked")
+    left_out = facts.config.dataset.leave_out_leaked
     lines.append(
         "- Training images with an identical copy in validation or test were "
         + ("left out of training." if left_out else "**not** left out of training.")
@@ -192,10 +196,10 @@ def _elsewhere(evaluations: tuple[Evaluation, ...]) -> str:
         return ""
     rows = []
     for each in evaluations:
-        figures, (low, high) = each.figures, each.figures["interval"]
-        accuracy = f"{share(figures['accuracy'])} [{share(low, 1)},\u00a0{share(high, 1)}]"
-        row = [dataset_name(each.dataset), label_name(each.labels), text(each.split), f"{figures['n']:,}", accuracy]
-        rows.append([*row, share(figures["macro_recall"], 1), f"{figures['ece']:.3f}", str(figures.get("broken", 0))])
+        figures = each.figures
+        row = [dataset_name(each.dataset), label_name(each.labels), text(each.split), f"{figures.n:,}"]
+        row += [share(figures.accuracy) + _brackets(figures), share(figures.macro_recall, 1), decimals(figures.ece)]
+        rows.append([*row, str(figures.broken or 0)])
     titles = [
         "data set",
         "labels",
@@ -212,13 +216,14 @@ def _elsewhere(evaluations: tuple[Evaluation, ...]) -> str:
     )
 
 
-def _counts(audit: dict[str, Any]) -> Iterator[str]:
-    images, near = audit.get("images", {}), audit.get("near_copies") or {}
-    for counts in (audit.get("leaks", {}), near.get("leaks", {})):
+def _counts(audit: Audit) -> Iterator[str]:
+    near = audit.near_copies
+    for counts in (audit.leaks, near.leaks if near else {}):
         for what, count in counts.items():
-            whole = images.get(what.split()[0])
+            whole = audit.images.get(what.partition(" ")[0])
             told = text(what.replace("with a copy", "with an identical copy").capitalize())
             yield f"- {told}: {count:,}" + (f" of {whole:,}." if whole else ".")
-    if not near:
-        told = "were not counted, because the images are all alike" if "near_copies" in audit else "were not looked for"
+    if near is None:
+        alike = "near_copies" in audit.model_fields_set
+        told = "were not counted, because the images are all alike" if alike else "were not looked for"
         yield f"- Near copies, cropped or compressed a little differently, {told}."

@@ -28,7 +28,7 @@ def metadata(facts: ModelFacts, repository: str, *, page: str, tag: str | None) 
     info = facts.model.info
     origin = info.training.get("converted_from")
     # Rankings are for figures that were checked, of runs that may be published; the others are for readers of the card.
-    ranked = bool(facts.result and facts.evaluations and not facts.remarks)
+    ranked = bool(facts.finished and facts.evaluations and not facts.remarks)
     data = ModelCardData(
         base_model=repository_name(origin.get("base_model")) if isinstance(origin, dict) else None,
         eval_results=_results(facts, f"{page}/blob/{tag or 'main'}/result.json") if ranked else None,
@@ -77,17 +77,17 @@ def _results(facts: ModelFacts, source: str) -> "list[EvalResult]":
             task_name="facial expression recognition, given face crops",
             dataset_type=plain(each.dataset),
             dataset_name=plain(
-                f"{each.dataset}, {split_name(each.dataset, each.split)}, labels {each.labels}, n = {each.figures['n']}"
+                f"{each.dataset}, {split_name(each.dataset, each.split)}, labels {each.labels}, n = {each.figures.n}"
             ),
             dataset_config=plain(each.labels),
             dataset_split=plain(each.split),
             metric_type=kind,
             metric_name=name,
-            metric_value=each.figures[figure],
+            metric_value=getattr(each.figures, figure),
             source_name="result.json of this repository",
             source_url=source,
         )
         for each in (*counted, *facts.elsewhere)
         for kind, (figure, name) in METRICS.items()
-        if each.figures.get(figure) is not None
+        if getattr(each.figures, figure) is not None
     ]

@@ -14,23 +14,21 @@ Of a bare model folder the first three. Never uploaded: resume/, and predictions
 
 import json
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from ..checkpoints.checkpoint import CONFIG_FILE, WEIGHTS_FILE
 from ..checkpoints.hub_files import CARD
 from ..emotions import EMOTIONS
 from ..errors import PublicationError
-from ..runs.schema import ModelInfo, parse
+from ..runs.schema import ModelInfo, RunConfig, parse
 from .card import model_card
 from .confusion_picture import confusion_svg
-from .facts import ModelFacts, gather, measured_facts, protocol_of
+from .facts import ModelFacts, gather
 from .wording import dataset_name, label_name
 
 CONFUSION_PICTURE = "confusion.svg"
 OF_A_RUN = ("result.json", "confusion.json", CONFUSION_PICTURE, "training.json", "audit.json")
-
-_PATHS = ("data", "results", "cache", "backbone", "start", "teachers")
 
 
 @dataclass(frozen=True)
@@ -78,9 +76,9 @@ def prepare(
             f"{folder} is not published: {' '.join(facts.remarks)} --force publishes it, and the card says so"
         )
     info = facts.model.info
-    if facts.config:
+    if facts.config is not None:
         # Of an unfinished run nothing was measured, whatever its model says.
-        measured = measured_facts(facts.result, facts.config["dataset"]["name"]) if facts.result else ()
+        measured = () if facts.result is None else facts.result.facts(facts.config.dataset.name)
         info = replace(info, measured=measured)
     if facts.remarks:
         # They stay with the weights: who pulls these and pushes them again is told as well.
@@ -90,13 +88,13 @@ def prepare(
         CONFIG_FILE: _json(info.to_dict(), indent=2),
         WEIGHTS_FILE: facts.model.folder / WEIGHTS_FILE,
     }
-    if facts.result:
-        files["result.json"] = _json({**facts.result, "protocol": protocol_of(facts.result)})
+    if facts.result is not None:
+        files["result.json"] = _json(facts.result.to_dict())
         files |= _confusion(facts)
-    if facts.config:
-        files["training.json"] = _json(_training(facts))
-    if facts.audit:
-        files["audit.json"] = _json(facts.audit)
+    if facts.config is not None:
+        files["training.json"] = _json(_training(facts, facts.config))
+    if facts.audit is not None:
+        files["audit.json"] = _json(facts.audit.to_dict())
     publication = Publication(files)
     # The weights were loaded with the folder's own config, which differs in what is told of them only.
     assert parse(ModelInfo, publication.content(CONFIG_FILE), CONFIG_FILE, PublicationError) == info
@@ -106,35 +104,20 @@ def prepare(
 def _confusion(facts: ModelFacts) -> dict[str, Path | bytes]:
     first, tables = facts.evaluations[0], {}
     for each in (*facts.evaluations, *facts.elsewhere):
-        tables[f"{each.labels}-{each.split}"] = {"n": each.figures["n"], "counts": each.confusion().tolist()}
+        tables[f"{each.labels}-{each.split}"] = {"n": each.figures.n, "counts": each.confusion().tolist()}
     told = {"labels": EMOTIONS, "rows": "label", "columns": "answer of the model", "tables": tables}
     where = f"{dataset_name(first.dataset)} {first.split}, labels {label_name(first.labels)}"
-    title = f"{where}: n = {first.figures['n']:,}"
+    title = f"{where}: n = {first.figures.n:,}"
     return {
         "confusion.json": _json(told),
         CONFUSION_PICTURE: confusion_svg(first.confusion(), EMOTIONS, title).encode(),
     }
 
 
-def _training(facts: ModelFacts) -> dict[str, Any]:
+def _training(facts: ModelFacts, config: RunConfig) -> dict[str, Any]:
     kept = ("commit", "dirty", "seed", "device", "threads", "python", "versions")
-    environment = {name: facts.environment[name] for name in kept if name in facts.environment}
-    return {"run": facts.run, "config": _without_paths(facts.config), "environment": environment}
-
-
-def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
-    """Of a path its last part: the rest is about the machine."""
-    told: dict[str, Any] = {}
-    for name, value in config.items():
-        if isinstance(value, dict):
-            told[name] = _without_paths(value)
-        elif name in _PATHS and isinstance(value, str):
-            told[name] = PurePath(value).name
-        elif name in _PATHS and isinstance(value, list):
-            told[name] = [PurePath(each).name for each in value]
-        else:
-            told[name] = value
-    return told
+    environment = {name: value for name, value in facts.environment.to_dict().items() if name in kept}
+    return {"run": facts.run, "config": config.to_dict(), "environment": environment}
 
 
 def _json(value: Any, indent: int = 1) -> bytes:

@@ -1,13 +1,14 @@
 """How the weights came to be: the part of a model card about data, settings, cost and origin."""
 
+import json
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Any
 
 from ..datasets import CATALOGUE
 from ..datasets.ferplus import MIN_SOFT_VOTES
 from ..runs.label_sets import FERPLUS
 from ..runs.results import flatten
+from ..runs.schema import Environment, Mixed, Result, RunConfig, salvage
 from .escaping import code, repository_name, text
 from .facts import ModelFacts
 from .texts import DRAWN, TAUGHT
@@ -19,8 +20,8 @@ _ELSEWHERE = ("converted_from", "remarks", "faces", "untaught")
 
 def taught(facts: ModelFacts) -> str:
     """What the weights learned from and how: of a run its settings, of a model folder what config.json states."""
-    if facts.config:
-        rows, rest = list(_settings(facts)), "All settings are in `training.json`."
+    if facts.config is not None:
+        rows, rest = list(_settings(facts, facts.config)), "All settings are in `training.json`."
     else:
         stated = flatten(facts.model.info.training).items()
         rows = [[text(key, 40), _plain(value)] for key, value in stated if key not in _ELSEWHERE]
@@ -51,61 +52,63 @@ def _data(facts: ModelFacts) -> str:
 
 def _left_out(facts: ModelFacts) -> str:
     """How many of the training images were not trained on, as far as the run's files say."""
-    dataset, images = facts.config.get("dataset", {}), facts.audit.get("images", {}).get("train")
-    leaked = facts.audit.get("leaks", {}).get("train images with a copy elsewhere")
-    if images is None or dataset.get("limit") is not None:
+    if facts.config is None or facts.audit is None:
+        return ""
+    dataset, images = facts.config.dataset, facts.audit.images.get("train")
+    leaked = facts.audit.leaks.get("train images with a copy elsewhere")
+    if images is None or dataset.limit is not None:
         return ""
     said = []
-    if dataset.get("leave_out_leaked") and leaked is not None:
+    if dataset.leave_out_leaked and leaked is not None:
         said.append(
             f"Of the {images:,} training images, {leaked:,} with an identical copy in validation or test were left "
             f"out: {images - leaked:,} remain."
         )
-    if dataset.get("labels") == FERPLUS.key:
+    if dataset.labels == FERPLUS.key:
         said.append(f"Faces with fewer than {MIN_SOFT_VOTES} FER+ votes for the seven emotions were left out too.")
     return " ".join(said)
 
 
-def _settings(facts: ModelFacts) -> Iterator[list[str]]:
-    config, environment, cost = facts.config, facts.environment, facts.result.get("cost", {})
-    rate = config["optimization"]
+def _settings(facts: ModelFacts, config: RunConfig) -> Iterator[list[str]]:
+    environment, rate = facts.environment, config.optimization
+    result = facts.result or Result(protocol="", splits={})
     yield ["run", code(facts.run)]
-    yield ["recipe, seed", f"{code(config['recipe'])}, {config['seed']}"]
-    if start := config["network"].get("start"):
-        mixed = facts.model.info.training.get("mixed", {})
-        kept = f"; {share(mixed['start_share'], 0)}% of it is kept in these weights" if mixed else ""
-        yield ["started from", code(PurePath(start).name) + kept]
-    if teachers := config.get("distillation", {}).get("teachers"):
-        names = ", ".join(code(PurePath(each).name) for each in teachers)
-        yield ["learned from", f"{names}; {share(config['distillation']['share'], 0)}% of its target"]
-    yield ["epochs", f"{facts.epochs_done} of at most {rate['epochs']}"]
-    if chosen := facts.result.get("chosen"):
-        value = f"{share(chosen['value'])}% as trained"
-        yield ["chosen", f"epoch {chosen['epoch'] + 1}, counted from 1, by {text(chosen['by'])}: {value}"]
+    yield ["recipe, seed", f"{code(config.recipe)}, {config.seed}"]
+    if (start := config.network.start) is not None:
+        mixed = salvage(Mixed, json.dumps(facts.model.info.training.get("mixed"))).value
+        kept = f"; {share(mixed.start_share, 0)}% of it is kept in these weights" if mixed else ""
+        yield ["started from", code(start) + kept]
+    if teachers := config.distillation.teachers:
+        yield [
+            "learned from",
+            f"{', '.join(map(code, teachers))}; {share(config.distillation.share, 0)}% of its target",
+        ]
+    yield ["epochs", f"{facts.epochs_done} of at most {rate.epochs}"]
+    if (chosen := result.chosen) is not None:
+        value = f"{share(chosen.value)}% as trained"
+        yield ["chosen", f"epoch {chosen.epoch + 1}, counted from 1, by {text(chosen.by)}: {value}"]
     yield [
         "optimizer",
-        f"{text(rate.get('optimizer', 'sgd'))}, batch {rate['batch_size']}, peak rate {rate['learning_rate']:g}, "
-        f"{text(rate['schedule'])}",
+        f"{text(rate.optimizer)}, batch {rate.batch_size}, peak rate {rate.learning_rate:g}, {text(rate.schedule)}",
     ]
     augmented = (
         text(name if value is True else f"{name} {value:g}")
-        for name, value in config["augmentation"].items()
+        for name, value in vars(config.augmentation).items()
         if value and (name, value) != ("dimming", 1)
     )
     yield ["augmentation, training only", ", ".join(augmented) or "none"]
-    if cost:
-        macs = f"{cost['macs'] / 1e6:,.0f} million multiply-adds a face"
-        yield ["cost", f"{_time(cost['seconds'])} on {text(cost['device'])}; {macs}"]
+    if (cost := result.cost) is not None:
+        macs = f"{cost.macs / 1e6:,.0f} million multiply-adds a face"
+        yield ["cost", f"{_time(cost.seconds)} on {text(cost.device)}; {macs}"]
     yield ["code", _code(environment)]
-    versions = (text(f"{name} {version}", 60) for name, version in environment.get("versions", {}).items() if version)
-    yield ["versions", ", ".join([f"Python {text(environment.get('python'))}", *versions])]
+    versions = (text(f"{name} {version}", 60) for name, version in environment.versions.items() if version)
+    yield ["versions", ", ".join([f"Python {text(environment.python)}", *versions])]
 
 
-def _code(environment: dict[str, Any]) -> str:
+def _code(environment: Environment) -> str:
     """The commits that ran, and whether files differed from one of them."""
-    starts = [environment, *environment.get("resumptions", [])]
-    commits = dict.fromkeys(code(start.get("commit")) for start in starts)
-    dirty = [start.get("dirty") for start in starts]
+    commits = dict.fromkeys(code(start.commit) for start in environment.starts)
+    dirty = [start.dirty for start in environment.starts]
     changed = ", with uncommitted changes" if any(dirty) else ", changes unknown" if None in dirty else ""
     return ", ".join(commits) + changed
 

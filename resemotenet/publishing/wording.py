@@ -12,6 +12,11 @@ def share(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{100 * value:.{digits}f}"
 
 
+def decimals(value: float | None) -> str:
+    """A figure that is no share; a dash where there is none."""
+    return "-" if value is None else f"{value:.3f}"
+
+
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:
     """A Markdown table; the first ``words`` columns hold words, the others numbers, which are set to the right."""
     marks = ["---" if column < words else "---:" for column in range(len(titles))]

@@ -10,7 +10,7 @@
     predictions/        <labels>-<split>.npz
     result.json         written last: its presence means finished
 
-Needs numpy and scipy only, so results can be read where there is no torch.
+Needs numpy, scipy and pydantic only, so results can be read where there is no torch.
 """
 
 import json
@@ -22,18 +22,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..emotions import EMOTIONS
 from ..errors import ResultsError
 from .metrics import confusion, summary
+from .schema import Epoch, read_lines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-SCHEMA = 1
 
 # What numpy and zipfile raise for a file that is missing, cut off, altered, or no .npz at all.
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -197,31 +196,13 @@ class ResultsFolder:
         if not self.is_finished:
             raise ResultsError(f"{self.path} has no {self.result.name}, so the run is not finished; resume it first")
 
-    def read_epochs(self) -> list[dict[str, Any]]:
+    def read_epochs(self) -> list[Epoch]:
         """All epochs written so far; a last line cut off by a crash is not one.
 
         Raises:
             ResultsError: another line is damaged.
         """
-        if not self.epochs.is_file():
-            return []
-        try:
-            lines = self.epochs.read_text(encoding="utf-8").splitlines(keepends=True)
-            return [json.loads(line) for line in lines if line.endswith("\n")]
-        except (OSError, ValueError) as error:
-            raise ResultsError(f"{self.epochs} is damaged: {error}") from error
-
-
-def schema_of(result: Mapping[str, Any]) -> Literal["older", "current", "newer"]:
-    """Whether a result.json was written by an older version, one like this, or a newer one.
-
-    What an older one lacks is absent and the rest means the same. Of a newer one nothing can be relied on, its version
-    number apart; a number that makes no sense counts as newer for that reason.
-    """
-    schema = result.get("schema", 0)
-    if not isinstance(schema, int) or isinstance(schema, bool) or schema > SCHEMA:
-        return "newer"
-    return "current" if schema == SCHEMA else "older"
+        return read_lines(Epoch, self.epochs)
 
 
 @contextmanager
@@ -259,40 +240,6 @@ def flatten(values: Mapping[str, Any], separator: str = ".") -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
-
-
-# What runs did before a setting was there to be made. A config.json without it means this.
-LATER_SETTINGS: dict[str, Any] = {
-    "cache": None,
-    "compile": False,
-    "track": "none",
-    "network.stochastic_depth": None,
-    "network.backbone": None,
-    "network.start": None,
-    "dataset.skip_broken": False,
-    "dataset.memory_share": 0.25,
-    "augmentation.dimming": 1.0,
-    "augmentation.shade": 0.0,
-    "augmentation.blur": 0.0,
-    "augmentation.noise": 0.0,
-    "augmentation.mixup": 0.0,
-    "optimization.accumulate": 1,
-    "optimization.optimizer": "sgd",
-    "optimization.decay": "kernels",
-    "optimization.patience": None,
-    "optimization.class_weights": "none",
-    "optimization.attention_variance": 0.0,
-    "optimization.plateau_factor": 0.1,
-    "optimization.plateau_patience": 10,
-    "optimization.cycle_epochs": 1.0,
-    "distillation.teachers": [],
-    "distillation.share": 0.5,
-}
-
-
-def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings in a run's config.json under dotted names, the same whatever version wrote it; of {}, {}."""
-    return {**LATER_SETTINGS, **flatten(config)} if config else {}
 
 
 def read_json(path: str | Path) -> Any:

@@ -2,15 +2,55 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
-from .results import settings_of
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from ..errors import TrainingError
+from .results import flatten
+from .schema import Dataset, RunConfig, adapter, later, problem
 
 # Where files lie, what watched the run and which device was asked for do not change what was trained. On which machine
 # it was, environment.json says.
 PLACES = ("data", "results", "cache", "track", "device")
 # Nor is the seed part of a recipe; and the compact layout computes the same function.
 NOT_THE_RECIPE = (*PLACES, "seed", "network.compact")
+
+
+@cache
+def _before() -> dict[str, Any]:
+    """What runs did before a setting was there to be made: a config.json without it means this."""
+    whole = flatten(RunConfig("", dataset=Dataset("synthetic", "synthetic")).to_dict())
+    return {name: whole[name] for name in later(RunConfig)}
+
+
+def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in a run's config.json under dotted names, the same whatever version wrote it; of {}, {}."""
+    return _before() | flatten(config) if config else {}
+
+
+def known_settings(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """``settings_of`` without values that a config cannot have, and what is wrong with those; None where nothing is.
+
+    A setting, or a choice, of a later version stays: it says what it says.
+    """
+    known = settings_of(config)
+    try:
+        adapter(RunConfig).validate_json(to_json(config, inf_nan_mode="constants"))
+    except ValidationError as wrong:
+        for each in wrong.errors(include_url=False):
+            place = ".".join(map(str, each["loc"]))
+            if each["type"] == "unexpected_keyword_argument" or (
+                each["type"] == "literal_error" and isinstance(each["input"], str)
+            ):
+                continue
+            known = {name: value for name, value in known.items() if not f"{name}.".startswith(f"{place}.")}
+        return known, problem(wrong)
+    except TrainingError as wrong:
+        return known, f"is wrong: {wrong}"
+    return known, None
 
 
 def training_settings(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from pathlib import Path
 import torch
 
 from resemotenet.checkpoints.checkpoint import LoadedModel
+from resemotenet.errors import TrainingError
 from resemotenet.models import create_model
 from resemotenet.runs.paired import pair_up
-from resemotenet.runs.results import Predictions, ResultsFolder, read_json
-from training.config import RunConfig
+from resemotenet.runs.results import Predictions, ResultsFolder
+from resemotenet.runs.schema import RunConfig, read
 from training.description import describe
 from training.evaluation import predict
 from training.loading import load_data_of
@@ -32,7 +33,7 @@ def main() -> None:
     print(f"{'run':58} {'weights':10} {'views':6} accuracy, %  points [95%] against as trained, one view")
     for run in arguments.runs:
         folder = ResultsFolder(run)
-        config = replace(RunConfig.from_dict(read_json(folder.config)), data=arguments.data)
+        config = replace(read(RunConfig, folder.config, TrainingError), data=arguments.data)
         data = load_data_of(folder, config)
         faces = data.scored["validation"][data.primary]
         first: Predictions | None = None

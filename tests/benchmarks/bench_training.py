@@ -33,8 +33,8 @@ from torchvision import transforms
 from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.datasets import FaceSet, Synthetic
 from resemotenet.models import create_model
-from training.config import Dataset as Data
-from training.config import Network, Optimization, RunConfig
+from resemotenet.runs.schema import Dataset as Data
+from resemotenet.runs.schema import Network, Optimization, RunConfig
 from training.cost import count_macs
 from training.description import describe
 from training.loading import Batches
@@ -143,10 +143,11 @@ def ours(faces: FaceSet, images: int, width: float, compact: bool, batch_size: i
 
     def measure() -> float:
         accelerator = Accelerator(cpu=True)
-        progress = Progress.begin(config, accelerator)
+        info = describe(config)
+        progress = Progress.begin(config, info, accelerator)
         batches = Batches.of(faces, accelerator.device, batch_size=batch_size, seed=0)
         weights = class_weights(batches.distribution, config.optimization)
-        objective = Objective(config, Preprocess.of(describe(config).preprocess), weights)
+        objective = Objective(config, Preprocess.of(info.preprocess), weights)
         model, optimizer = accelerator.prepare(progress.model.train(), progress.optimizer)
         watch, epoch = LossWatch(0, faces.ids), batches.epoch(0)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from resemotenet.emotions import EMOTIONS
 from resemotenet.runs.metrics import summary
 from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
+from resemotenet.runs.schema import Network, Optimization, RunConfig
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 # How often each emotion is drawn, and which other one it is mistaken for most; canonical order.
@@ -202,12 +203,18 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no config": (_unlink("config.json"), "config.json is missing"),
     "config no JSON": (_write("config.json", '{"recipe": "ma'), "config.json is damaged"),
     "config no UTF-8": (_write("config.json", b"\xff\xfe\x00"), "config.json is damaged"),
-    "config no object": (_write("config.json", "[1, 2]"), "config.json holds list"),
+    "config no object": (
+        _write("config.json", "[1, 2]"),
+        "config.json says as a whole = [1, 2], which",
+    ),
     "config empty": (_write("config.json", "{}"), "config.json says nothing of network, dataset, optimization"),
     "config of other things": (_write("config.json", '{"network": 3}'), "config.json says nothing of network"),
     "config too deep": (_write("config.json", "[" * 100_000), "config.json is damaged"),
     "result cut off": (_write("result.json", '{"schema": 1, "splits": {"valid'), "result.json is damaged"),
-    "result no object": (_write("result.json", "null"), "result.json holds NoneType"),
+    "result no object": (
+        _write("result.json", "null"),
+        "result.json says as a whole = None, which",
+    ),
     "audit cut off": (_write("audit.json", "{"), "audit.json is damaged"),
     "environment cut off": (_write("environment.json", ""), "environment.json is damaged"),
     "epochs damaged": (_write("epochs.jsonl", '{"epoch": 0}\n{"epo\n{"epoch": 2}\n'), "epochs.jsonl is damaged"),
@@ -243,18 +250,10 @@ AUDIT: dict[str, Any] = {
 
 
 def _config(recipe: str, model: str, width: float, dataset: str, labels: str, seed: int, epochs: int) -> dict[str, Any]:
-    return {
-        "recipe": recipe,
-        "data": "fer2013.csv",
-        "results": "results",
-        "seed": seed,
-        "network": {"name": model, "width": width, "compact": True, "size": 48, "channels": 1},
-        "dataset": {"name": dataset, "labels": labels, "leave_out_leaked": True, "limit": None},
-        "augmentation": {"flip": True, "rotation": 15.0},
-        "optimization": {"epochs": epochs, "batch_size": 128, "learning_rate": 0.06},
-        "precision": "no",
-        "device": "auto",
-    }
+    network, optimization = Network(model, width, size=48, channels=1), Optimization(epochs=epochs)
+    config = RunConfig(recipe, Path("fer2013.csv"), seed=seed, network=network, optimization=optimization).to_dict()
+    # Also sets and labels that the trainer would not put together.
+    return config | {"dataset": {**config["dataset"], "name": dataset, "labels": labels}}
 
 
 def _environment(seed: int) -> dict[str, Any]:

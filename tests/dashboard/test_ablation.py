@@ -94,7 +94,7 @@ def test_runs_on_other_data_are_no_members_of_a_series(results: Path):
             write_json(path / "audit.json", {**read_json(path / "audit.json"), "sha256": data_hash})
     for series in series_of(data.scan([results])):
         assert series.configurations == ["C1", "C2"]
-        assert len({run.audit["sha256"] for run in series.runs.values()}) == 1
+        assert len({run.data_hash for run in series.runs.values()}) == 1
 
 
 def test_a_configuration_that_has_no_compact_layout_is_in_the_series(results: Path):

@@ -65,7 +65,7 @@ def test_what_is_wrong_is_told_with_its_reason(start, results: Path, every_state
         assert f"`{every_state[state].name}`" in said
     assert f"`{every_state['running'].name}`" not in said
     assert "config.json is damaged" in said
-    assert "newer version of this software" in said
+    assert "newer version of resemotenet" in said
     assert "fer2013-test.npz is damaged" in said
 
 

@@ -15,11 +15,14 @@ import pytest
 
 from dashboard import data
 from dashboard.data import PUBLISHED, scan
+from resemotenet.errors import ResultsError
 from resemotenet.runs.results import read_json, write_json
+from resemotenet.runs.schema import Result, parse
 from tests.dashboard import fake_runs
 from tests.dashboard.fake_runs import FAULTS, write_run
 from tests.dashboard.pages import open_page, sound
 
+SCORED = {"labels": "fer2013", "n": 10, "accuracy": 0.5}
 not_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 
 
@@ -46,7 +49,7 @@ class TestStates:
             f"It stopped after epoch 2 of 10; 'python -m training resume {every_state['unfinished']}' goes on with it."
         )
         assert "older version" in str(problems["older"])
-        assert "schema 99, this one reads up to 1): update it" in str(problems["newer"])
+        assert "in schema 99 by a newer version of resemotenet; this one reads up to 1" in str(problems["newer"])
         assert "config.json is damaged" in str(problems["broken"])
 
     @pytest.mark.parametrize("fault", FAULTS)
@@ -96,7 +99,7 @@ class TestStates:
         path = fake_runs.write_running(results, epochs=2)
         with (path / "epochs.jsonl").open("a") as file:
             file.write('{"epoch": 2, "lo')
-        assert [line["epoch"] for line in only(results).epochs] == [0, 1]
+        assert [line.epoch for line in only(results).epochs] == [0, 1]
 
     def test_resumed_and_without_an_audit(self, results: Path):
         path = write_run(results)
@@ -105,8 +108,8 @@ class TestStates:
         environment["resumptions"] = [{"epoch": 2, "time": "20260101T130000Z"}]
         write_json(path / "environment.json", environment)
         run = only(results)
-        assert (run.state, run.problem, run.audit) == ("finished", None, {})
-        assert run.environment["resumptions"][0]["epoch"] == 2
+        assert (run.state, run.problem, run.audit) == ("finished", None, None)
+        assert run.environment.resumptions[0].epoch == 2
 
 
 def everything_of(run: data.Run) -> None:
@@ -244,16 +247,17 @@ class TestRun:
         ("result", "words"),
         [
             ({}, "test not scored"),
-            ({"splits": {"test": {"touched": 1}}}, "test scored once"),
-            ({"splits": {"test": {"touched": 2}}}, "test scored twice"),
-            ({"splits": {"test": {"touched": 3}}}, "test scored 3 times"),
-            ({"splits": {"test": {}}}, "test scored, not noted how often"),
+            ({"splits": {"test": {**SCORED, "touched": 1}}}, "test scored once"),
+            ({"splits": {"test": {**SCORED, "touched": 2}}}, "test scored twice"),
+            ({"splits": {"test": {**SCORED, "touched": 3}}}, "test scored 3 times"),
+            ({"splits": {"test": SCORED}}, "test scored, not noted how often"),
             ({"test_touched": 1}, "test scored once"),
         ],
     )
     def test_the_protocol_says_how_often_test_was_scored(self, result: dict[str, object], words: str):
         for protocol in ("validation-chosen", "validation-chosen, test once"):
-            run = data.Run(Path("x"), "x", "finished", result={"protocol": protocol, **result})
+            text = json.dumps({"protocol": protocol, "splits": {}, **result})
+            run = data.Run(Path("x"), "x", "finished", result=parse(Result, text, "result.json", ResultsError))
             assert run.protocol_in_words == f"validation-chosen; {words}"
 
     def test_while_it_runs_time_and_labels_come_from_the_epochs(self, results: Path):

@@ -1,12 +1,12 @@
 """How long a face takes: shown where it was measured, and never one device's time beside another's without a word."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dashboard import data
-from dashboard.data.latency import read_latency
 from resemotenet.runs.results import read_json, write_json
 from tests.dashboard.comparing import again, opened, rows, words
 from tests.dashboard.fake_runs import time_run, write_older, write_run
@@ -23,12 +23,22 @@ NOTED: dict[str, Any] = {
 }
 
 
-def test_it_is_read_from_the_result():
-    found = read_latency({"cost": {"latency": NOTED}})
-    assert found == data.Latency(12.5, 12, 14.25, "cpu (made up)", 2, "flip", "20260301T120000Z")
+def latency_of(results: Path, noted: Any) -> data.Latency | None:
+    path = write_run(results)
+    result = read_json(path / "result.json")
+    text = json.dumps({**result, "cost": {**result["cost"], "latency": noted}})  # also what JSON does not know
+    (path / "result.json").write_text(text)
+    (run,) = data.scan([results])
+    assert run.macs == result["cost"]["macs"], "the rest of the cost is known all the same"
+    return run.latency
+
+
+def test_it_is_read_from_the_result(results: Path):
+    found = latency_of(results, NOTED)
+    assert found is not None
+    assert (found.low, found.milliseconds, found.high, found.views) == (12, 12.5, 14.25, "flip")
     assert found.place == "cpu (made up), 2 threads"
-    alone = read_latency({"cost": {"latency": {**NOTED, "threads": 1}}})
-    assert alone is not None
+    alone = found.model_copy(update={"threads": 1})
     assert alone.place == "cpu (made up), 1 thread"
 
 
@@ -40,9 +50,15 @@ def test_it_is_read_from_the_result():
         {"quartiles": [-1, 14]}, {"faces": 8}, {"faces": None},
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_not_known(wrong: dict[str, Any]):
-    assert read_latency({"cost": {"latency": {**NOTED, **wrong}}}) is None
-    assert read_latency({"cost": [3]}) is None
+def test_what_makes_no_sense_is_not_known(results: Path, wrong: dict[str, Any]):
+    assert latency_of(results, {**NOTED, **wrong}) is None
+
+
+def test_a_cost_that_is_no_object_is_not_known(results: Path):
+    path = write_run(results)
+    write_json(path / "result.json", {**read_json(path / "result.json"), "cost": [3]})
+    (run,) = data.scan([results])
+    assert (run.latency, run.macs, run.state) == (None, None, "finished")
 
 
 def drawn(page) -> list[tuple[str, float, float, float]]:

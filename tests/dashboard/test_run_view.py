@@ -16,6 +16,7 @@ from dashboard.analysis.telling import best_epoch, command_of, duration, thousan
 from dashboard.charts.run import curves_figure
 from resemotenet.emotions import EMOTIONS
 from resemotenet.runs.results import read_json, write_json
+from resemotenet.runs.schema import Epoch
 from tests.dashboard.fake_runs import (
     COMMIT,
     write_every_state,
@@ -25,6 +26,8 @@ from tests.dashboard.fake_runs import (
 from tests.dashboard.matching import write_matching
 from tests.dashboard.pages import figures, html, numbers, open_page, sound, texts
 from tests.dashboard.published import PUBLISHED, SCORED, name_of, stored
+
+RELEASED = {"temperature": 0.5, "views": "none", "by": "validation, fer2013"}
 
 
 def calibration_error(probabilities: np.ndarray, targets: np.ndarray, bins: int = 15) -> float:
@@ -118,7 +121,7 @@ def test_published_curves_are_those_of_the_epochs(run: data.Run):
         expected = [100 * line["validation"][labels]["accuracy"] for line in lines]
         assert list(numbers(curve["y"])) == pytest.approx(expected)
         assert list(numbers(curve["x"])) == [line["epoch"] + 1 for line in lines]
-    chosen = run.result["chosen"]
+    chosen = read_json(run.path / "result.json")["chosen"]
     values = [line["validation"][run.labels]["accuracy"] for line in lines]
     assert values.index(max(values)) == chosen["epoch"]
     assert f"Epoch **{chosen['epoch'] + 1}** of {len(lines)}" in texts(page)
@@ -208,7 +211,7 @@ def test_epochs_that_make_no_sense_show_all(tmp_path: Path, words: str):
 
 
 def test_the_view_of_some_epochs_holds_all_their_values():
-    lines = [{"epoch": n, "loss": 2.0 / (n + 1), "learning_rate": 0.1, "validation": {}} for n in range(9)]
+    lines = [Epoch(epoch=n, loss=2.0 / (n + 1), learning_rate=0.1) for n in range(9)]
     figure = curves_figure(lines, {}, chosen=None, shown=(3, 6)).to_plotly_json()
     low, high = figure["layout"]["yaxis2"]["range"]
     assert low < 2.0 / 6 < 2.0 / 3 < high < 1.0
@@ -285,7 +288,6 @@ def test_a_released_run_is_made_again_with_its_release(tmp_path: Path, views: st
     [
         ([0.0] * 7, "none", "."),
         ([], "none", "."),  # a model without one
-        (3, "none", "."),  # damaged
         ([0.5, 0, 0, 0, 0, 0, -0.5], "none", " (an operating point that favours rare emotions)."),
         ([0.0] * 7, "flip", " (averaging a face with its mirror image)."),
     ],
@@ -294,9 +296,20 @@ def test_of_a_release_only_what_is_noted_is_told(tmp_path: Path, bias: object, v
     path = write_run(tmp_path)
     result = read_json(path / "result.json")
     result["splits"]["validation"]["views"] = views
-    write_json(path / "result.json", {**result, "released": {"temperature": 0.5, "logit_bias": bias, "views": views}})
+    write_json(path / "result.json", {**result, "released": {**RELEASED, "logit_bias": bias, "views": views}})
     (run,) = data.scan([tmp_path])
     assert why_chosen(run).endswith(f", after what the release added{told}")
+
+
+def test_of_a_release_that_is_damaged_nothing_is_told(tmp_path: Path):
+    path = write_run(tmp_path)
+    result = read_json(path / "result.json")
+    write_json(path / "result.json", {**result, "released": {**RELEASED, "logit_bias": 3}})
+    (run,) = data.scan([tmp_path])
+    assert (run.state, run.released) == ("finished", None)
+    assert run.problem is not None
+    assert "result.json says released.logit_bias = 3, which should be a valid array" in run.problem
+    assert why_chosen(run).endswith("% there.")
 
 
 def test_the_papers_hours_stand_on_the_page_as_a_claim_and_only_of_its_network(tmp_path: Path):

@@ -64,7 +64,7 @@ class TestScores:
         """Each figure once more from the file, with scikit-learn and scipy; and that is what result.json says too."""
         run = only(path)
         assert (run.state, run.problem, run.published) == ("finished", None, True)
-        result = run.result
+        result = read_json(path / "result.json")
         for score in data.scores(run):
             with np.load(path / "predictions" / f"{score.labels}-{score.split}.npz") as file:
                 stored = {name: file[name] for name in file.files}

@@ -10,8 +10,8 @@ import torch
 from accelerate.state import AcceleratorState, PartialState
 
 from resemotenet.runs.results import ResultsFolder, read_json
+from resemotenet.runs.schema import Augmentation, Dataset, Network, Optimization, RunConfig
 from tests.fake_fer2013 import Fake, draw, write_parquet
-from training.config import Augmentation, Dataset, Network, Optimization, RunConfig
 from training.recorder import Recorder
 
 # Nothing drawn at random.
@@ -85,9 +85,14 @@ def error_line(capsys: pytest.CaptureFixture[str]) -> str:
     return lines[0]
 
 
+def epochs_of(folder: ResultsFolder) -> list[dict[str, Any]]:
+    """The lines of epochs.jsonl."""
+    return [line.to_dict() for line in folder.read_epochs()]
+
+
 def accuracies(folder: ResultsFolder) -> list[float]:
     """On validation, epoch by epoch."""
-    return [line["validation"]["ferplus-strict"]["accuracy"] for line in folder.read_epochs()]
+    return [line.validation["ferplus-strict"].accuracy for line in folder.read_epochs()]
 
 
 def weights(folder: ResultsFolder) -> dict[str, torch.Tensor]:
@@ -106,7 +111,7 @@ def assert_same_run(one: ResultsFolder, other: ResultsFolder) -> None:
     different = [name for name, value in first.items() if not torch.equal(value, second[name])]
     assert different == []
     timed = dict.fromkeys(("seconds", "saving_seconds_before", "images_per_second", "peak_memory_bytes"))
-    lines = [[{**line, **timed} for line in folder.read_epochs()] for folder in (one, other)]
+    lines = [[{**line, **timed} for line in epochs_of(folder)] for folder in (one, other)]
     assert lines[0] == lines[1]
     for name in ("model/model.safetensors", "predictions/ferplus-strict-validation.npz"):
         assert (one.path / name).read_bytes() == (other.path / name).read_bytes()

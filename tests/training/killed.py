@@ -18,9 +18,9 @@ import safetensors.torch
 import torch
 
 import resemotenet.checkpoints.checkpoint
-from resemotenet.runs.results import read_json
+from resemotenet.errors import TrainingError
+from resemotenet.runs.schema import RunConfig, read
 from training.cli import main
-from training.config import RunConfig
 from training.loop import train
 from training.step import Objective
 
@@ -133,4 +133,4 @@ if __name__ == "__main__":
         in_the_predictions()
         sys.exit(main(["evaluate", sys.argv[2]]))
     MOMENTS[sys.argv[2]][0]()
-    train(RunConfig.from_dict(read_json(sys.argv[1])))
+    train(read(RunConfig, sys.argv[1], TrainingError))

@@ -11,10 +11,12 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from resemotenet.checkpoints.preprocessing import Preprocess
-from resemotenet.runs.results import ResultsFolder, read_json
+from resemotenet.errors import TrainingError
+from resemotenet.runs.results import ResultsFolder
+from resemotenet.runs.schema import RunConfig, read
 from training import evaluation
-from training.config import RunConfig
 from training.description import describe
+from training.earlier import EarlierModels
 from training.loading import Batches, load_data
 from training.loop import _batches
 from training.optimization import class_weights
@@ -24,19 +26,20 @@ from training.step import Objective
 
 def gradient(config: RunConfig, accelerator: Accelerator) -> tuple[float, dict[str, Tensor]]:
     """This process's loss and the gradient that all processes have; BN in evaluation, dropout off."""
-    batches: Batches = _batches(config, load_data(config), accelerator)
-    progress = Progress.begin(config, accelerator)
+    info = describe(config)
+    batches: Batches = _batches(config, load_data(config), EarlierModels.load(config), accelerator)
+    progress = Progress.begin(config, info, accelerator)
     model, _ = accelerator.prepare(progress.model, progress.optimizer)
     model.eval()
     weights = class_weights(batches.distribution, config.optimization)
-    objective = Objective(config, Preprocess.of(describe(config).preprocess), weights)
+    objective = Objective(config, Preprocess.of(info.preprocess), weights)
     loss = objective.backward(model, next(batches.epoch(0)), accelerator)
     grads = {name: each.grad for name, each in progress.model.named_parameters() if each.grad is not None}
     return loss.item(), grads
 
 
 def main(config_path: str, out: str, run: str) -> None:
-    config = RunConfig.from_dict(read_json(config_path))
+    config = read(RunConfig, config_path, TrainingError)
     accelerator = Accelerator(cpu=True)
     torch.save(gradient(config, accelerator), Path(out) / f"gradient-{accelerator.process_index}.pt")
     # Small batches, so that each process has some.

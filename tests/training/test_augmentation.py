@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from resemotenet.runs.schema import Augmentation
 from training.augmentation import augment, mixup
-from training.config import Augmentation
 
 NONE = Augmentation(flip=False, rotation=0, scale=0, shift=0, brightness=0, contrast=0, erase=0)
 N = 600

@@ -8,11 +8,11 @@ import pytest
 
 from resemotenet.errors import TrainingError
 from resemotenet.runs.results import ResultsFolder, read_json, write_json
+from resemotenet.runs.schema import Network, RunConfig, read
 from tests.fake_fer2013 import Fake, write_parquet
 from training import loading
 from training.campaign import CAMPAIGNS, DataHashes, find_run, rehearsed, run_campaign
 from training.cli import main
-from training.config import Network, RunConfig
 
 
 def pair(config: RunConfig) -> list[RunConfig]:
@@ -43,7 +43,7 @@ def test_out_of_time_it_stops_and_goes_on_later(config: RunConfig):
 
 def test_an_interrupted_run_is_gone_on_with(config: RunConfig, finished: ResultsFolder):
     """``finished`` without its result is a run that was cut off after its last epoch."""
-    of_fixture = RunConfig.from_dict(read_json(finished.config))
+    of_fixture = read(RunConfig, finished.config, TrainingError)
     moved = replace(of_fixture, results=finished.path.parent, data=config.data)
     finished.result.unlink()
     said: list[str] = []
@@ -54,7 +54,7 @@ def test_an_interrupted_run_is_gone_on_with(config: RunConfig, finished: Results
 
 
 def test_other_settings_are_another_run(config: RunConfig, finished: ResultsFolder, tmp_path: Path):
-    same = replace(RunConfig.from_dict(read_json(finished.config)), results=finished.path.parent)
+    same = replace(read(RunConfig, finished.config, TrainingError), results=finished.path.parent)
     found = find_run(replace(same, data=Path(shutil.copy(config.data or "", tmp_path / "elsewhere.parquet"))))
     assert found is not None
     assert found.path == finished.path
@@ -67,7 +67,7 @@ class TestOtherData:
 
     @pytest.fixture
     def same(self, finished: ResultsFolder) -> RunConfig:
-        return replace(RunConfig.from_dict(read_json(finished.config)), results=finished.path.parent)
+        return replace(read(RunConfig, finished.config, TrainingError), results=finished.path.parent)
 
     @pytest.fixture
     def other(self, same: RunConfig, fake: Fake, tmp_path: Path) -> RunConfig:

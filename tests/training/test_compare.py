@@ -33,7 +33,10 @@ def write_run(path: Path, right: str, *, split: str = "validation", labels: str 
     predictions = Predictions(probabilities, np.full(len(right), target), np.array(ids))
     predictions.save(folder.predictions(labels, split))
     write_json(folder.config, {**CONFIG, **changes})
-    write_json(folder.result, {"splits": {"validation": {"labels": labels}}, "also": {"other": {}}})
+    figures = {"n": len(right), "accuracy": right.count("x") / len(right)}
+    also = {"other": {"validation": figures}}
+    result = {"protocol": "none", "splits": {"validation": {"labels": labels, **figures}}, "also": also}
+    write_json(folder.result, result)
     return path
 
 

@@ -2,7 +2,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from resemotenet import create_model
 from resemotenet.checkpoints.checkpoint import LoadedModel, load_model
 from resemotenet.errors import ResultsError
 from resemotenet.runs.results import ResultsFolder, read_json, write_json
-from training.config import RunConfig
+from resemotenet.runs.schema import Cost, Epoch, Result, RunConfig
 from training.cost import count_macs, measure_latency, measure_runs, note_latency, peak_memory, run_cost
 from training.evaluation import evaluate_run
 from training.loading import load_data
@@ -45,13 +45,16 @@ def test_peak_memory_holds_what_was_held():
 
 
 def test_wall_time_is_training_validation_and_saving():
-    lines = [{"seconds": 3.0, "saving_seconds_before": 0.0}, {"seconds": 4.0, "saving_seconds_before": 1.5}]
+    lines = [
+        Epoch(epoch=0, seconds=3.0, saving_seconds_before=0.0),
+        Epoch(epoch=1, seconds=4, saving_seconds_before=1.5),
+    ]
     assert run_cost(lines, 2.0, CPU)["wall_seconds"] == 10.5
     assert run_cost(lines, 2.0, CPU)["seconds"] == 7
 
 
 def test_what_a_stop_or_an_older_version_left_unknown_is_left_out():
-    lines: list[dict[str, Any]] = [{"seconds": 3.0}, {"seconds": 4.0, "saving_seconds_before": None}]
+    lines = [Epoch(epoch=0, seconds=3.0), Epoch(epoch=1, seconds=4.0, saving_seconds_before=None)]
     cost = run_cost(lines, None, CPU)
     assert (cost["wall_seconds"], cost["images_per_second"]) == (7.0, None)
     assert cost["peak_memory_bytes"] > 2**20
@@ -96,10 +99,10 @@ def three_threads() -> Iterator[None]:
 class TestLatency:
     def test_it_is_the_median_time_of_one_face_in_evaluation_mode(self, sleeping, three_threads: None):
         (latency,) = measure_latency([sleeping(0.02)])
-        low, high = latency["quartiles"]
-        assert 20 <= low <= latency["milliseconds"] <= high
-        assert (latency["faces"], latency["threads"]) == (1, 3)
-        assert latency["device"].startswith("cpu (")
+        low, high = latency.quartiles
+        assert 20 <= low <= latency.milliseconds <= high
+        assert (latency.faces, latency.threads) == (1, 3)
+        assert latency.device.startswith("cpu (")
         shapes, modes = {shape for _, shape, _ in sleeping.seen}, {training for *_, training in sleeping.seen}
         assert {shape[0] for shape in shapes} == {1}
         assert modes == {False}
@@ -107,12 +110,12 @@ class TestLatency:
     def test_views_are_in_it(self, sleeping):
         (latency,) = measure_latency([sleeping(0.001, views="flip")])
         assert {shape[0] for _, shape, _ in sleeping.seen} == {2}
-        assert (latency["faces"], latency["views"]) == (1, "flip")
+        assert (latency.faces, latency.views) == (1, "flip")
 
     def test_several_models_take_turns_and_are_told_apart(self, sleeping):
         slow, quick = measure_latency([sleeping(0.03), sleeping(0.003)])
-        assert slow["milliseconds"] > quick["milliseconds"] >= 3
-        assert slow["time"] == quick["time"]
+        assert slow.milliseconds > quick.milliseconds >= 3
+        assert slow.time == quick.time
         who = [seconds for seconds, *_ in sleeping.seen]
         turns = [seconds for row, seconds in enumerate(who) if row == 0 or seconds != who[row - 1]]
         assert turns == [0.03, 0.003] * 6  # to warm up, then five rounds
@@ -121,20 +124,22 @@ class TestLatency:
         measure_latency([sleeping(0.001)])
         assert len(sleeping.seen) <= 20 + 5 * 41
         (slow,) = measure_latency([sleeping(0.3)])
-        assert slow["passes"] == 5
+        assert slow.passes == 5
 
     def test_a_result_that_has_it_keeps_it_unless_the_views_are_others(self, sleeping):
-        result: dict[str, Any] = {"cost": {"macs": 1}}
+        result = Result(protocol="", splits={}, cost=Cost(macs=1, seconds=1.0, device="cpu"))
         note_latency(result, sleeping(0.001))
-        first = result["cost"]["latency"]
+        assert result.cost is not None
+        first = result.cost.latency
+        assert first is not None
         note_latency(result, sleeping(0.01))
-        assert result == {"cost": {"macs": 1, "latency": first}}
+        assert result.cost.latency is first
         note_latency(result, sleeping(0.01, views="flip"))
-        assert result["cost"]["latency"]["views"] == "flip"
-        assert result["cost"]["latency"]["milliseconds"] > first["milliseconds"]
-        older: dict[str, Any] = {"splits": {}}
+        assert result.cost.latency.views == "flip"
+        assert result.cost.latency.milliseconds > first.milliseconds
+        older = Result(protocol="", splits={})
         note_latency(older, sleeping(0.001))
-        assert older == {"splits": {}}
+        assert older == Result(protocol="", splits={})
 
     def test_training_notes_it_and_publishing_carries_it(self, finished: ResultsFolder, tmp_path: Path):
         latency = read_json(finished.result)["cost"]["latency"]
@@ -156,8 +161,8 @@ class TestLatency:
         before = read_json(finished.result)
         (latency,) = measure_runs([finished], CPU)
         after = read_json(finished.result)
-        assert after["cost"].pop("latency") == latency
-        assert latency["time"] >= before["cost"].pop("latency")["time"]
+        assert after["cost"].pop("latency") == latency.to_dict()
+        assert latency.time >= before["cost"].pop("latency")["time"]
         assert after == before
 
     def test_runs_that_cannot_be_measured_are_named_before_any_is(self, finished: ResultsFolder, tmp_path: Path):

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from resemotenet import load_model
 from resemotenet.checkpoints.checkpoint import save_model
 from resemotenet.errors import CheckpointNotFoundError, TrainingError
-from resemotenet.publishing.checks import sha256_of
 from resemotenet.runs.results import ResultsFolder, read_json
+from resemotenet.runs.schema import Distillation, RunConfig
 from tests.training.conftest import assert_same_run, stop_after_one_epoch, weights
-from training.config import Distillation, RunConfig
-from training.earlier import taught
+from training.earlier import EarlierModels
 from training.evaluation import predict
 from training.loading import load_data
 from training.loop import resume, train
@@ -31,6 +31,12 @@ def changed_copy(model: Path, to: Path, **changes: Any) -> Path:
     return to
 
 
+def taught(config: RunConfig, share: float, *teachers: Path) -> NDArray[np.float32]:
+    """What a run with these teachers aims at."""
+    earlier = EarlierModels.load(replace(config, distillation=Distillation(teachers=teachers)))
+    return earlier.teach(load_data(config).train, share, CPU)
+
+
 def test_labels_and_the_mean_of_the_teachers_share_what_is_aimed_at(
     config: RunConfig, finished: ResultsFolder, tmp_path: Path
 ):
@@ -38,10 +44,10 @@ def test_labels_and_the_mean_of_the_teachers_share_what_is_aimed_at(
     cold = changed_copy(finished.model, tmp_path / "cold", temperature=0.5)
     first, second = (predict(load_model(path), faces).probabilities for path in (finished.model, cold))
     assert not np.allclose(first, second, atol=0.01)
-    aims = taught(faces, Distillation(teachers=(finished.path, cold), share=0.25), CPU)
+    aims = taught(config, 0.25, finished.path, cold)
     np.testing.assert_allclose(aims, 0.75 * faces.distribution + 0.125 * (first + second), atol=1e-6)
     assert aims.dtype == np.float32
-    assert taught(faces, Distillation(), CPU) is faces.distribution
+    assert EarlierModels.load(config).teach(faces, 0.25, CPU) is faces.distribution
 
 
 def test_the_operating_point_of_a_teacher_is_not_learned(config: RunConfig, finished: ResultsFolder, tmp_path: Path):
@@ -49,7 +55,7 @@ def test_the_operating_point_of_a_teacher_is_not_learned(config: RunConfig, fini
     biased = changed_copy(finished.model, tmp_path / "biased", logit_bias=(0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0))
     said, otherwise = (predict(load_model(path), faces).probabilities for path in (finished.model, biased))
     assert not np.allclose(said, otherwise)
-    plain, same = (taught(faces, Distillation(teachers=(path,)), CPU) for path in (finished.model, biased))
+    plain, same = (taught(config, 0.5, path) for path in (finished.model, biased))
     np.testing.assert_array_equal(plain, same)
 
 
@@ -70,7 +76,7 @@ def test_a_pupil_learns_something_else_and_says_from_whom(
     model = load_model(whole.model)
     assert model.info.training["teachers"] == [finished.path.name]
     assert model.info.license["text"].endswith("or learned from holds too.")
-    teacher = {"sha256": sha256_of(load_model(finished.model)), "temperature": 1.0, "views": "none"}
+    teacher = {"sha256": load_model(finished.model).sha256(), "temperature": 1.0, "views": "none"}
     assert read_json(whole.audit)["earlier"] == {"teachers": [teacher]}
     assert "earlier" not in read_json(alone.audit)
     ours, theirs = weights(whole), weights(alone)

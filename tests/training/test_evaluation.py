@@ -15,8 +15,8 @@ from resemotenet.datasets import FER2013, FaceSet, read_fer2013
 from resemotenet.emotions import EMOTIONS, UPSTREAM_ORDER
 from resemotenet.errors import DatasetFormatError, ResultsError
 from resemotenet.runs.results import Predictions, ResultsFolder, read_json
-from training.config import RunConfig
-from training.evaluation import check_facts, evaluate_run, figures, load_chosen, marked, predict, predict_all, record
+from resemotenet.runs.schema import Result, RunConfig
+from training.evaluation import check_facts, evaluate_run, load_chosen, marked, predict, predict_all, record
 from training.loading import Data, load_data
 from training.processes import join_processes
 
@@ -48,7 +48,7 @@ def loaded(config: RunConfig) -> Data:
 
 
 def evaluate(folder: ResultsFolder, loaded: Data, split: str) -> dict[str, Any]:
-    return evaluate_run(folder, loaded.scored, split, loaded.leaked[split])
+    return evaluate_run(folder, loaded.scored, split, loaded.leaked[split]).to_dict()
 
 
 class TestPredict:
@@ -118,10 +118,10 @@ class TestRecord:
         return Predictions(probabilities, targets.astype(np.int64), np.array([f"f{row}" for row in range(len(hits))]))
 
     def recorded(self, leaked: set[str] | None) -> dict[str, Any]:
-        result: dict[str, Any] = {"splits": {}, "also": {}}
+        result = Result(protocol="", splits={}, also={})
         both = {"ferplus-strict": self.predictions("yyyn"), "fer2013": self.predictions("yyn")}
         record(result, "validation", marked(both, leaked), {"views": "flip"})
-        return result
+        return result.to_dict()
 
     def test_the_first_definition_leads(self):
         result = self.recorded(None)
@@ -139,11 +139,6 @@ class TestRecord:
         result = self.recorded({"f0", "f1", "f2"})
         assert result["splits"]["validation"]["without_leaks"] == {"n": 1, "accuracy": 0.0}
         assert "without_leaks" not in result["also"]["fer2013"]["validation"]
-
-    def test_figures_name_each_definition(self):
-        found = figures({"a": self.predictions("yn"), "b": self.predictions("yyyy")})
-        assert {name: each["accuracy"] for name, each in found.items()} == {"a": 0.5, "b": 1.0}
-        assert found["b"]["nll"] == pytest.approx(-np.log(0.7))
 
 
 class TestEvaluateRun:
@@ -270,7 +265,7 @@ class TestFacts:
         self, model: LoadedModel, facts: list[dict[str, Any]], data: FER2013, tmp_path: Path
     ):
         del facts[0]["n"]
-        with pytest.raises(ResultsError, match=r"does not say \['n'\]"):
+        with pytest.raises(ResultsError, match=r"a measured fact in config\.json has no n$"):
             check_facts(self.folder(model, facts, tmp_path), data)
 
     def test_data_without_votes(self, model: LoadedModel, facts: list[dict[str, Any]], data: FER2013, tmp_path: Path):

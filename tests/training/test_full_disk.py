@@ -14,9 +14,9 @@ import pytest
 
 from resemotenet.errors import ResultsError, in_words
 from resemotenet.runs.results import ResultsFolder, write_json
+from resemotenet.runs.schema import Audit, Epoch, RunConfig
 from tests.training.conftest import assert_same_run
 from training.cli import main
-from training.config import RunConfig
 from training.loop import resume, train
 from training.recorder import Recorder
 
@@ -58,8 +58,8 @@ class TestTraining:
     def test_the_line_of_an_epoch(self, config: RunConfig, finished: ResultsFolder, monkeypatch: pytest.MonkeyPatch):
         write = Recorder.epoch
 
-        def without_room(self: Recorder, line: dict[str, object]) -> None:
-            with room_for(40 if line["epoch"] == 0 else 2**40):
+        def without_room(self: Recorder, line: Epoch) -> None:
+            with room_for(40 if line.epoch == 0 else 2**40):
                 write(self, line)
 
         with monkeypatch.context() as patch:
@@ -72,7 +72,7 @@ class TestTraining:
 
     def test_the_start(self, config: RunConfig, capsys: pytest.CaptureFixture[str]):
         with room_for(100), pytest.raises(ResultsError, match=r"results cannot be kept in .*File too large"):
-            Recorder.start(config, "cpu", {"images": "x" * 1000})
+            Recorder.start(config, "cpu", Audit(source={"layout": "x" * 1000}))
         assert [path for path in config.results.iterdir() if not path.name.startswith(".")] == []
 
 
@@ -124,7 +124,7 @@ class TestNamesThatAConsoleCannotShow:
     def test_a_run_comes_to_its_end(self, config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         """Its stdout goes into a file as a Western Windows writes one."""
         begun = replace(config, results=tmp_path / "Łódź", optimization=replace(config.optimization, epochs=1))
-        run = Recorder.start(begun, "cpu", {}).folder
+        run = Recorder.start(begun, "cpu", Audit()).folder
         console = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", write_through=True)
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stdout", console)
@@ -142,10 +142,10 @@ class TestNamesThatAConsoleCannotShow:
     def test_in_the_process_of_a_campaign(self, config: RunConfig, tmp_path: Path):
         results = tmp_path / "Łódź"
         code = (
-            "import json, sys; from training.campaign import run_campaign; from training.config import RunConfig\n"
+            "from training.campaign import run_campaign; from resemotenet.runs.schema import RunConfig, read\n"
             "if __name__ == '__main__':\n"
             "    from resemotenet.cli import print_any_name; print_any_name()\n"
-            "    assert run_campaign([RunConfig.from_dict(json.load(open('config.json')))], test=True)\n"
+            "    assert run_campaign([read(RunConfig, 'config.json')], test=True)\n"
         )
         (tmp_path / "campaign.py").write_text(code)
         short = replace(config, results=results, optimization=replace(config.optimization, epochs=1))

@@ -7,8 +7,8 @@ import torch
 
 from resemotenet.datasets import FaceSet
 from resemotenet.errors import DatasetError, DatasetFormatError, DatasetNotFoundError, TrainingError
+from resemotenet.runs.schema import Dataset, RunConfig
 from tests.fake_fer2013 import TRAIN_ROWS_WITH_A_COPY_ELSEWHERE, UNNAMED, Fake, draw, write_csv, write_train_csv
-from training.config import Dataset, RunConfig
 from training.loading import Batches, load_data
 
 CPU = torch.device("cpu")

@@ -11,10 +11,10 @@ from filelock import FileLock
 
 from resemotenet.errors import TrainingError
 from resemotenet.runs.results import ResultsFolder, read_json
+from resemotenet.runs.schema import RunConfig
 from tests.training.conftest import stop_after_one_epoch
 from training.campaign import run_campaign
 from training.cli import main
-from training.config import RunConfig
 from training.loading import load_data
 from training.locks import alone_with, hold, only_campaign
 from training.release import release
@@ -98,7 +98,7 @@ class TestRun:
         said = [process.communicate(timeout=300)[1] for process in both]
         assert sorted(process.returncode for process in both) in ([0, 0], [0, 1])  # the later may find it finished
         assert "Traceback" not in "".join(said)
-        assert [line["epoch"] for line in stopped.read_epochs()] == [0, 1, 2, 3]
+        assert [line.epoch for line in stopped.read_epochs()] == [0, 1, 2, 3]
         assert len(read_json(stopped.environment)["resumptions"]) == 1
 
     def test_a_release_evaluates_inside_its_own_lock(self, finished: ResultsFolder, config: RunConfig, tmp_path: Path):

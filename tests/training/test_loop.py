@@ -24,8 +24,8 @@ from resemotenet.errors import (
     TrainingError,
 )
 from resemotenet.runs.results import Predictions, ResultsFolder, read_json
-from tests.training.conftest import accuracies, assert_same_run
-from training.config import Network, Optimization, RunConfig
+from resemotenet.runs.schema import Audit, Network, Optimization, RunConfig
+from tests.training.conftest import accuracies, assert_same_run, epochs_of
 from training.cost import count_macs
 from training.description import describe
 from training.evaluation import predict
@@ -59,7 +59,7 @@ class TestAFinishedRun:
     def test_it_learned_something(self, finished: ResultsFolder):
         # A guess is right on one face of seven, the most frequent answer on 5 of 34.
         assert max(accuracies(finished)) > 0.3
-        losses = [line["loss"] for line in finished.read_epochs()]
+        losses = [line["loss"] for line in epochs_of(finished)]
         assert losses[-1] < losses[0]
 
     def test_test_was_not_touched(self, finished: ResultsFolder):
@@ -67,7 +67,7 @@ class TestAFinishedRun:
         assert '"test"' not in text
         assert list(read_json(finished.result)["splits"]) == ["validation"]
         assert all(list(line["validation"]) == ["ferplus-strict", "ferplus-usual", "fer2013"] and "test" not in line
-                   for line in finished.read_epochs())  # fmt: skip
+                   for line in epochs_of(finished))  # fmt: skip
 
     def test_the_chosen_epoch_is_the_first_of_the_best(self, finished: ResultsFolder):
         chosen = read_json(finished.result)["chosen"]
@@ -84,7 +84,7 @@ class TestAFinishedRun:
         again = predict(model, load_data(config).scored["validation"]["ferplus-strict"])
         assert (again.probabilities.argmax(axis=1) == again.targets).mean() == result["chosen"]["value"]
         assert result["splits"]["validation"]["accuracy"] == result["chosen"]["value"]
-        line = finished.read_epochs()[result["chosen"]["epoch"]]["validation"]["ferplus-strict"]
+        line = epochs_of(finished)[result["chosen"]["epoch"]]["validation"]["ferplus-strict"]
         assert result["splits"]["validation"]["nll"] == pytest.approx(line["nll"])
         assert model.info.training["run"] == finished.path.name
         assert model.info.training["chosen_epoch"] == result["chosen"]["epoch"]
@@ -97,7 +97,7 @@ class TestAFinishedRun:
         assert entry["without_leaks"] == {"n": 33, "accuracy": hits[written.ids != "00084"].mean()}
 
     def test_every_epoch_has_its_time_and_memory(self, finished: ResultsFolder):
-        lines, cost = finished.read_epochs(), read_json(finished.result)["cost"]
+        lines, cost = epochs_of(finished), read_json(finished.result)["cost"]
         for line in lines:
             assert line["seconds"] > 0
             assert line["images_per_second"] >= 9 * 8 / line["seconds"] * 0.99  # seconds count validation too
@@ -120,7 +120,7 @@ class TestAFinishedRun:
         assert cost["parameters"] == sum(parameter.numel() for parameter in module.parameters())
         assert cost["macs"] == count_macs(module, (1, 1, 48, 48))
         assert cost["epochs"] == 4
-        assert cost["seconds"] == pytest.approx(sum(line["seconds"] for line in finished.read_epochs()), abs=0.1)
+        assert cost["seconds"] == pytest.approx(sum(line["seconds"] for line in epochs_of(finished)), abs=0.1)
         assert cost["device"].startswith("cpu")
         assert cost["processes"] == 1
         assert cost["peak_memory_bytes"] > 2**20
@@ -140,7 +140,7 @@ class TestAFinishedRun:
         assert 0 < sum(counts) < 84  # without copies, and without those that have too few votes
 
     def test_epochs_are_counted_from_zero_with_the_last_rate_of_each(self, finished: ResultsFolder):
-        lines = finished.read_epochs()
+        lines = epochs_of(finished)
         assert [line["epoch"] for line in lines] == [0, 1, 2, 3]
         assert lines[0]["learning_rate"] == pytest.approx(0.1 * 9 / 10)  # nine steps of warm-up
         rates = [line["learning_rate"] for line in lines]
@@ -152,7 +152,7 @@ class TestAFinishedRun:
 
     def test_another_seed_gives_another_run(self, finished: ResultsFolder, config: RunConfig):
         other = train(replace(config, seed=1, optimization=replace(config.optimization, epochs=1)))
-        assert other.read_epochs()[0]["loss"] != finished.read_epochs()[0]["loss"]
+        assert epochs_of(other)[0]["loss"] != epochs_of(finished)[0]["loss"]
         assert "-s1-" in other.path.name
 
     def test_every_epoch_of_every_seed_draws_its_own_chances(self, config: RunConfig, monkeypatch: pytest.MonkeyPatch):
@@ -173,8 +173,8 @@ class TestKeep:
     def test_the_best_so_far_stays_and_the_earlier_of_two_equals(self, config: RunConfig):
         accelerator = Accelerator(cpu=True)
         info = describe(config)
-        recorder = Recorder.start(config, "cpu", {})
-        progress = Progress.begin(config, accelerator)
+        recorder = Recorder.start(config, "cpu", Audit())
+        progress = Progress.begin(config, info, accelerator)
         kept = []
         for epoch, accuracy in enumerate([0.3, 0.5, 0.4, 0.5, 0.6, 0.1]):
             with torch.no_grad():
@@ -190,8 +190,8 @@ class TestKeep:
 
     def test_the_moving_average_is_what_is_kept(self, config: RunConfig):
         info = describe(config)
-        recorder = Recorder.start(config, "cpu", {})
-        progress = Progress.begin(config, Accelerator(cpu=True))
+        recorder = Recorder.start(config, "cpu", Audit())
+        progress = Progress.begin(config, info, Accelerator(cpu=True))
         assert progress.average is not None
         with torch.no_grad():
             progress.average.module.get_parameter("fc4.bias").fill_(7)
@@ -242,7 +242,7 @@ class TestLoss:
         assert set(faces) <= set(load_data(absurd).train.ids)
         (path,) = config.results.iterdir()
         assert not ResultsFolder(path).is_finished
-        assert ResultsFolder(path).read_epochs() == []
+        assert epochs_of(ResultsFolder(path)) == []
         assert not ResultsFolder(path).model.exists()
 
     @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ class TestLoss:
         assert len(set(faces)) == 40
         assert set(faces) <= set(load_data(config).train.ids)
         (path,) = config.results.iterdir()
-        assert ResultsFolder(path).read_epochs() == []
+        assert epochs_of(ResultsFolder(path)) == []
         assert not ResultsFolder(path).model.exists()
 
 
@@ -316,8 +316,8 @@ class TestVariants:
         optimization = replace(config.optimization, epochs=2, ema_decay=ema_decay)
         folder = train(replace(config, precision="bf16", optimization=optimization))
         result = read_json(folder.result)
-        line = folder.read_epochs()[result["chosen"]["epoch"]]["validation"]["ferplus-strict"]
-        assert np.isfinite(folder.read_epochs()[0]["loss"])
+        line = epochs_of(folder)[result["chosen"]["epoch"]]["validation"]["ferplus-strict"]
+        assert np.isfinite(epochs_of(folder)[0]["loss"])
         assert line["nll"] == pytest.approx(result["splits"]["validation"]["nll"], rel=1e-4)
 
     def test_compiled_it_is_the_same_run(

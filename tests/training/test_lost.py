@@ -11,9 +11,9 @@ import torch
 
 from resemotenet.errors import ResEmoteNetError
 from resemotenet.runs.results import ResultsFolder, read_json, write_json
+from resemotenet.runs.schema import RunConfig
 from tests.training.conftest import assert_same_run, stop_after_one_epoch
 from training.cli import main
-from training.config import RunConfig
 from training.loop import resume
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.config import Optimization
+from resemotenet.runs.schema import Optimization
 from training.optimization import (
     attention_variance,
     build_average,

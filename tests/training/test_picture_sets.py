@@ -15,6 +15,7 @@ from resemotenet.errors import DatasetError, DatasetFormatError, ResultsError, T
 from resemotenet.publishing.facts import gather
 from resemotenet.runs.metrics import summary
 from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
+from resemotenet.runs.schema import Dataset, OperatingPoint, Optimization, RunConfig
 from tests.fake_trees import (
     TREES,
     cut_short,
@@ -25,7 +26,6 @@ from tests.fake_trees import (
     write_upstream,
 )
 from training.cli import main
-from training.config import Dataset, Optimization, RunConfig
 from training.description import describe
 from training.elsewhere import drop_stale, evaluate_elsewhere
 from training.loading import load_data
@@ -121,7 +121,7 @@ class TestElsewhere:
         for labels, entry in found.items():
             stored = Predictions.load(finished.predictions(labels, "test"))
             again = summary(stored.probabilities, stored.targets)
-            assert {key: entry[key] for key in again} == again
+            assert {key: getattr(entry, key) for key in again} == again
         after = read_json(finished.result)
         assert after.pop("elsewhere")
         assert after == before  # the run's own figures and touches stay
@@ -141,12 +141,12 @@ class TestElsewhere:
 
     def test_each_look_is_counted(self, finished: ResultsFolder, tmp_path: Path):
         data = write_ck_folders(tmp_path / "data")
-        counted = [evaluate_elsewhere(finished, data, "test")["ckplus-peak"]["touched"] for _ in range(2)]
+        counted = [evaluate_elsewhere(finished, data, "test")["ckplus-peak"].touched for _ in range(2)]
         assert counted == [1, 2]
 
     def test_peak_frames_are_among_the_last_three(self, finished: ResultsFolder, tmp_path: Path):
         found = evaluate_elsewhere(finished, write_ck_sequences(tmp_path / "data"), "test")
-        assert (found["ckplus-peak"]["n"], found["ckplus-last3"]["n"]) == (24, 72)
+        assert (found["ckplus-peak"].n, found["ckplus-last3"].n) == (24, 72)
 
     def test_from_pictures_to_fer2013_and_back(self, config: RunConfig, data_path: Path, tmp_path: Path, capsys):
         raf = write_raf_official(tmp_path / "data")
@@ -169,24 +169,24 @@ class TestElsewhere:
             evaluate_elsewhere(finished, data, "test")
         assert "elsewhere" not in read_json(finished.result)
         entry = evaluate_elsewhere(finished, data, "test", skip_broken=True)["raf-db"]
-        assert (entry["n"], entry["broken"]) == (13, 1)
+        assert (entry.n, entry.broken) == (13, 1)
 
     def test_figures_of_the_model_as_it_was_do_not_outlive_a_release(
         self, finished: ResultsFolder, tmp_path: Path, capsys: pytest.CaptureFixture
     ):
         data = write_raf_official(tmp_path / "data")
         before = evaluate_elsewhere(finished, data, "test")["raf-db"]
-        assert before["operating_point"] == {"temperature": 1.0, "logit_bias": None}
+        assert before.operating_point == OperatingPoint(temperature=1.0, logit_bias=None)
         assert drop_stale(finished, load_model(finished.model)) == ()
-        assert read_json(finished.result)["elsewhere"]["raf-db"]["test"] == before
+        assert read_json(finished.result)["elsewhere"]["raf-db"]["test"] == before.to_dict()
         assert main(["release", str(finished.path), str(tmp_path / "out")]) == 0
         assert "raf-db test: these figures were of the model as it was before" in capsys.readouterr().err
         assert read_json(finished.result)["elsewhere"] == {"raf-db": {"test": {"touched": 1}}}
         assert not finished.predictions("raf-db", "test").exists()
         assert gather(finished.path).elsewhere == ()
         again = evaluate_elsewhere(finished, data, "test")["raf-db"]
-        assert again["touched"] == 2
-        assert gather(finished.path).elsewhere[0].figures["accuracy"] == again["accuracy"]
+        assert again.touched == 2
+        assert gather(finished.path).elsewhere[0].figures.accuracy == again.accuracy
 
     def test_another_temperature_of_the_same_weights_is_another_model(self, finished: ResultsFolder, tmp_path: Path):
         evaluate_elsewhere(finished, write_ck_folders(tmp_path / "data"), "test")
@@ -210,7 +210,7 @@ def test_from_every_set_to_every_other(config: RunConfig, data_path: Path, tmp_p
             if other != name:
                 found = evaluate_elsewhere(folder, path, "test")
                 first = next(iter(found))
-                assert found[first]["n"] == sizes[first]
+                assert found[first].n == sizes[first]
         assert set(sizes) - {name} <= set(read_json(folder.result)["elsewhere"])
 
 

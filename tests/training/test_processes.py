@@ -15,11 +15,11 @@ import torch
 from accelerate import Accelerator
 
 from resemotenet.runs.results import ResultsFolder, read_json
+from resemotenet.runs.schema import Audit, Distillation, RunConfig
 from tests.training.conftest import STILL, assert_same_run
 from tests.training.killed import IN_TEST, MOMENTS
 from tests.training.shared_gradient import gradient
 from training.cli import main
-from training.config import Distillation, RunConfig
 from training.evaluation import evaluate_run
 from training.loading import load_data
 from training.loop import resume
@@ -135,7 +135,7 @@ def test_killed_while_test_is_scored_it_is_counted_all_the_same(finished: Result
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
 def test_ctrl_c_in_the_middle_of_an_epoch_and_resumed(config: RunConfig, finished: ResultsFolder):
     # A run that was only begun, so that the command line needs no settings of its own.
-    begun = Recorder.start(config, "cpu", {}).folder
+    begun = Recorder.start(config, "cpu", Audit()).folder
     script = str(Path(__file__).with_name("killed.py"))
     done = python(script, "ctrl-c", "resume", str(begun.path))
     assert done.returncode == 130
@@ -178,14 +178,14 @@ def test_two_processes(config: RunConfig):
         "finished",
     ]
     folder = ResultsFolder(path)
-    assert [line["epoch"] for line in folder.read_epochs()] == [0, 1, 2]
+    assert [line.epoch for line in folder.read_epochs()] == [0, 1, 2]
 
     # The epoch was judged by the very weights that were kept: both processes had the same BN statistics.
     result = read_json(folder.result)
     assert result["cost"]["processes"] == 2
-    judged = folder.read_epochs()[result["chosen"]["epoch"]]["validation"]["ferplus-strict"]
-    assert judged["accuracy"] == result["splits"]["validation"]["accuracy"]
-    assert judged["nll"] == pytest.approx(result["splits"]["validation"]["nll"], rel=1e-5)
+    judged = folder.read_epochs()[result["chosen"]["epoch"]].validation["ferplus-strict"]
+    assert judged.accuracy == result["splits"]["validation"]["accuracy"]
+    assert judged.nll == pytest.approx(result["splits"]["validation"]["nll"], rel=1e-5)
 
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="two processes need two GPUs")

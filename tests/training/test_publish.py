@@ -8,7 +8,7 @@ from resemotenet.errors import ResultsError
 from resemotenet.runs.metrics import summary
 from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
 from training.cli import main
-from training.publish import publish, without_folders
+from training.publish import publish
 
 
 def test_figures_follow_from_what_is_published(finished: ResultsFolder, tmp_path: Path):
@@ -30,6 +30,8 @@ def test_neither_weights_nor_paths_of_the_machine_are_published(finished: Result
     network = config["network"] | {"start": "/home/me/weights"}
     taught = {"distillation": {"teachers": ["/home/me/a", "/home/me/b"], "share": 0.5}}
     write_json(finished.config, config | {"cache": "/home/me/pictures", "network": network} | taught)
+    source = {"layout": "official", "broken": ["/home/me/faces/test 1.jpg is listed and absent"]}
+    write_json(finished.audit, read_json(finished.audit) | {"source": source})
 
     path = publish(finished, tmp_path / "published")
 
@@ -40,6 +42,7 @@ def test_neither_weights_nor_paths_of_the_machine_are_published(finished: Result
     found = read_json(path / "environment.json")
     assert found["command"][5:] == ["--data", "fer2013.parquet", "--results=me"]
     assert found["resumptions"][0]["command"][-1] == "run"
+    assert read_json(path / "audit.json")["source"]["broken"] == ["test 1.jpg is listed and absent"]
     assert read_json(path / "config.json")["data"] == "fer2013.parquet"
     assert read_json(path / "config.json")["cache"] == "pictures"
     assert read_json(path / "config.json")["network"]["start"] == "weights"
@@ -66,19 +69,3 @@ def test_an_unfinished_run_or_its_own_place_is_refused(finished: ResultsFolder, 
 def test_from_the_command_line(finished: ResultsFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["publish", str(finished.path), str(tmp_path / "published")]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "published" / finished.path.name)
-
-
-@pytest.mark.parametrize(
-    ("text", "left"),
-    [
-        ("/home/me/fer2013.csv", "fer2013.csv"),
-        ("--data=/home/me/fer2013.csv", "--data=fer2013.csv"),
-        (r"C:\Users\me\fer2013.csv", "fer2013.csv"),
-        ("data/fer2013.csv", "data/fer2013.csv"),
-        ("--seed", "--seed"),
-        ("0.25", "0.25"),
-        (None, None),
-    ],
-)
-def test_only_absolute_paths_are_shortened(text: str | None, left: str | None):
-    assert without_folders(text) == left

@@ -1,6 +1,5 @@
 """Recipes are what they are called after: the runs published by them, the paper's words, the code upstream released."""
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.config import RunConfig
+from resemotenet.runs.schema import RunConfig, read
 from training.optimization import build_optimizer, learning_rate
 from training.recipes import RECIPES
 
@@ -19,7 +18,7 @@ STRONG = sorted(ROOT.glob("dashboard/published/strong-*/config.json"))
 
 @pytest.mark.parametrize("path", STRONG, ids=lambda path: path.parent.name)
 def test_published_runs_by_strong_are_short_and_thin_and_otherwise_by_the_recipe(path: Path):
-    config, recipe = RunConfig.from_dict(json.loads(path.read_text())), RECIPES["strong"]()
+    config, recipe = read(RunConfig, path), RECIPES["strong"]()
     assert replace(config.optimization, epochs=80) == recipe.optimization
     assert config.augmentation == recipe.augmentation
     assert config.dataset == recipe.dataset

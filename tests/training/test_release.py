@@ -19,7 +19,7 @@ from resemotenet.publishing.facts import gather
 from resemotenet.runs.calibration import choose_prior_bias
 from resemotenet.runs.metrics import nll
 from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
-from training.config import RunConfig
+from resemotenet.runs.schema import RunConfig
 from training.evaluation import check_facts
 from training.loading import Data, load_data
 from training.release import release
@@ -106,7 +106,7 @@ def test_releasing_again_gives_the_same_model_and_counts_the_second_touch(
     finished: ResultsFolder, released: Path, data: Data, tmp_path: Path
 ):
     result = release(finished, tmp_path / "again", data, views="flip", accuracy_margin=0.05)
-    assert result["splits"]["test"]["touched"] == 2
+    assert result.splits["test"].touched == 2
     weights = [(folder / "model.safetensors").read_bytes() for folder in (released, tmp_path / "again")]
     assert weights[0] == weights[1]
     first, second = (load_model(folder).info for folder in (released, tmp_path / "again"))

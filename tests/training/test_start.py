@@ -11,10 +11,9 @@ import torch
 from resemotenet import load_model
 from resemotenet.checkpoints.checkpoint import save_model
 from resemotenet.errors import TrainingError
-from resemotenet.publishing.checks import sha256_of
 from resemotenet.runs.results import ResultsFolder, read_json
+from resemotenet.runs.schema import RunConfig
 from tests.training.conftest import PowerCut, assert_same_run, stop_after_one_epoch
-from training.config import RunConfig
 from training.loading import load_data
 from training.loop import resume, train
 from training.recorder import Recorder
@@ -101,7 +100,7 @@ class TestMixingTheStartIn:
             if value.is_floating_point():
                 torch.testing.assert_close(value, 0.25 * start[name] + 0.75 * end[name], msg=name)
         told = model.info.training["mixed"]
-        assert told == {"start_share": 0.25, "start_sha256": sha256_of(load_model(finished.model))}
+        assert told == {"start_share": 0.25, "start_sha256": load_model(finished.model).sha256()}
 
         assert read_json(tuned.result)["released"]["mixed"] == told
 
@@ -122,7 +121,7 @@ class TestMixingTheStartIn:
     def test_a_start_that_is_no_longer_what_it_was(
         self, config: RunConfig, finished: ResultsFolder, tuned: ResultsFolder, tmp_path: Path
     ):
-        assert read_json(tuned.audit)["earlier"] == {"start": sha256_of(load_model(finished.model))}
+        assert read_json(tuned.audit)["earlier"] == {"start": load_model(finished.model).sha256()}
         shutil.rmtree(finished.model)
         shutil.copytree(tuned.model, finished.model)
         with pytest.raises(TrainingError, match=r"holds other weights than when .* started from it"):

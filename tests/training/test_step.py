@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from resemotenet import create_model
 from resemotenet.checkpoints.preprocessing import Preprocess
+from resemotenet.runs.schema import Optimization, RunConfig
 from tests.training.conftest import STILL
 from training.augmentation import augment
-from training.config import Optimization, RunConfig
 from training.loading import Batch
 from training.step import Objective
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from resemotenet.runs.results import ResultsFolder, read_json
-from tests.training.conftest import accuracies, assert_same_run
-from training.config import RunConfig
+from resemotenet.runs.schema import RunConfig
+from tests.training.conftest import accuracies, assert_same_run, epochs_of
 from training.loop import resume, train
 from training.recorder import Recorder
 
@@ -55,8 +55,8 @@ class TestStopping:
         name, method = {
             "after the first epoch": ("save_state", self.after(state, lambda given: given["epoch"] == 1)),
             "after the last epoch": ("save_state", self.after(state, lambda given: given["epoch"] == 4)),
-            "before the first epoch was kept": ("epoch", self.before(line, lambda given: given["epoch"] == 0)),
-            "between the model and the line": ("epoch", self.before(line, lambda given: given["epoch"] == 1)),
+            "before the first epoch was kept": ("epoch", self.before(line, lambda given: given.epoch == 0)),
+            "between the model and the line": ("epoch", self.before(line, lambda given: given.epoch == 1)),
             "between the line and the state": ("save_state", self.before(state, lambda given: given["epoch"] == 2)),
         }[moment]
         monkeypatch.setattr(Recorder, name, method)
@@ -66,7 +66,7 @@ class TestStopping:
         (path,) = config.results.iterdir()
         stopped = ResultsFolder(path)
         assert not stopped.is_finished
-        assert len(stopped.read_epochs()) == left
+        assert len(epochs_of(stopped)) == left
         torch.manual_seed(99)
         resume(config, path)
         assert_same_run(stopped, finished)
@@ -96,11 +96,11 @@ class TestStoppingWithAMemory:
 
     def test_plateaus(self, plateau: RunConfig, monkeypatch: pytest.MonkeyPatch):
         whole = train(plateau)
-        rates = [line["learning_rate"] for line in whole.read_epochs()]
+        rates = [line["learning_rate"] for line in epochs_of(whole)]
         assert min(rates) < max(rates)
         path = self.stopped_after(plateau, 3, monkeypatch)
         resume(replace(plateau, results=path.parent), path)
-        lines = [[(each["loss"], each["learning_rate"], each["validation"]) for each in folder.read_epochs()]
+        lines = [[(each["loss"], each["learning_rate"], each["validation"]) for each in epochs_of(folder)]
                  for folder in (whole, ResultsFolder(path))]  # fmt: skip
         assert lines[0] == lines[1]
 
@@ -122,7 +122,7 @@ class TestStoppingWithAMemory:
         still = replace(config.optimization, learning_rate=1e-12, patience=2, epochs=9, ema_decay=None)
         config = replace(config, optimization=still, network=replace(config.network, conv_dropout=0, head_dropout=0))
         whole = train(config)
-        assert len(whole.read_epochs()) == read_json(whole.result)["cost"]["epochs"] < 9
+        assert len(epochs_of(whole)) == read_json(whole.result)["cost"]["epochs"] < 9
         values = accuracies(whole)
         assert max(values[-2:]) <= max(values[:-2])
         path = self.stopped_after(config, len(values), monkeypatch)

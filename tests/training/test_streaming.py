@@ -12,12 +12,12 @@ import torch
 from resemotenet.datasets import FaceSet, PreparedFaces, read_rafdb
 from resemotenet.errors import DatasetFormatError, TrainingError
 from resemotenet.runs.results import Predictions, ResultsFolder, read_json
+from resemotenet.runs.schema import Dataset, Optimization, RunConfig, read
 from tests.fake_trees import cut_short, write_affectnet_lists, write_raf_official, write_upstream
 from tests.training.conftest import weights
 from training import audit, loop, picture_sets
 from training.audit import in_words
 from training.cli import main
-from training.config import Dataset, Optimization, RunConfig
 from training.elsewhere import evaluate_elsewhere
 from training.loading import Batches, load_data
 from training.picture_sets import Storage
@@ -139,7 +139,7 @@ class TestRuns:
         assert not cache.exists()
         assert main(["evaluate", str(folder.path)]) == 0
         assert not cache.exists()
-        assert RunConfig.from_dict(read_json(folder.config)).cache == place
+        assert read(RunConfig, folder.config, TrainingError).cache == place
 
 
 def test_another_set_is_scored_the_same_from_its_file(finished: ResultsFolder, tmp_path: Path, cache: Path):
@@ -148,7 +148,7 @@ def test_another_set_is_scored_the_same_from_its_file(finished: ResultsFolder, t
     for share in (0.25, 0.0):
         entry = evaluate_elsewhere(finished, path, "test", storage=Storage(memory_share=share))["affectnet-7"]
         stored = Predictions.load(finished.predictions("affectnet-7", "test"))
-        found.append((stored.probabilities.tobytes(), {**entry, "touched": None}))
+        found.append((stored.probabilities.tobytes(), {**entry.to_dict(), "touched": None}))
     assert found[0] == found[1]
     assert cache.exists()
 
@@ -173,7 +173,7 @@ def test_the_share_of_memory_decides(config: RunConfig, data: Path, monkeypatch:
     for memory, kind in ((taken * 10, FaceSet), (taken * 10 - 1, PreparedFaces)):
         monkeypatch.setattr(picture_sets, "usable_memory", lambda memory=memory: memory)
         assert isinstance(load_data(raf(config, data, 0.1)).train, kind)
-    with pytest.raises(TrainingError, match=r"dataset\.memory_share is 1\.5, expected 0 to 1"):
+    with pytest.raises(TrainingError, match=r"dataset\.memory_share = 1\.5, which should be less than"):
         raf(config, data, 1.5)
 
 

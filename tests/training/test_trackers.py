@@ -11,7 +11,8 @@ import pytest
 
 from resemotenet.errors import TrainingError
 from resemotenet.runs.results import ResultsFolder
-from training.config import RunConfig
+from resemotenet.runs.schema import RunConfig
+from tests.training.conftest import epochs_of
 from training.loop import resume, train
 from training.trackers import check_tracker
 
@@ -77,7 +78,7 @@ def test_tensorboard_gets_every_epoch(config: RunConfig):
     events.Reload()
     for name, value in (("loss", "loss"), ("validation/ferplus-strict/accuracy", "accuracy")):
         found = [event.value for event in events.Scalars(name)]
-        lines = folder.read_epochs()
+        lines = epochs_of(folder)
         expected = [line["loss"] if value == "loss" else line["validation"]["ferplus-strict"][value] for line in lines]
         assert found == pytest.approx(expected, rel=1e-6)
     assert [event.step for event in events.Scalars("loss")] == [0, 1]

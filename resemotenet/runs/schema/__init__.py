@@ -1,12 +1,88 @@
 """What the files of a run and of a model folder hold: their types, their ranges, and how they are read.
 
-    model.py       config.json of a model folder
-    reading.py     from the text of a file to a value, or to an error that names file, field and what came
+    config.py        config.json of a results folder, which is what a training is asked for
+    model.py         config.json of a model folder
+    result.py        result.json; a line of epochs.jsonl
+    environment.py   environment.json, audit.json
+    paths.py         what is published says nothing of where files lay
+    reading.py       from the text of a file to a value, or to an error that names file, field and what came
+    record.py, numbers.py   what the others are made of
 
 Needs no torch, so that results can be read where there is none.
 """
 
-from .model import SCHEMA, Int8, Int8Cost, ModelInfo, Preprocessing
-from .reading import parse, problem
+from .config import (
+    Augmentation,
+    Dataset,
+    Distillation,
+    Network,
+    Optimization,
+    RunConfig,
+    default_results,
+)
+from .environment import Audit, Earlier, Environment, Learned, Start, Teacher
+from .model import SCHEMA, Int8, Int8Cost, ModelInfo, OperatingPoint, Preprocessing
+from .paths import without_paths
+from .reading import Salvaged, adapter, later, lines, parse, problem, read, read_lines, salvage
+from .result import (
+    Chosen,
+    Cost,
+    Entry,
+    Epoch,
+    Fact,
+    Figures,
+    Latency,
+    Look,
+    Mixed,
+    Released,
+    Result,
+    Scored,
+    Spread,
+    Weights,
+)
 
-__all__ = ["SCHEMA", "Int8", "Int8Cost", "ModelInfo", "Preprocessing", "parse", "problem"]
+__all__ = [
+    "SCHEMA",
+    "Audit",
+    "Augmentation",
+    "Chosen",
+    "Cost",
+    "Dataset",
+    "Distillation",
+    "Earlier",
+    "Entry",
+    "Environment",
+    "Epoch",
+    "Fact",
+    "Figures",
+    "Int8",
+    "Int8Cost",
+    "Latency",
+    "Learned",
+    "Look",
+    "Mixed",
+    "ModelInfo",
+    "Network",
+    "OperatingPoint",
+    "Optimization",
+    "Preprocessing",
+    "Released",
+    "Result",
+    "RunConfig",
+    "Salvaged",
+    "Scored",
+    "Spread",
+    "Start",
+    "Teacher",
+    "Weights",
+    "adapter",
+    "default_results",
+    "later",
+    "lines",
+    "parse",
+    "problem",
+    "read",
+    "read_lines",
+    "salvage",
+    "without_paths",
+]

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from .reading import LATER, STRICT
+from .record import Record
 
 SCHEMA = 1
 # Beyond these, float32 arithmetic gives infinities.
@@ -123,6 +124,13 @@ class Int8:
     measured: tuple[Int8Cost, ...] = ()
 
 
+class OperatingPoint(Record):
+    """What is done to a model's answers before they are given; see ``ModelInfo``."""
+
+    temperature: float
+    logit_bias: list[float] | None
+
+
 @dataclass(frozen=True, config=STRICT)
 class ModelInfo:
     """What config.json holds.
@@ -165,12 +173,20 @@ class ModelInfo:
         count = len(self.labels)
         outputs, channels = self.arguments.get("num_classes", 7), self.arguments.get("in_channels", 3)
         if outputs != count:
-            raise ValueError(f"the model has {outputs} outputs, but there are {count} labels: {self.labels}")
+            raise ValueError(f"the model has {outputs!r} outputs, but there are {count} labels: {self.labels}")
         if channels != self.preprocess.channels:
-            raise ValueError(f"the model takes {channels} channels, but preprocessing gives {self.preprocess.channels}")
+            raise ValueError(
+                f"the model takes {channels!r} channels, but preprocessing gives {self.preprocess.channels}"
+            )
         if self.logit_bias is not None and len(self.logit_bias) != count:
             raise ValueError(f"logit_bias must have one number for each of {count} labels, got {self.logit_bias}")
         return self
+
+    @property
+    def operating_point(self) -> OperatingPoint:
+        """As a run notes it beside figures."""
+        bias = None if self.logit_bias is None else list(self.logit_bias)
+        return OperatingPoint(temperature=self.temperature, logit_bias=bias)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of config.json, made of JSON types only; without ``int8`` where there is none.

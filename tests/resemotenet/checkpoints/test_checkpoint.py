@@ -126,7 +126,7 @@ class TestConfigIsReadStrictly:
         [
             ({"schema": 2}, "schema 2 by a newer version"),
             ({"schema": "1"}, "says schema = '1', which should be a valid integer"),
-            ({"colour": 1}, "has colour, which is not known"),
+            ({"colour": 1}, "has colour, which this version does not know"),
             ({"architecture": 3}, "says architecture = 3, which should be a valid string"),
             ({"architecture": "resnet_900"}, "no model is called 'resnet_900'"),
             ({"arguments": {**ARGUMENTS, "depth": 3}}, "cannot be built: .*depth"),

@@ -8,8 +8,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from resemotenet.errors import CheckpointError, PublicationError, ResultsError
-from resemotenet.publishing.facts import gather, measured_facts
+from resemotenet.publishing.facts import gather
 from resemotenet.runs.results import Predictions, read_json
+from resemotenet.runs.schema import Result, read
 from tests.finished_run import add_elsewhere
 from tests.resemotenet.publishing.cards import change
 
@@ -24,17 +25,17 @@ def test_a_finished_run(run: Path) -> None:
         ("validation", "fer2013", False),
     ]
     first = facts.evaluations[0]
-    assert first.figures["accuracy"] == read_json(run / "result.json")["splits"]["test"]["accuracy"]
-    assert first.confusion().sum() == first.figures["n"] == 300
+    assert first.figures.accuracy == read_json(run / "result.json")["splits"]["test"]["accuracy"]
+    assert first.confusion().sum() == first.figures.n == 300
     recalls = [row["recall"] for row in first.per_class().values()]
     assert recalls[1] is None, "nobody is disgusted here"
-    assert np.mean([recall for recall in recalls if recall is not None]) == pytest.approx(first.figures["macro_recall"])
+    assert np.mean([recall for recall in recalls if recall is not None]) == pytest.approx(first.figures.macro_recall)
     assert 0 < first.mean_confidence() < 1
 
 
 def test_measured_facts_are_those_of_the_result(run: Path) -> None:
     result = read_json(run / "result.json")
-    facts = measured_facts(result, "fer2013")
+    facts = read(Result, run / "result.json").facts("fer2013")
     assert [(fact["labels"], fact["split"]) for fact in facts] == [
         ("ferplus-strict", "validation"),
         ("ferplus-strict", "test"),
@@ -49,17 +50,15 @@ def test_measured_facts_are_those_of_the_result(run: Path) -> None:
 
 def test_what_older_results_say_of_test_is_left_to_the_count(run: Path) -> None:
     change(run / "result.json", protocol="validation-chosen, test once")
-    assert {fact["protocol"] for fact in measured_facts(read_json(run / "result.json"), "fer2013")} == {
-        "validation-chosen"
-    }
-    assert gather(run).evaluations[0].figures["protocol"] == "validation-chosen"
+    assert {fact["protocol"] for fact in read(Result, run / "result.json").facts("fer2013")} == {"validation-chosen"}
+    assert gather(run).evaluations[0].protocol == "validation-chosen"
 
 
 def test_other_data_sets_are_checked_too(run: Path) -> None:
     figures = add_elsewhere(run)
     (only,) = gather(run).elsewhere
-    assert (only.dataset, only.labels, only.figures["accuracy"]) == ("ckplus", "ckplus-peak", figures["accuracy"])
-    assert {fact["dataset"] for fact in measured_facts(read_json(run / "result.json"), "fer2013")} == {"fer2013"}
+    assert (only.dataset, only.labels, only.figures.accuracy) == ("ckplus", "ckplus-peak", figures["accuracy"])
+    assert {fact["dataset"] for fact in read(Result, run / "result.json").facts("fer2013")} == {"fer2013"}
     result = read_json(run / "result.json")
     result["elsewhere"]["ckplus-peak"]["test"]["accuracy"] = 0.99
     (run / "result.json").write_text(json.dumps(result))
@@ -156,21 +155,29 @@ def name_weights(run: Path, digest: str) -> None:
 @pytest.mark.parametrize(
     ("file", "change_", "told"),
     [
-        ("result.json", {"splits": {"test": {"labels": "fer2013", "n": 9, "accuracy": "0.87"}}}, "a fraction"),
+        (
+            "result.json",
+            {"splits": {"test": {"labels": "fer2013", "n": 9, "accuracy": "0.87"}}},
+            r"splits\.test\.accuracy = '0\.87', which should be a valid number",
+        ),
         (
             "result.json",
             {"splits": {"test": {"labels": "fer2013", "n": 9, "accuracy": 0.8, "interval": 0.9}}},
-            "two fractions",
+            r"splits\.test\.interval = 0\.9, which should be a valid array",
         ),
-        ("result.json", {"splits": {"test": 5}}, "splits.test = 5, expected an object"),
-        ("result.json", {"chosen": {"epoch": 1, "by": "x", "value": "high"}}, "chosen.value"),
-        ("result.json", {"also": {"fer2013": []}}, "also"),
-        ("result.json", {"schema": "1"}, "schema"),
-        ("config.json", {"dataset": None}, "dataset = None, expected an object"),
-        ("config.json", {"optimization": {"epochs": 3}}, r"has no optimization\.batch_size"),
+        ("result.json", {"splits": {"test": 5}}, r"splits\.test = 5, which should be an object"),
+        ("result.json", {"chosen": {"epoch": 1, "by": "x", "value": "high"}}, r"chosen\.value = 'high'"),
+        ("result.json", {"also": {"fer2013": []}}, r"also\.fer2013 = \[\], which should be an object"),
+        ("result.json", {"schema": "1"}, "schema = '1', which should be a valid integer"),
+        ("config.json", {"dataset": None}, "dataset = None, which should be an object"),
+        (
+            "config.json",
+            {"optimization": {"epochs": 3}},
+            r"has no optimization\.batch_size, no optimization\.learning_rate",
+        ),
         ("environment.json", {"resumptions": [3]}, r"resumptions\.0"),
-        ("environment.json", {"dirty": "no"}, "true, false or null"),
-        ("audit.json", {"images": {"test": "many"}}, "images"),
+        ("environment.json", {"dirty": "no"}, "dirty = 'no', which should be a valid boolean"),
+        ("audit.json", {"images": {"test": "many"}}, r"images\.test = 'many'"),
         ("audit.json", {"near_copies": {"leaks": 3}}, r"near_copies\.leaks"),
     ],
 )
@@ -269,14 +276,14 @@ def test_a_measured_fact_that_is_none(model_folder: Path, tmp_path: Path, figure
     folder = shutil.copytree(model_folder, tmp_path / "model")
     fact = {"dataset": "fer2013", "labels": "fer2013", "split": "test", "n": 9, "accuracy": 0.6}
     change(folder / "config.json", measured=[{**fact, **figures}])
-    with pytest.raises(PublicationError, match=rf"measured\.{next(iter(figures))}"):
+    with pytest.raises(PublicationError, match=f"a measured fact in config.json says {next(iter(figures))} = "):
         gather(folder)
 
 
 def test_a_measured_fact_that_does_not_say_enough(model_folder: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(model_folder, tmp_path / "model")
     change(folder / "config.json", measured=[{"dataset": "fer2013", "accuracy": 0.9}])
-    with pytest.raises(PublicationError, match=r"does not say \['labels', 'n', 'split'\]"):
+    with pytest.raises(PublicationError, match=r"fact in config\.json has no labels; has no split; has no n$"):
         gather(folder)
 
 

@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,10 @@ from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import PublicationError
 from resemotenet.publishing.publication import Publication, prepare
 from resemotenet.runs.metrics import confusion
-from resemotenet.runs.results import Predictions, read_json
+from resemotenet.runs.results import Predictions, read_json, write_json
+from resemotenet.runs.schema import Distillation, Network, RunConfig, read
 from tests.finished_run import SECRET_PLACE, make_run
-from tests.resemotenet.publishing.cards import PAGE
+from tests.resemotenet.publishing.cards import PAGE, change
 
 
 def write(publication: Publication, folder: Path) -> Path:
@@ -59,6 +62,43 @@ def test_nothing_of_the_machine_and_nothing_of_single_pictures(run: Path) -> Non
     assert training["config"]["optimization"]["epochs"] == 3
     assert training["environment"]["commit"] == "b5e2457cc422acfc6cb29ef20f3d57ae874fea99"
     assert "command" not in training["environment"]
+
+
+@pytest.mark.parametrize("role", ["start", "backbone"])
+def test_no_setting_and_no_sentence_says_where_files_lay(run: Path, role: str) -> None:
+    """Data, results, cache, start, teachers; the commands of every start; pictures that an audit names; the model."""
+    place, audit = Path(SECRET_PLACE), read_json(run / "audit.json")
+    config = replace(
+        read(RunConfig, run / "config.json"),
+        data=place / "data" / "raf db",
+        cache=place / "cache" / "pictures",
+        network=replace(Network(size=48, channels=1), **{role: place / "earlier" / "first"}),  # type: ignore[arg-type]
+        distillation=Distillation(teachers=(place / "earlier" / "second", place / "third")),
+    )
+    write_json(run / "config.json", config.to_dict())
+    broken = [f"{config.data}/Image/test 1.jpg is listed and absent", f"{SECRET_PLACE}/other/x.jpg cannot be read"]
+    write_json(run / "audit.json", {**audit, "source": {"layout": "official", "broken": broken}})
+    change(run / "environment.json", resumptions=[{"dirty": False, "command": ["resume", f"{SECRET_PLACE}/run"]}])
+    change(run / "model" / "config.json", training={"start": f"{SECRET_PLACE}/earlier/first", "data": "fer2013"})
+    publication = prepare(run, "owner/name", page=PAGE)
+    everything = b"".join(publication.content(name) for name in publication.files)
+    for secret in ("somebody", "private", "earlier", f"cache{os.sep}"):
+        assert secret.encode() not in everything, secret
+    training = json.loads(publication.content("training.json"))
+    assert (training["config"]["data"], training["config"]["cache"]) == ("raf db", "pictures")
+    assert training["config"]["network"][role] == "first"
+    assert training["config"]["distillation"]["teachers"] == ["second", "third"]
+    source = json.loads(publication.content("audit.json"))["source"]
+    assert source["broken"] == ["Image/test 1.jpg is listed and absent", "x.jpg cannot be read"]
+    assert json.loads(publication.content("config.json"))["training"]["start"] == "first"
+
+
+def test_what_a_model_folder_says_of_its_origin_is_without_places(model_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    change(folder / "config.json", training={"teachers": [f"{SECRET_PLACE}/a"], "note": f"from {SECRET_PLACE}/b.pth"})
+    publication = prepare(folder, "owner/name", page=PAGE)
+    assert SECRET_PLACE.encode() not in b"".join(publication.content(name) for name in publication.files)
+    assert json.loads(publication.content("config.json"))["training"] == {"teachers": ["a"], "note": "from b.pth"}
 
 
 def test_confusion_is_counted_from_the_predictions(run: Path) -> None:

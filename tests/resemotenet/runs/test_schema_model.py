@@ -58,7 +58,7 @@ def test_there_and_back() -> None:
         ({"std": [0.0]}, "std.0 = 0.0, which should be greater than or equal to 0.000001"),
         ({"std": [1e-60]}, "std.0 = 1e-60, which should be greater than or equal to 0.000001"),
         ({"interpolation": "nearest"}, "interpolation = 'nearest', which should be 'bilinear'"),
-        ({"colour": True}, r"has preprocess\.colour, which is not known"),
+        ({"colour": True}, r"has preprocess\.colour, which this version does not know"),
     ],
 )
 def test_preprocessing_that_does_not_fit(setting: dict[str, Any], message: str) -> None:
@@ -108,6 +108,20 @@ def test_what_is_no_object_of_json(content: str | bytes) -> None:
         read(content)
 
 
+def test_no_error_commands_the_terminal_or_fills_it() -> None:
+    values = INFO.to_dict()
+    for changes in (
+        {"\x1b[2J" * 100: 1},
+        {"training": {"\x1b[2J": float("nan")}},
+        {"arguments": {"num_classes": "\x1b[2J"}},
+        {"architecture": ["\x1b[2J" * 100]},
+    ):
+        with pytest.raises(CheckpointFormatError) as caught:
+            read({**values, **changes})
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 250
+
+
 def test_the_first_few_problems_are_named() -> None:
     values = {**INFO.to_dict(), "architecture": 3, "temperature": "1", "views": "ten", "license": None}
     with pytest.raises(CheckpointFormatError) as caught:
@@ -155,7 +169,7 @@ def test_a_model_without_8_bits_says_nothing_of_them() -> None:
         ({"ranges": {"conv1": [0.0, 1e9]}}, "should be less than or equal to 1000000"),
         ({"weights": "F0" * 32}, r"int8\.weights"),
         ({"measured": [{**COST, "same": 1.5}]}, r"int8\.measured\.0\.same"),
-        ({"graph": "model.onnx"}, r"int8\.graph, which is not known"),
+        ({"graph": "model.onnx"}, r"int8\.graph, which this version does not know"),
     ],
 )
 def test_ranges_that_do_not_fit(change: dict[str, Any], message: str) -> None:
