@@ -79,14 +79,12 @@ def release(
         stored = load_model(folder.model)
         info = _operating_point(stored, data.scored["validation"][data.primary], prior, accuracy_margin)
         save_model(folder.model, stored.module, info, dtype=dtype)
-
         _note(folder, info, data.primary)
         drop_stale(folder, load_model(folder.model))
         evaluate_run(folder, data.scored, "validation", data.leaked["validation"])
         result = evaluate_run(folder, data.scored, "test", data.leaked["test"])
-        released = load_model(folder.model)
-        facts = result.facts(config.dataset.name)
-        save_model(out, released.module, replace(released.info, measured=facts), dtype=dtype)
+        model = load_model(folder.model)
+        save_model(out, model.module, replace(model.info, measured=result.facts(config.dataset.name)), dtype=dtype)
         return result
 
 
