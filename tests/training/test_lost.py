@@ -124,7 +124,7 @@ class TestEpochsAndWeights:
     @pytest.mark.parametrize("damage", [b"\xff\xfe\x00\n", b"{no JSON}\n"])
     def test_epochs_damaged(self, stopped: ResultsFolder, damage: bytes, capsys: pytest.CaptureFixture[str]):
         stopped.epochs.write_bytes(damage + stopped.epochs.read_bytes())
-        assert f"{stopped.epochs} is damaged" in refused(stopped, capsys)
+        assert f"{stopped.epochs}, line 1, is damaged" in refused(stopped, capsys)
 
     def test_weights_gone(self, stopped: ResultsFolder, capsys: pytest.CaptureFixture[str]):
         shutil.rmtree(stopped.model)
