@@ -223,7 +223,7 @@ def read_block(item: tuple[int, FaceFiles, int]) -> "Block":
 def read_blocks(faces: FaceFiles, starts: list[int], size: int, workers: int | None = None) -> "Iterator[Block]":
     """Read the blocks that begin there, in that order.
 
-    However large the set, no process is sent all its names, and two blocks a process wait to be taken.
+    However large the set, no process is sent all its names, and one block a process waits to be taken.
 
     Args:
         workers: processes; None: as many as cores, for few faces none.
@@ -241,7 +241,7 @@ def read_blocks(faces: FaceFiles, starts: list[int], size: int, workers: int | N
     # Not by fork: the threads of torch do not survive it.
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
     try:
-        yield from (block for _, block in ahead(read_block, items, depth=3 * workers, pool=pool))
+        yield from (block for _, block in ahead(read_block, items, depth=2 * workers, pool=pool))
     except BrokenProcessPool as error:
         raise TrainingError(
             "a process that read pictures was ended from outside, perhaps for want of memory; start again, and it goes "

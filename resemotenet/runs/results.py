@@ -18,7 +18,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -222,7 +222,8 @@ def replacing(path: Path) -> Iterator[Path]:
         error.filename = str(path)  # a full disk names no file, others the one beside
         raise
     finally:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):  # what it failed with is what counts
+            fresh.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -158,6 +158,21 @@ class TestNamesThatAConsoleCannotShow:
         assert r"\u0141\xf3d\u017a" in done.stdout
 
 
+def test_a_disk_that_must_not_be_written_to_is_named_by_the_file_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Where not even what was not written can be removed."""
+
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system", str(self))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OSError, match="Read-only") as refused:
+        write_json(tmp_path / "result.json", {})
+    assert in_words(refused.value) == f"{tmp_path / 'result.json'}: Read-only file system; name another place"
+
+
 def test_an_error_is_named_with_cause_and_remedy():
     assert in_words(OSError(28, "No space left on device", "/data/x")) == (
         "/data/x: No space left on device; make room there, or name another place"
