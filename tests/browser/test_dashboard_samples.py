@@ -66,10 +66,12 @@ def expected_faces(run: Path, truth: str, predicted: str, labels: str = "fer2013
     return [str(found.ids[row]) for row in sorted(rows, key=lambda row: -found.probabilities[row, column])]
 
 
-def shown_faces(page: Page, first: str) -> list[str]:
-    """Ids on the page, once the list begins with this one."""
-    expect(page.locator(".face").first).to_have_attribute("data-sample", first)
-    return [str(each.get_attribute("data-sample")) for each in page.locator(".face").all()]
+def expect_faces(page: Page, ids: list[str]) -> None:
+    """These faces in this order, and no others, once the page has got there."""
+    shown = page.locator(".face")
+    expect(shown).to_have_count(len(ids))
+    for place, sample in enumerate(ids):
+        expect(shown.nth(place)).to_have_attribute("data-sample", sample)
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1400, "light"), (390, "dark")])
@@ -95,7 +97,7 @@ def test_a_click_on_a_cell_lists_its_faces_and_changes_the_address(
         click_cell(page, truth, predicted)
         expect(page.get_by_text(f"{truth.capitalize()}, read right")).to_be_visible()
         faces = expected_faces(run, truth, predicted)
-        assert shown_faces(page, faces[0]) == faces
+        expect_faces(page, faces)
         page.wait_for_url(lambda url, truth=truth: f"truth={truth}" in url)  # type: ignore[misc]
         first = page.locator(".face img").first
         assert first.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [48, 48]
@@ -103,7 +105,7 @@ def test_a_click_on_a_cell_lists_its_faces_and_changes_the_address(
     again = visit_dashboard(with_pictures(matching), page.url.split("/", 3)[3])
     settled(again)
     expect(again.get_by_text("Sad, read right")).to_be_visible()
-    assert shown_faces(again, faces[0]) == faces
+    expect_faces(again, faces)
 
 
 def test_a_cell_can_be_clicked_again(visit_dashboard: Visitor, matching: tuple[Path, Path]):
@@ -162,6 +164,6 @@ def test_faces_of_fer2013_behind_the_published_results(visit_dashboard: Visitor,
     click_cell(page, "fear", "surprise")
     faces = expected_faces(published.path, "fear", "surprise", published.labels)
     expect(page.get_by_text(f"Fear, read as surprise: {len(faces)} of")).to_be_visible()
-    assert shown_faces(page, faces[0]) == faces[:12]
+    expect_faces(page, faces[:12])
     page.get_by_role("radio", name="For its answer").click()
     expect(page.locator(".face img")).to_have_count(2 * min(12, len(faces)))
