@@ -176,13 +176,3 @@ def test_the_pages_need_neither_torch_nor_the_trainer():
 def test_nothing_is_told_to_others():
     config = tomllib.loads((ROOT / "dashboard" / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     assert config["browser"]["gatherUsageStats"] is False
-
-
-def test_a_host_installs_what_the_dashboard_extra_names():
-    """dashboard/requirements.txt is what Streamlit Community Cloud reads."""
-    extra = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = {*extra["optional-dependencies"]["dashboard"]}
-    lines = (ROOT / "dashboard" / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    named = {line for line in lines if line and not line.startswith("#")}
-    assert wanted <= named
-    assert named - wanted <= {*extra["dependencies"], *extra["optional-dependencies"]["training"]}

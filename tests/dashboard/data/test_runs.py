@@ -300,7 +300,7 @@ def test_reading_needs_no_torch_and_no_streamlit(results: Path):
         "data.scores(run), data.calibrated(run, 'fer2013', 'test'), run.caption\n"
         "print(*({'torch', 'streamlit', 'plotly', 'pandas'} & set(sys.modules)))"
     )
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 

@@ -1,56 +1,9 @@
 """Figures hold the numbers they were given, in percent, and colours that everybody can tell from the page."""
 
-import itertools
-
 import pytest
-from PIL import ImageColor
 
 from dashboard.charts import compare, look
-from resemotenet.emotions import COLORS, EMOTIONS
-
-WHITE, DARK = "#FFFFFF", "#12151C"
-
-
-def luminance(color: str) -> float:
-    def linear(value: int) -> float:
-        share = value / 255
-        return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
-
-    red, green, blue = ImageColor.getrgb(color)[:3]
-    return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
-
-
-def contrast(a: str, b: str) -> float:
-    light, dark = sorted((luminance(a), luminance(b)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def test_every_model_has_a_look_of_its_own():
-    from resemotenet import list_models
-
-    assert set(list_models()) <= set(look._MODELS)
-
-
-@pytest.mark.parametrize("name", [*look._MODELS, "some_other_network"])
-def test_a_model_is_seen_on_light_and_dark(name: str):
-    assert contrast(look.model_color(name), WHITE) >= 3
-    assert contrast(look.model_color(name), DARK) >= 3
-
-
-def test_no_two_models_look_alike():
-    looks = {name: (look.model_color(name), look.model_symbol(name)) for name in look._MODELS}
-    assert len(set(looks.values())) == len(looks)
-    # Where the colour is shared, or lost on a printer, the marker still differs.
-    assert len({symbol for _, symbol in looks.values()}) == len(looks)
-
-
-def test_an_unknown_model_always_looks_the_same():
-    assert look.model_color("mine") == look.model_color("mine")
-    assert look.model_color("mine") in look._SPARE_COLORS
-
-
-def test_emotions_have_the_colours_of_the_library():
-    assert [look.emotion_color(name.capitalize()) for name in EMOTIONS] == [COLORS[name] for name in EMOTIONS]
+from tests.dashboard.contrast import luminance
 
 
 def mark(row: str, model: str = "resemotenet", value: float = 0.61, **more) -> compare.Mark:
@@ -148,8 +101,3 @@ def test_every_figure_takes_on_the_theme_and_keeps_its_zoom(name: str):
 def test_zoom_on_one_axis_is_not_carried_to_another():
     size, work = (compare.against([mark("a", x=1.0)], title) for title in ("Parameters", "Multiply-adds"))
     assert size.layout.uirevision != work.layout.uirevision
-
-
-def test_spare_looks_are_as_visible():
-    for color in itertools.chain(look._SPARE_COLORS, (look.CLAIM, look.GREY)):
-        assert min(contrast(color, WHITE), contrast(color, DARK)) >= 3
