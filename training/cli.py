@@ -77,7 +77,7 @@ def _train(arguments: list[str]) -> int:
         recipes,
         args=arguments,
         prog="python -m training train",
-        description="Train a network by a recipe; 'python -m training recipes' says all about them.",
+        description="Train a network by a recipe; 'python -m training recipes' describes them.",
     )
     folder = train(config)
     _say(f"finished: {folder.path}")
@@ -187,7 +187,7 @@ def _check_facts(folder: Path, data: Path | None, cache: Path | None) -> int:
     from .picture_sets import Storage, read_any
 
     if data is None:
-        raise ResEmoteNetError("a model folder does not know where the data is; give --data")
+        raise ResEmoteNetError("a model folder does not say where its data is; give --data")
     facts = check_facts(folder, read_any(data, read_info(folder).preprocess.size, Storage(cache)))
     for fact in facts:
         verdict = "as stated" if fact["agrees"] else f"STATED {100 * fact['claimed']:.2f}%"

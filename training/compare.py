@@ -104,7 +104,7 @@ def _conclusion(p_value: float, claim: str, doubt: str) -> str:
     if p_value >= DOUBT:
         return doubt
     if p_value >= LEVEL:
-        return "it cannot be told from chance here, and cannot be ruled out"
+        return "it cannot be told from chance here, nor ruled out"
     return f"{claim} real" if p_value < LEVEL / 5 else f"{claim} probably real"
 
 

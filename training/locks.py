@@ -56,9 +56,7 @@ def alone_with(folder: ResultsFolder) -> Iterator[None]:
         with hold(folder.resume / "lock"):
             yield
     except Timeout:
-        raise ResultsError(
-            f"another process works on {folder.path} just now; wait until it has ended, or end it"
-        ) from None
+        raise ResultsError(f"another process is working on {folder.path}; wait until it ends, or stop it") from None
 
 
 @contextmanager
@@ -74,6 +72,6 @@ def only_campaign(results: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise ResultsError(
-            f"another campaign fills {results} just now; wait until it has ended, or give this one another folder with "
+            f"another campaign is writing to {results} now; wait until it ends, or give this one another folder with "
             "--results"
         ) from None

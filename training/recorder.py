@@ -151,15 +151,15 @@ def check_place(results: Path) -> None:
     """See before anything is read or computed whether results can lie there; makes nothing.
 
     Raises:
-        ResultsError: it is no folder and cannot become one, or must not be written to, or its name is no text.
+        ResultsError: it is not a folder and cannot become one, or must not be written to, or its name is no text.
     """
     try:
         str(results.absolute()).encode()
     except UnicodeEncodeError:
-        raise _unwritable(results, "its name is no UTF-8, which safetensors cannot open") from None
+        raise _unwritable(results, "its name is not UTF-8, and safetensors cannot open it") from None
     existing = next(place for place in (results.absolute(), *results.absolute().parents) if os.path.exists(place))
     if not existing.is_dir():
-        raise _unwritable(results, f"{existing} is no folder")
+        raise _unwritable(results, f"{existing} is not a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise _unwritable(results, f"{existing} must not be written to")
 

@@ -152,7 +152,7 @@ class LoadedModel:
             result = torch.softmax(result.log() + torch.tensor(self.info.logit_bias, device=result.device), dim=1)
         result = result.cpu()
         if not result.isfinite().all():  # finite weights can do it too: a variance below 0, or sums beyond float32
-            raise CheckpointFormatError(f"the weights of {self.folder} are no use: they answer with what is no number")
+            raise CheckpointFormatError(f"the weights of {self.folder} cannot be used: their answers are not numbers")
         return result
 
     def _look(self, batch: Tensor) -> Tensor:
@@ -231,7 +231,7 @@ def load_model(
     info = _read_config(folder / CONFIG_FILE)
     path = folder / WEIGHTS_FILE
     if not os.path.isfile(path):
-        raise CheckpointFormatError(f"{folder} is not a whole model folder: {WEIGHTS_FILE} is missing")
+        raise CheckpointFormatError(f"{folder} is not a complete model folder: {WEIGHTS_FILE} is missing")
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:

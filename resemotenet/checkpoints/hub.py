@@ -101,7 +101,7 @@ def fetch(repository: str, revision: str | None = None, *, card: bool = False) -
         HubError: one of its children for each way to fail; nothing half-done is left in the cache.
     """
     if revision is not None and not _REVISION.fullmatch(revision):
-        raise HubNotFoundError(f"{revision!r} can be no branch, tag or commit of {repository}")
+        raise HubNotFoundError(f"{revision!r} cannot be a branch, tag or commit of {repository}")
     exact = revision is not None and _SHA.fullmatch(revision) is not None
     wanted = (*MODEL_FILES, CARD) if card else MODEL_FILES
     if exact and (kept := _cached(repository, revision, wanted)) is not None:
@@ -149,7 +149,7 @@ def upload(
         HubError: one of its children; after an interruption the repository is as before, or has the whole commit.
     """
     if tag is not None and not _REVISION.fullmatch(tag):
-        raise HubError(f"{tag!r} can be no tag")
+        raise HubError(f"{tag!r} cannot be a tag")
     if get_token() is None:
         raise HubAccessError("uploading needs a token: run `hf auth login`, or set HF_TOKEN")
     api = _api()
@@ -365,7 +365,7 @@ def _explained(where: str) -> Iterator[None]:
     try:
         yield
     except HFValidationError as error:
-        raise HubNotFoundError(f"{where!r} is no name of a repository: {error}") from error
+        raise HubNotFoundError(f"{where!r} is not the name of a repository: {error}") from error
     except LocalEntryNotFoundError as error:  # a HEAD request failed; the reason is its cause
         raise explain(error.__cause__ or error, where, constants.ENDPOINT) from error
     except Exception as error:

@@ -71,9 +71,9 @@ def _by_status(status: int, where: str, said: str) -> HubError:
     if status == 403:
         return HubAccessError(f"no access to {where}: your token lacks the right ({said}); make one that has it")
     if status == 429:
-        return HubConnectionError(f"the Hub answers no more for now: too many requests ({said}); wait some minutes")
+        return HubConnectionError(f"the Hub takes no more requests for now ({said}); wait some minutes")
     if status >= 500:
-        return HubConnectionError(f"the Hub fails at {where}, also after retries (status {status}: {said}){LATER}")
+        return HubConnectionError(f"the Hub failed at {where}, even after retries (status {status}: {said}){LATER}")
     return HubError(f"the Hub refused {where} (status {status}: {said})")
 
 
@@ -89,7 +89,7 @@ def _no_revision(where: str, said: str) -> HubError:
 
 
 def _no_file(where: str, said: str) -> HubError:
-    return HubNotFoundError(f"{where} has no longer a file that it had a moment ago ({said}); try again")
+    return HubNotFoundError(f"{where} no longer has a file that was there a moment ago ({said}); try again")
 
 
 def _gated(where: str, said: str) -> HubError:

@@ -53,7 +53,7 @@ class Remote:
         for name in names:
             if name not in self.files:
                 raise HubNotFoundError(
-                    f"{self.repository} at {self.sha} has no {name}, so it is no model of this package; expected "
+                    f"{self.repository} at {self.sha} has no {name}, so it is not a model of this package; expected "
                     f"{' and '.join(MODEL_FILES)}"
                 )
             size, digest = self.files[name]

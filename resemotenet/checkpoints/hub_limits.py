@@ -82,7 +82,7 @@ class Exchange:
                 if self.seconds_left() <= 0:
                     raise HubConnectionError(
                         f"{self.about}: not done in {time.monotonic() - self.started:.0f} seconds, in which "
-                        f"{self.received:,} bytes came; the Hub is too slow, try again later"
+                        f"{self.received:,} bytes came; the Hub is too slow; try again later"
                     )
                 worker.join(min(1, max(0, self.seconds_left())))
         except BaseException:
@@ -120,7 +120,7 @@ class Exchange:
     def check_waited_for(self) -> None:
         """huggingface_hub would go on trying, and with the client that it has for all."""
         if self.ended:
-            raise HubConnectionError(f"{self.about}: nobody waits for this any more")
+            raise HubConnectionError(f"{self.about}: cancelled, for nobody waits for it")
 
     def _check_names(self, headers: Any, *, must: bool) -> None:
         commit = headers.get("X-Repo-Commit")

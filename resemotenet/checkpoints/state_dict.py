@@ -76,7 +76,7 @@ def read_state_dict(path: Path) -> StateDict:
     try:
         content = load_file(path) if path.suffix == ".safetensors" else _load_plain(path)
     except (SafetensorError, OSError) as error:
-        raise CheckpointFormatError(f"{path} is damaged, unreadable or no safetensors file: {error}") from error
+        raise CheckpointFormatError(f"{path} is damaged, unreadable or not a safetensors file: {error}") from error
     held, keys = _held(content)
     return _unwrapped(_checked(held, path), keys, path)
 
@@ -170,7 +170,7 @@ def _checked(state: Any, path: Path) -> dict[str, Tensor]:
     if others or all(_BESIDE.fullmatch(name) for name in state):
         raise CheckpointFormatError(
             f"{path} holds no state_dict, bare or under one of {', '.join(HOLDERS)}: "
-            + (f"these entries are no tensors: {listed(others)}" if others else "it is empty")
+            + (f"these entries are not tensors: {listed(others)}" if others else "it is empty")
         )
     return state
 

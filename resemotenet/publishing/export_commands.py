@@ -23,7 +23,7 @@ def add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     export = commands.add_parser(
         "export",
         help="write a model as an ONNX file, for programs in any language",
-        description="Write the network of a model folder as an ONNX file. Its metadata say how to use it: labels, "
+        description="Write the network of a model folder as an ONNX file. Its metadata says how to use it: labels, "
         "preprocessing, views, temperature and bias.",
         epilog=_EXIT_CODES,
     )
@@ -32,7 +32,7 @@ def add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     export.add_argument(
         "--int8",
         action="store_true",
-        help="in 8 bits: a quarter of the size; with the ranges of config.json, or else with some read off --data",
+        help="8-bit: a quarter of the size; uses the ranges in config.json, or else measures them on --data",
     )
     export.add_argument("--data", type=Path, help="a data set that training reads; says what --int8 costs on it")
     export.set_defaults(run=_export, parser=export)
@@ -42,7 +42,7 @@ def add_calibrate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     """Add the command calibrate."""
     calibrate = commands.add_parser(
         "calibrate",
-        help="make a model folder ready for 8 bits",
+        help="prepare a model folder for 8-bit precision",
         description="Read off faces between which values the network of a model folder computes, and what 8 bits cost. "
         "Both is written into its config.json; then --precision int8 can be asked for.",
         epilog=_EXIT_CODES,

@@ -27,7 +27,7 @@ _Entry = tuple[str, str, Entry]
 
 # Of what a config.json says, which may be anybody's: how many remarks are read.
 _MAX_REMARKS = 10
-_UNKNOWN_CODE = "It is not known whether the code was changed: there was no git checkout to ask."
+_UNKNOWN_CODE = "Whether the code was changed is not known: it was not a git checkout."
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +183,7 @@ def _code_remarks(model: LoadedModel) -> list[str]:
     """What a model folder says of the code that made it; stated remarks, where there are any, speak of it too."""
     training = model.info.training
     if training.get("dirty"):
-        return ["The code had changes that are in no commit."]
+        return ["The code had changes that were not committed."]
     return [_UNKNOWN_CODE] if "dirty" in training and training["dirty"] is None else []
 
 

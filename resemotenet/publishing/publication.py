@@ -73,7 +73,7 @@ def prepare(
     facts = gather(folder)
     if facts.remarks and not force:
         raise PublicationError(
-            f"{folder} is not published: {' '.join(facts.remarks)} --force publishes it, and the card says so"
+            f"{folder} was not published: {' '.join(facts.remarks)} --force publishes it, and the card says so"
         )
     info = facts.model.info
     if facts.config is not None:

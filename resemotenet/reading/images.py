@@ -159,7 +159,7 @@ def _read(source: "Image.Image | Path | io.BytesIO", name: str) -> Image.Image:
             raise ImageError(f"{name}: {error.strerror.lower()}") from error
         reason = " ".join(str(error).split()) or type(error).__name__
         if any(words in reason.lower() for words in _MUCH_METADATA):
-            much = "it carries an unusual amount of text or colour data besides its pixels"
+            much = "it holds an unusual amount of text or colour data besides its pixels"
             raise ImageError(f"{name}: {much}; save it again without metadata") from error
         raise ImageError(f"{name}: the picture is damaged or cut short ({reason})") from error
 

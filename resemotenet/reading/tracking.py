@@ -88,7 +88,7 @@ class TrackState:
                 numbers = {track.number for track in read}
                 if len(numbers) == len(read) and all(track.seen <= time for track in read):
                     return cls(read, float(time))
-        raise ValueError(f"this is no state of a tracking with at most {MAX_TRACKS} faces: {str(values)[:200]}")
+        raise ValueError(f"this is not a tracking state of at most {MAX_TRACKS} faces: {str(values)[:200]}")
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _read_track(values: Any) -> Track:
             probabilities: dict[str, Any] = {str(name): share for name, share in shares.items()}
             if all(0 <= share <= 1 for share in probabilities.values()):
                 return Track(number, (x1, y1, x2, y2), probabilities, float(cast(float, seen)))
-    raise ValueError(f"this is no face of a tracking state: {str(values)[:200]}")
+    raise ValueError(f"this is not a face of a tracking state: {str(values)[:200]}")
 
 
 def _are_numbers(values: Sequence[Any]) -> bool:

@@ -23,7 +23,7 @@ BAD: dict[str, tuple[Change, type[Exception], str]] = {
     "no weights": (
         lambda model: {"model.safetensors": None},
         errors.HubNotFoundError,
-        "has no model.safetensors, so it is no model of this package; expected config.json and model.safetensors",
+        "has no model.safetensors, so it is not a model of this package; expected config.json and model.safetensors",
     ),
     "no settings": (lambda model: {"config.json": None}, errors.HubNotFoundError, "has no config.json"),
     "only a pickle": (

@@ -340,7 +340,7 @@ class TestEvaluateAModelFolder:
 
     def test_without_data(self, capsys: pytest.CaptureFixture[str], model_folder: Path):
         assert main(["evaluate", str(model_folder)]) == 1
-        assert error_line(capsys) == "training: a model folder does not know where the data is; give --data"
+        assert error_line(capsys) == "training: a model folder does not say where its data is; give --data"
 
     def test_damaged(self, capsys: pytest.CaptureFixture[str], model_folder: Path, data_path: Path, tmp_path: Path):
         folder = Path(shutil.copytree(model_folder, tmp_path / "model"))

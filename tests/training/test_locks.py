@@ -62,7 +62,7 @@ class TestRun:
             ):
                 assert main(command) == 1
                 (said,) = capsys.readouterr().err.splitlines()
-                assert said == f"training: another process works on {run} just now; wait until it has ended, or end it"
+                assert said == f"training: another process is working on {run}; wait until it ends, or stop it"
         finally:
             end(other)
         assert finished.result.read_bytes() == before
@@ -77,7 +77,7 @@ class TestRun:
         other = holder(f"alone_with(ResultsFolder(Path({str(stopped.path)!r})))")
         try:
             assert main(["resume", str(stopped.path)]) == 1
-            assert "another process works on" in capsys.readouterr().err
+            assert "another process is working on" in capsys.readouterr().err
             with pytest.raises(TrainingError, match="failed with exit code 1"):
                 run_campaign([config], test=False)
         finally:
@@ -122,7 +122,7 @@ class TestCampaign:
         finally:
             end(other)
         (said,) = capsys.readouterr().err.splitlines()
-        assert said.startswith(f"training: another campaign fills {config.results} just now; wait")
+        assert said.startswith(f"training: another campaign is writing to {config.results} now; wait")
         assert [path.name for path in config.results.iterdir()] == [".campaign.lock"]
 
     def test_it_may_use_another_folder(self, config: RunConfig, tmp_path: Path):

@@ -201,7 +201,7 @@ class RunConfig(_Part):
         for place in self.places:
             # What the command line still lacks is no Path; and a place for results has an error of its own.
             if isinstance(place, Path) and place != self.results and not _is_text(place):
-                raise TrainingError(f"{str(place)!r} is no UTF-8, so no config.json can name it; rename it")
+                raise TrainingError(f"{str(place)!r} is not UTF-8, so config.json cannot hold it; rename it")
         own = teaching(self.dataset.labels).dataset
         if self.dataset.name != own:
             raise TrainingError(

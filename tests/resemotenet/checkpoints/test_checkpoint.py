@@ -305,7 +305,7 @@ class TestWeightsAreReadStrictly:
         """A variance below 0, and sums beyond float32: only the answer shows it."""
         self.change(folder, lambda state: state[name].fill_(value))
         model = load_model(folder)
-        with pytest.raises(CheckpointFormatError, match="are no use: they answer with what is no number"):
+        with pytest.raises(CheckpointFormatError, match="cannot be used: their answers are not numbers"):
             model.probabilities(crops())
 
     @pytest.mark.parametrize("keep", [0, 4, 1000, -1])

@@ -29,7 +29,7 @@ def test_a_folder_comes_before_a_hub_name(model_folder: Path, tmp_path: Path, mo
     "revision", ["../main", "/main", "a//b", "main/", "-x", "a b", "", "a\\b", "a/.b", "refs/../x"]
 )
 def test_what_can_be_no_revision(revision: str) -> None:
-    with pytest.raises(HubNotFoundError, match="can be no branch, tag or commit of owner/name"):
+    with pytest.raises(HubNotFoundError, match="cannot be a branch, tag or commit of owner/name"):
         resolve("owner/name", revision)
 
 

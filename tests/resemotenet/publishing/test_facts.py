@@ -234,7 +234,7 @@ def test_a_dirty_tree(run: Path, when: str) -> None:
 def test_a_tree_of_which_nothing_is_known(run: Path, when: str) -> None:
     start = {"commit": None, "dirty": None}
     change(run / "environment.json", **(start if when == "start" else {"resumptions": [start]}))
-    assert gather(run).remarks == ("It is not known whether the code was changed: there was no git checkout to ask.",)
+    assert gather(run).remarks == ("Whether the code was changed is not known: it was not a git checkout.",)
 
 
 def test_a_rehearsal(run: Path) -> None:
@@ -258,7 +258,7 @@ def test_a_model_folder(model_folder: Path) -> None:
 def test_a_model_folder_of_a_dirty_tree(model_folder: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(model_folder, tmp_path / "model")
     change(folder / "config.json", training={"dirty": True})
-    assert gather(folder).remarks == ("The code had changes that are in no commit.",)
+    assert gather(folder).remarks == ("The code had changes that were not committed.",)
 
 
 def test_a_model_folder_tells_what_was_said_against_it(model_folder: Path, tmp_path: Path) -> None:
@@ -266,9 +266,7 @@ def test_a_model_folder_tells_what_was_said_against_it(model_folder: Path, tmp_p
     change(folder / "config.json", training={"dirty": True, "remarks": ["A rehearsal.", "Not\nfinished."]})
     assert gather(folder).remarks == ("A rehearsal.", "Not finished.")
     change(folder / "config.json", training={"dirty": None})
-    assert gather(folder).remarks == (
-        "It is not known whether the code was changed: there was no git checkout to ask.",
-    )
+    assert gather(folder).remarks == ("Whether the code was changed is not known: it was not a git checkout.",)
 
 
 @pytest.mark.parametrize("figures", [{"accuracy": "0.6"}, {"accuracy": 86.9}, {"n": 0}, {"interval": 0.9}])

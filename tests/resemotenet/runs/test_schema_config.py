@@ -193,7 +193,7 @@ def test_a_file_that_does_not_fit(changes: dict[str, Any], message: str):
             "momentum is 1, but AdamW needs one below 1",
         ),
         ({"data": None}, "the data set fer2013 has to be given: --data PATH"),
-        ({"data": Path("bad\udcff.csv")}, "is no UTF-8, so no config.json can name it; rename it"),
+        ({"data": Path("bad\udcff.csv")}, "is not UTF-8, so config.json cannot hold it; rename it"),
         ({"distillation": Distillation(teachers=(Path("\udcff"),))}, "is no UTF-8"),
         ({"dataset": Dataset(name="synthetic")}, "'fer2013' do not belong to dataset.name 'synthetic'"),
         ({"dataset": Dataset(labels="synthetic")}, "'synthetic' do not belong to dataset.name 'fer2013'"),
