@@ -71,7 +71,7 @@ def _by_status(status: int, where: str, said: str) -> HubError:
     if status == 403:
         return HubAccessError(f"no access to {where}: your token lacks the right ({said}); make one that has it")
     if status == 429:
-        return HubConnectionError(f"the Hub takes no more requests for now ({said}); wait some minutes")
+        return HubConnectionError(f"the Hub has had too many requests ({said}); wait some minutes")
     if status >= 500:
         return HubConnectionError(f"the Hub failed at {where}, even after retries (status {status}: {said}){LATER}")
     return HubError(f"the Hub refused {where} (status {status}: {said})")
