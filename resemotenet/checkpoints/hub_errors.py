@@ -89,7 +89,7 @@ def _no_revision(where: str, said: str) -> HubError:
 
 
 def _no_file(where: str, said: str) -> HubError:
-    return HubNotFoundError(f"{where} no longer has a file that was there a moment ago ({said}); try again")
+    return HubNotFoundError(f"{where} no longer has a file that it had a moment ago ({said}); try again")
 
 
 def _gated(where: str, said: str) -> HubError:

@@ -31,7 +31,7 @@ def answered(kind: type, status: int, said: str = "words of the server") -> Exce
         (theirs.HfHubHTTPError, 429, errors.HubConnectionError, "too many requests"),
         (theirs.HfHubHTTPError, 500, errors.HubConnectionError, r"even after retries \(status 500"),
         (theirs.HfHubHTTPError, 503, errors.HubConnectionError, "status 503"),
-        (theirs.RemoteEntryNotFoundError, 404, errors.HubNotFoundError, "no longer a file"),
+        (theirs.RemoteEntryNotFoundError, 404, errors.HubNotFoundError, "no longer has a file"),
         (theirs.HfHubHTTPError, 418, errors.HubError, r"the Hub refused owner/name \(status 418"),
     ],
 )
