@@ -157,7 +157,7 @@ def _row(face: FaceEmotion, number: int, labels: Sequence[str]) -> str:
     cells = [f"{face.probabilities[label] * 100:.1f}" for label in labels]
     cells += [f"{face.detection_score:.3f}", f"{x1:.0f}, {y1:.0f}, {x2 - x1:.0f}, {y2 - y1:.0f}"]
     return (
-        f'<tr><th scope="row">{number}</th><td class="word">{escape(face.label.capitalize())}</td>'
+        f'<tr><th scope="row">{number}</th><td class="word">{escape(face.answer.capitalize())}</td>'
         + "".join(f"<td>{cell}</td>" for cell in cells)
         + "</tr>"
     )

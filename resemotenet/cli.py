@@ -252,14 +252,14 @@ def format_table(reading: "Reading") -> str:
     if not faces:
         return head
     columns = list(faces[0].probabilities)
-    widest = max(len("emotion"), *map(len, columns))
+    widest = max(len("emotion"), *map(len, columns), *(len(face.answer) for face in faces))
     titles = "  ".join(f"{column:>7}" for column in columns)
     lines = [head, f"   #  {'emotion':{widest}}  {titles}     x1    y1    x2    y2"]
     for number, face in enumerate(faces, start=1):
         percents = "  ".join(f"{face.probabilities[column]:{max(7, len(column))}.1%}" for column in columns)
         box = " ".join(f"{value:5.0f}" for value in face.box)
         unsure = f"  detection {face.detection_score:.1%}" if face.detection_score < LOW_SCORE else ""
-        lines.append(f"{number:4}  {face.label:{widest}}  {percents}  {box}{unsure}")
+        lines.append(f"{number:4}  {face.answer:{widest}}  {percents}  {box}{unsure}")
     return "\n".join(lines)
 
 

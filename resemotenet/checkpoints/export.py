@@ -131,6 +131,7 @@ def _metadata(model: "LoadedModel", precision: str) -> dict[str, str]:
         "views": info.views,
         "temperature": info.temperature,
         "logit_bias": info.logit_bias,
+        "sure_margin": info.sure_margin,
         "license": info.license,
     }
     return {

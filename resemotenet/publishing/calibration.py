@@ -45,6 +45,11 @@ def _settings(facts: ModelFacts) -> str:
         f"Part of `config.json` and of every answer: temperature {info.temperature:g}; operating point (logit bias) "
         f"{bias}."
     )
+    if info.sure_margin is not None:
+        told += (
+            f" Where the largest probability leads the next one by less than {info.sure_margin:g}, the answer is told "
+            "as not sure between the two."
+        )
     if released is None:
         return told
     split, _, labels = released.by.partition(", ")

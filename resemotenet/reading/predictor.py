@@ -237,6 +237,7 @@ class EmotionPredictor:
             label=label,
             confidence=probability[label],
             probabilities={name: probability[name] for name in canonical_order(self.labels)},
+            sure_margin=self.model.info.sure_margin,
         )
 
 

@@ -28,6 +28,8 @@ class FaceEmotion:
         label: the emotion with the largest probability.
         confidence: that probability.
         probabilities: emotion -> probability, all of the model's labels, in canonical order (``EMOTIONS``); sums to 1.
+        sure_margin: by how much the largest probability must lead the next one for the answer to be sure, as the model
+            has it; None: every answer is.
     """
 
     box: Box
@@ -37,6 +39,22 @@ class FaceEmotion:
     confidence: float
     probabilities: dict[str, float]
     crop_roll: float = 0.0
+    sure_margin: float | None = None
+
+    @property
+    def not_sure(self) -> tuple[str, str] | None:
+        """The label and the emotion next to it where the two are close, else None."""
+        others = [label for label in self.probabilities if label != self.label]
+        if self.sure_margin is None or not others:
+            return None
+        second = max(others, key=self.probabilities.__getitem__)
+        close = self.probabilities[self.label] - self.probabilities[second] < self.sure_margin
+        return (self.label, second) if close else None
+
+    @property
+    def answer(self) -> str:
+        """For people: the label, or "not sure: sad or neutral"."""
+        return self.label if self.not_sure is None else f"not sure: {' or '.join(self.not_sure)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON: boxes as lists rounded to 0.01 px, fractions rounded to six places."""
@@ -47,6 +65,7 @@ class FaceEmotion:
             "detection_score": round(self.detection_score, 6),
             "label": self.label,
             "confidence": round(self.confidence, 6),
+            "not_sure": None if self.not_sure is None else list(self.not_sure),
             "probabilities": {label: round(value, 6) for label, value in self.probabilities.items()},
         }
 

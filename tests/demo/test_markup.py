@@ -104,6 +104,11 @@ def test_before_the_first_picture_bars_wait_empty():
     assert {(attributes["style"] or "").split(";")[0] for attributes, _ in page.find("span", "fill")} == {"width:0"}
 
 
+def test_the_table_says_where_the_model_is_not_sure():
+    page = Reader(markup.table([dataclasses.replace(face(PROBABILITIES), sure_margin=0.8)]))
+    assert [text for _, text in page.find("td", "word")] == ["Not sure: happy or neutral"]
+
+
 def test_the_table_holds_every_number():
     page = Reader(markup.table([face(PROBABILITIES)]))
     assert [text for _, text in page.find("td")] == (

@@ -74,6 +74,7 @@ def test_views_and_operating_point_are_chosen_and_said(released: Path, finished:
         "views": "flip",
         "by": "validation, ferplus-strict",
     }
+    assert info.sure_margin == 0.3
     assert info.logit_bias is not None
     assert sum(info.logit_bias) == pytest.approx(0, abs=1e-3)
     prior = data.train.distribution.mean(axis=0)

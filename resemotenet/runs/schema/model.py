@@ -13,6 +13,8 @@ from .record import Record
 SCHEMA = 1
 # Beyond these, float32 arithmetic gives infinities.
 SMALLEST_NUMBER, LARGEST_NUMBER = 1e-6, 1e6
+# Where they are None: older versions refuse a key that they do not know.
+_LEFT_OUT = ("int8", "sure_margin")
 
 
 def _printable(label: str) -> str:
@@ -144,6 +146,8 @@ class ModelInfo:
         temperature, logit_bias: calibration and operating point; probabilities are
             ``softmax(logits / temperature + logit_bias)``. The bias has one value a label, None is no bias; with
             several views it is added once, to the logarithm of their average.
+        sure_margin: an answer is sure where its probability leads the next one by at least this, else it is told as
+            "not sure: sad or neutral"; None: every answer is sure.
         views: "flip" averages the probabilities of a crop and its mirror image; "none" looks once.
         measured: facts, each a dict that says data set, labels, split, n and the figures (fractions in [0, 1]).
         training: where the weights come from: recipe, data, epochs, seed, commit; or what was converted.
@@ -162,6 +166,7 @@ class ModelInfo:
     explain_layer: str | None = "se"
     temperature: Positive = 1.0
     logit_bias: tuple[Number, ...] | None = None
+    sure_margin: Annotated[Share | None, LATER] = None
     views: Literal["none", "flip"] = "none"
     measured: tuple[dict[str, Any], ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
@@ -189,12 +194,10 @@ class ModelInfo:
         return OperatingPoint(temperature=self.temperature, logit_bias=bias)
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of config.json, made of JSON types only; without ``int8`` where there is none.
+        """The content of config.json, made of JSON types only; without ``int8`` or ``sure_margin`` where there is none.
 
         Raises:
             TypeError, ValueError: a value has no place in JSON (NaN, for one).
         """
         values: dict[str, Any] = json.loads(json.dumps(asdict(self), allow_nan=False))
-        if values["int8"] is None:
-            del values["int8"]
-        return values
+        return {name: value for name, value in values.items() if value is not None or name not in _LEFT_OUT}

@@ -47,10 +47,40 @@ def test_a_face_is_frozen_and_ready_for_json():
         "detection_score": 1.0,
         "label": "sad",
         "confidence": 0.623457,
+        "not_sure": None,
         "probabilities": {"sad": 0.623457},
     }
     with pytest.raises(dataclasses.FrozenInstanceError):
         FACE.label = "happy"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("margin", "expected"),
+    [(None, None), (0.19, None), (0.21, ("sad", "neutral")), (1.0, ("sad", "neutral"))],
+)
+def test_an_answer_that_leads_by_less_than_the_margin_names_two(margin, expected):
+    shares = {"angry": 0.1, "neutral": 0.35, "sad": 0.55}
+    face = dataclasses.replace(FACE, confidence=0.55, probabilities=shares, sure_margin=margin)
+    assert face.not_sure == expected
+    assert face.to_dict()["not_sure"] == (expected and list(expected))
+    assert face.answer == ("not sure: sad or neutral" if expected else "sad")
+    assert (face.label, face.to_dict()["label"]) == ("sad", "sad")
+
+
+def test_of_equals_the_label_is_named_first():
+    face = dataclasses.replace(FACE, probabilities={"happy": 0.5, "sad": 0.5}, sure_margin=0.1)
+    assert face.not_sure == ("sad", "happy")
+
+
+def test_a_model_of_one_label_is_always_sure():
+    assert dataclasses.replace(FACE, sure_margin=1.0).not_sure is None
+
+
+@pytest.mark.parametrize("margin", [None, 1.0])
+def test_the_margin_is_the_models_own(predictor, margin):
+    model = dataclasses.replace(predictor.model, info=dataclasses.replace(predictor.model.info, sure_margin=margin))
+    faces = EmotionPredictor(model, device="cpu", detector=predictor.detector)(data.astronaut())
+    assert [face.not_sure is None for face in faces] == [margin is None]
 
 
 @pytest.mark.parametrize("picture", [leaning, dark])

@@ -128,6 +128,15 @@ def test_time_goes_forward(time: float):
         track(state, [face(0)], time=time)
 
 
+def test_what_is_smoothed_is_sure_or_not_by_what_it_became():
+    before = dataclasses.replace(face(0, happy=0.9), sure_margin=0.3)
+    state, _ = track(TrackState(), [before], time=0.0)
+    now = dataclasses.replace(face(0, happy=0.2), sure_margin=0.3)
+    assert now.not_sure is not None
+    _, [tracked] = track(state, [now], time=0.1, smoothing=2.0)
+    assert tracked.face.not_sure is None
+
+
 @pytest.mark.parametrize("smoothing", [-0.1, math.nan])
 def test_smoothing_is_a_time(smoothing: float):
     with pytest.raises(ValueError, match="from 0 up"):

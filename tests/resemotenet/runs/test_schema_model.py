@@ -156,6 +156,13 @@ def test_what_8_bits_need_is_read_back() -> None:
     assert info.to_dict()["int8"] == RANGES
 
 
+def test_a_margin_is_read_back_and_older_files_have_none() -> None:
+    assert read({**INFO.to_dict(), "sure_margin": 0.25}).to_dict()["sure_margin"] == 0.25
+    assert "sure_margin" not in INFO.to_dict() and read(INFO.to_dict()).sure_margin is None
+    with pytest.raises(CheckpointFormatError, match="sure_margin"):
+        read({**INFO.to_dict(), "sure_margin": 1.5})
+
+
 def test_a_model_without_8_bits_says_nothing_of_them() -> None:
     assert "int8" not in INFO.to_dict()
     assert read(INFO.to_dict()).int8 is None
