@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -340,15 +339,10 @@ def test_columns_stand_under_their_titles():
     assert row.endswith("    1     2  1234     5")
 
 
-def test_an_answer_that_is_not_sure_names_two_and_columns_stay():
-    probabilities = dict(zip(EMOTIONS, (0.0, 0.0, 0.0, 0.0, 0.41, 0.45, 0.14), strict=True))
-    close = FaceEmotion((1.0, 2.0, 3.0, 4.0), (1.0, 2.0, 3.0, 4.0), 1.0, "sad", 0.45, probabilities, sure_margin=0.1)
-    _, titles, first, second = format_table(
-        reading_of(Image.new("RGB", (20, 10)), [close, replace(close, sure_margin=0.01)])
-    ).splitlines()
-    assert first.startswith("   1  not sure: sad or neutral  ")
-    assert second.startswith("   2  sad  ")
-    assert first[: titles.index("neutral") + 7].endswith("41.0%") and second.endswith(first[-80:])
+def test_an_answer_that_is_not_sure_names_two():
+    shares = {**dict.fromkeys(EMOTIONS, 0.0), "sad": 0.6, "neutral": 0.4}
+    face = FaceEmotion((1.0, 2.0, 3.0, 4.0), (1.0, 2.0, 3.0, 4.0), 1.0, "sad", 0.6, shares, sure_margin=0.3)
+    assert "   1  not sure: sad or neutral     0.0%" in format_table(reading_of(Image.new("RGB", (20, 10)), [face]))
 
 
 def test_a_low_detection_score_is_shown():

@@ -158,7 +158,8 @@ def test_what_8_bits_need_is_read_back() -> None:
 
 def test_a_margin_is_read_back_and_older_files_have_none() -> None:
     assert read({**INFO.to_dict(), "sure_margin": 0.25}).to_dict()["sure_margin"] == 0.25
-    assert "sure_margin" not in INFO.to_dict() and read(INFO.to_dict()).sure_margin is None
+    assert "sure_margin" not in INFO.to_dict()
+    assert read(INFO.to_dict()).sure_margin is None
     with pytest.raises(CheckpointFormatError, match="sure_margin"):
         read({**INFO.to_dict(), "sure_margin": 1.5})
 
