@@ -6,7 +6,7 @@ their prepared file (``picture_sets``), and a batch brings its own faces to the 
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -112,6 +112,8 @@ def load_data(config: RunConfig) -> Data:
 
     taught = teaching(config.dataset.labels)
     train = part("train", taught.learned)
+    if config.dataset.own_share:
+        train = _with_original(train, original["train"], config.dataset.own_share)
     if config.dataset.leave_out_leaked:
         others = np.concatenate([prints["validation"], prints["test"]])
         train = train.where(~np.isin(train.ids, original["train"].ids[np.isin(prints["train"], others)]))
@@ -124,6 +126,13 @@ def load_data(config: RunConfig) -> Data:
             if not len(faces):
                 raise DatasetFormatError(f"no {split} face is left under the labels {name}, so nothing can be scored")
     return Data(train, scored, leaked, original, whole.source if isinstance(whole, PictureFiles) else {})
+
+
+def _with_original(train: ReadyFaces, original: ReadyFaces, share: float) -> FaceSet:
+    """The faces of ``train``, a share of whose distribution is the original label."""
+    assert isinstance(train, FaceSet)  # only FER2013 has both kinds of labels
+    own = original.where(np.isin(original.ids, train.ids)).distribution
+    return replace(train, distribution=(1 - share) * train.distribution + share * own)
 
 
 def load_data_of(folder: ResultsFolder, config: RunConfig) -> Data:

@@ -122,6 +122,20 @@ class TestLoadData:
                 "fer2013": len(fake.rows(usage)),
             }
 
+    def test_a_share_of_what_is_aimed_at_is_the_original_label(self, config: RunConfig):
+        votes = load_data(config)
+        own = load_data(replace(config, dataset=Dataset(labels="fer2013"))).train
+        mixed = load_data(replace(config, dataset=Dataset(labels="ferplus", own_share=0.25)))
+        assert list(mixed.train.ids) == list(votes.train.ids)
+        theirs = np.stack([own.distribution[list(own.ids).index(face)] for face in mixed.train.ids])
+        np.testing.assert_allclose(mixed.train.distribution, 0.75 * votes.train.distribution + 0.25 * theirs)
+        assert mixed.train.distribution.dtype == np.float32
+        assert not np.array_equal(mixed.train.distribution, votes.train.distribution)
+        assert mixed.sha256 != votes.sha256
+        for split, definitions in votes.scored.items():
+            for labels, faces in definitions.items():
+                np.testing.assert_array_equal(mixed.scored[split][labels].targets, faces.targets)
+
     def test_fer2013_learns_and_is_scored_on_its_own_labels(self, config: RunConfig):
         data = load_data(replace(config, dataset=Dataset(labels="fer2013")))
         assert data.primary == "fer2013"

@@ -72,6 +72,9 @@ class Dataset(_Part):
     labels: Literal["fer2013", "ferplus", "synthetic", "raf-db", "affectnet-7", "expw", "upstream-csv"] = "fer2013"
     """fer2013: the original labels. ferplus: the shares of ten annotators; scored on the strict majority. All others
     go with the data set of their name only."""
+    own_share: Annotated[Share, LATER] = 0.0
+    """With ferplus: how much of what is aimed at is the original label of the face, the votes have the rest. Scored as
+    ferplus is."""
     leave_out_leaked: bool = True
     """Leave out training images that have a pixel-identical copy in validation or test."""
     limit: Some | None = None
@@ -208,6 +211,11 @@ class RunConfig(_Part):
                 f"dataset.labels {self.dataset.labels!r} do not belong to dataset.name {self.dataset.name!r}: "
                 "fer2013 goes with fer2013 or ferplus, every other set with the labels of its own name; give "
                 f"--dataset.name {own} or --dataset.labels {self.dataset.name}"
+            )
+        if self.dataset.own_share and self.dataset.labels != "ferplus":
+            raise TrainingError(
+                f"dataset.own_share {self.dataset.own_share} mixes the original labels into FER+ votes; give "
+                "--dataset.labels ferplus with it"
             )
         if self.network.backbone is not None and self.network.start is not None:
             raise TrainingError("a network starts from a backbone or from a model: give --network.backbone or .start")
