@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -196,6 +197,36 @@ def write_upstream(
     return root
 
 
+def _photographs(root: Path) -> Iterator[tuple[Path, str, str]]:
+    """Two pictures an emotion and one of contempt, in pictures/: file, label, person; one person an emotion."""
+    painter = Painter()
+    for person, label in enumerate((*EMOTIONS, "contempt")):
+        for number in (1, 2) if label in EMOTIONS else (1,):
+            drawn = label if label in EMOTIONS else "angry"
+            yield painter.save(root / f"pictures/{label}-{number}.jpg", drawn, 90), label, str(person)
+
+
+def write_photograph_folders(root: Path) -> Path:
+    for file, label, _ in list(_photographs(root)):
+        (root / label).mkdir(exist_ok=True)
+        file.rename(root / label / file.name)
+    (root / "pictures").rmdir()
+    return root
+
+
+def write_photograph_list(root: Path) -> Path:
+    rows = [[file.relative_to(root).as_posix(), label, person] for file, label, person in _photographs(root)]
+    write_rows(root / "photographs.csv", [["image", "label", "person"], *rows])
+    return root
+
+
+def write_photograph_table(root: Path) -> Path:
+    rows = [(file.stem, file.read_bytes(), label, int(person)) for file, label, person in _photographs(root)]
+    table = pd.DataFrame(rows, columns=["id", "image", "label", "person"])
+    table.to_parquet(root / "photographs.parquet")
+    return root
+
+
 def write_rows(path: Path, rows: list[list[str]]) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
@@ -230,4 +261,6 @@ TREES: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "ck-sequences": ("ckplus", write_ck_sequences),
     "ck-folders": ("ckplus", write_ck_folders),
     "upstream": ("upstream-csv", write_upstream),
+    "photograph-folders": ("photographs", write_photograph_folders),
+    "photograph-list": ("photographs", write_photograph_list),
 }

@@ -128,7 +128,7 @@ def parse_training(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
 
         monkeypatch.setattr(training.loop, "train", train)
     else:
-        command = getattr(training.cli, f"_{words[0]}")
+        command = getattr(training.cli, f"_{words[0]}", None) or getattr(training.cli, words[0])
 
         @functools.wraps(command)
         def noted(*arguments: Any, **options: Any) -> int:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import os
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -12,11 +11,14 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from resemotenet.cli import leave_closed_pipe, print_any_name
-from resemotenet.errors import ResEmoteNetError, TrainingError, in_words
+from resemotenet.errors import ResEmoteNetError, in_words
 from resemotenet.runs.results import ResultsFolder, write_json
-from resemotenet.runs.schema import Entry, Result, RunConfig, default_results, read
+from resemotenet.runs.schema import RunConfig, default_results
 
+from .evaluate_command import evaluate
 from .recipes import RECIPES
+from .saying import print_figures, read_config, say
+from .usage import PROGRAM, check_options, did_you_mean, first_line, leave, options_in, options_of, overview
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,9 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print_any_name()
     given = list(sys.argv[1:] if arguments is None else arguments)
     commands: dict[str, Callable[..., int]] = {
+        "train": _train,
         "resume": _resume,
         "campaign": _campaign,
-        "evaluate": _evaluate,
+        "evaluate": evaluate,
         "latency": _latency,
         "release": _release,
         "publish": _publish,
@@ -39,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given[:1] == ["train"]:
             return _train(given[1:])
         if given and given[0] in commands:
-            code = tyro.cli(commands[given[0]], args=given[1:], prog=f"python -m training {given[0]}")
+            command = commands[given[0]]
+            check_options(given[1:], options_of(command), given[0])
+            code = tyro.cli(command, args=given[1:], prog=f"{PROGRAM} {given[0]}", description=_described(command))
             sys.stdout.flush()  # here, since what is still buffered would fail when Python ends
             return code
     except ResEmoteNetError as error:
@@ -54,11 +59,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         print(f"training: interrupted{_how_to_go_on(given[0], stop.args)}", file=sys.stderr)
         return 130
-    asked = given[:1] in (["--help"], ["-h"])
-    print(
-        f"usage: python -m training {{train,{','.join(commands)}}} [--help]", file=sys.stdout if asked else sys.stderr
-    )
-    return 0 if asked else 2
+    if given[:1] in (["--help"], ["-h"]):
+        print(f"usage: {PROGRAM} COMMAND ...; '{PROGRAM} COMMAND --help' says all of one\n\n{overview(commands)}")
+        return 0
+    if given and not given[0].startswith("-"):
+        wrong = f"there is no command {given[0]!r}{did_you_mean(given[0], list(commands))}"
+        print(f"training: {wrong}; '{PROGRAM} --help' lists them", file=sys.stderr)
+    else:
+        print(f"usage: {PROGRAM} {{{','.join(commands)}}} ...", file=sys.stderr)
+    return 2
+
+
+def _described(command: Callable[..., int]) -> str | None:
+    """What tyro cannot know: names that a command takes."""
+    if command is not _campaign:
+        return None
+    from .campaign import CAMPAIGNS
+
+    return f"{first_line(command)}\n\nThe campaigns:\n{overview(CAMPAIGNS)}"
 
 
 def _how_to_go_on(command: str, run: tuple[Any, ...]) -> str:
@@ -69,18 +87,28 @@ def _how_to_go_on(command: str, run: tuple[Any, ...]) -> str:
 
 
 def _train(arguments: list[str]) -> int:
+    """Train a network by a recipe, to a results folder."""
     from .loop import train
 
-    # The first line of each; the rest would hide that it is a list.
-    recipes = {name: ((inspect.getdoc(recipe) or "").split("\n")[0], recipe()) for name, recipe in RECIPES.items()}
-    config = tyro.extras.overridable_config_cli(
-        recipes,
-        args=arguments,
-        prog="python -m training train",
-        description="Train a network by a recipe; 'python -m training recipes' describes them.",
+    command = f"{PROGRAM} train"
+    if arguments[:1] in (["--help"], ["-h"]):
+        print(f"usage: {command} RECIPE --data PATH ...; '{command} RECIPE --help' lists every setting\n")
+        print(f"{overview(RECIPES)}\n\n'{PROGRAM} recipes' says all about them.")
+        return 0
+    if not arguments or arguments[0] not in RECIPES:
+        asked = f"no recipe is called {arguments[0]!r}{did_you_mean(arguments[0], list(RECIPES))}" if arguments else ""
+        leave(f"{asked or 'name a recipe first'}; there are {', '.join(RECIPES)}: {command} RECIPE --data PATH")
+    recipe = RECIPES[arguments[0]]
+    check_options(arguments[1:], options_in(recipe()), f"train {arguments[0]}")
+    config = tyro.cli(
+        RunConfig,
+        default=recipe(),
+        args=arguments[1:],
+        prog=f"{command} {arguments[0]}",
+        description=first_line(recipe),
     )
     folder = train(config)
-    _say(f"finished: {folder.path}")
+    say(f"finished: {folder.path}")
     return 0
 
 
@@ -100,7 +128,7 @@ def _resume(run: Annotated[Path, tyro.conf.Positional], /, data: Path | None = N
         print(f"{run} is finished already")
         return 0
     resume(config, run)
-    _say(f"finished: {run}")
+    say(f"finished: {run}")
     return 0
 
 
@@ -114,10 +142,10 @@ def _campaign(
     rehearse: bool = False,
     device: Literal["auto", "cpu"] = "auto",
 ) -> int:
-    """Bring a list of runs to its end: ablation, or tables. Started again, it goes on; 3 says that some are left.
+    """Bring a list of runs to its end; started again, it goes on, and 3 says that some are left.
 
     Args:
-        name: which list; see training/campaign.py.
+        name: which list.
         data: the data set.
         results: where the runs lie and go; unless said, where RESEMOTENET_RESULTS says, or results.
         minutes: stop after this time, also in the middle of a run.
@@ -134,70 +162,6 @@ def _campaign(
     if rehearse:
         configs = [rehearsed(config) for config in configs]
     return 0 if run_campaign(configs, test=test, minutes=minutes) else 3
-
-
-def _evaluate(
-    folder: Annotated[Path, tyro.conf.Positional],
-    /,
-    split: Literal["validation", "test"] = "test",
-    data: Path | None = None,
-    on: Path | None = None,
-    skip_broken: bool = False,
-    cache: Path | None = None,
-) -> int:
-    """Score a finished run on a split, of its own data set or of another; or measure a model folder's facts again.
-
-    Args:
-        folder: a results folder (its result.json is brought up to date) or a model folder (nothing is written, and 1
-            is returned where a fact is not as stated).
-        split: each touch of test is counted. A model folder's facts name their own splits.
-        data: where the data set is; a results folder knows.
-        on: another data set to score the run on; 'python -m training datasets' says which there are.
-        skip_broken: with --on: leave out pictures that are absent or cannot be read.
-        cache: where prepared pictures of a large set lie; a results folder knows for its own data.
-    """
-    from resemotenet.checkpoints.checkpoint import WEIGHTS_FILE
-
-    if (folder / WEIGHTS_FILE).is_file():
-        return _check_facts(folder, data, cache)
-    from .elsewhere import evaluate_elsewhere
-    from .evaluation import evaluate_run
-    from .loading import load_data_of
-    from .picture_sets import Storage
-
-    results = ResultsFolder(folder)
-    if on is not None:
-        for name, entry in evaluate_elsewhere(
-            results, on, split, skip_broken=skip_broken, storage=Storage(cache)
-        ).items():
-            _print_entry(name, split, entry)
-        return 0
-    config = read_config(results, data, cache)
-    results.check_finished()
-    loaded = load_data_of(results, config)
-    result = evaluate_run(results, loaded.scored, split, loaded.leaked[split])
-    _print_figures(result, split)
-    return 0
-
-
-def _check_facts(folder: Path, data: Path | None, cache: Path | None) -> int:
-    from resemotenet.checkpoints.checkpoint import read_info
-
-    from .evaluation import check_facts
-    from .picture_sets import Storage, read_any
-
-    if data is None:
-        raise ResEmoteNetError("a model folder does not say where its data is; give --data")
-    facts = check_facts(folder, read_any(data, read_info(folder).preprocess.size, Storage(cache)))
-    for fact in facts:
-        verdict = "as stated" if fact["agrees"] else f"STATED {100 * fact['claimed']:.2f}%"
-        print(
-            f"{fact['labels']} {fact['split']}: accuracy {100 * fact['found']:.2f}% (n = {fact['n']}), "
-            f"macro recall {100 * fact['macro_recall']:.2f}%: {verdict}"
-        )
-    if not facts:
-        print("config.json states no measured facts")
-    return 0 if all(fact["agrees"] for fact in facts) else 1
 
 
 def _latency(
@@ -255,7 +219,7 @@ def _release(
         results, out, data, views=views, half=half, accuracy_margin=accuracy_margin, start_share=start_share
     )
     for split in ("validation", "test"):
-        _print_figures(result, split)
+        print_figures(result, split)
     return 0
 
 
@@ -350,33 +314,3 @@ def _recipes() -> int:
     for name, recipe in RECIPES.items():
         print(f"{name}\n{textwrap.indent(inspect.getdoc(recipe) or '', '    ')}\n")
     return 0
-
-
-def read_config(folder: ResultsFolder, data: Path | None = None, cache: Path | None = None) -> RunConfig:
-    """A run's config as it was written, or with the data or the cache elsewhere."""
-    config = read(RunConfig, folder.config, TrainingError)
-    return dataclasses.replace(config, data=data or config.data, cache=cache or config.cache)
-
-
-def _say(text: str) -> None:
-    """Once, however many processes run; the launchers of torch and accelerate number them in RANK."""
-    if os.environ.get("RANK", "0") == "0":
-        print(text)
-
-
-def _print_figures(result: Result, split: str) -> None:
-    for labels, scored, entry in result.entries():
-        if scored == split:
-            _print_entry(labels, split, entry)
-
-
-def _print_entry(name: str, split: str, entry: Entry) -> None:
-    assert entry.interval is not None  # just measured
-    low, high = entry.interval
-    clean = entry.without_leaks
-    extra = f"; without leaked faces {100 * clean.accuracy:.2f}% (n = {clean.n})" if clean else ""
-    recall = "" if entry.macro_recall is None else f", macro recall {100 * entry.macro_recall:.2f}%"
-    _say(
-        f"{name} {split}: accuracy {100 * entry.accuracy:.2f}% [{100 * low:.1f}, {100 * high:.1f}], "
-        f"n = {entry.n}{recall}{extra}"
-    )

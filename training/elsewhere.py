@@ -8,32 +8,35 @@ was trained on is not looked at: sets from the web may share some.
 """
 
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from resemotenet.checkpoints.checkpoint import LoadedModel
-from resemotenet.datasets import FER2013, FaceFiles, FaceSet, ReadyFaces, read_ckplus, recognise
+from resemotenet.datasets import recognise
 from resemotenet.errors import ResultsError
-from resemotenet.runs.label_sets import FERPLUS, teaching
 from resemotenet.runs.results import ResultsFolder, write_json
 from resemotenet.runs.schema import Entry, Look, Result, read
 
-from .evaluation import load_chosen, made_with, predict_all, save_predictions
+from .evaluation import entries_of, load_chosen, made_with, predict_all, save_predictions
 from .locks import alone_with
 from .picture_sets import Storage
 from .processes import join_processes
+from .scored_sets import scored_sets
 
 
 def evaluate_elsewhere(
-    folder: ResultsFolder, path: Path, split: str, *, skip_broken: bool = False, storage: Storage | None = None
+    folder: ResultsFolder,
+    path: Path,
+    split: str,
+    *,
+    name: str | None = None,
+    skip_broken: bool = False,
+    storage: Storage | None = None,
 ) -> dict[str, Entry]:
     """Score a finished run's chosen model on a split of another data set.
 
     Args:
         path: the other data set, in any layout that ``recognise`` knows.
+        name: of the data set; ``recognise`` finds it unless given.
         split: "validation" or "test"; each look is counted, before there is anything to see of it.
         skip_broken: leave out pictures that cannot be read; the figures say how many.
         storage: where the pixels of a large set are kept.
@@ -47,31 +50,34 @@ def evaluate_elsewhere(
     """
     folder.check_finished()
     with alone_with(folder):
-        return _evaluate(folder, path, split, skip_broken, storage or Storage())
+        return _evaluate(folder, path, name, split, skip_broken, storage or Storage())
 
 
-def _evaluate(folder: ResultsFolder, path: Path, split: str, skip_broken: bool, storage: Storage) -> dict[str, Entry]:
+def _evaluate(
+    folder: ResultsFolder, path: Path, name: str | None, split: str, skip_broken: bool, storage: Storage
+) -> dict[str, Entry]:
     result = read(Result, folder.result)
     model = load_chosen(folder)
-    definitions, broken = _definitions(path, split, model.preprocess.size, skip_broken, storage)
+    info, _, root = recognise(path, name)
+    size = model.preprocess.size
+    scored, broken = scored_sets(info, root, [split], size, skip_broken=skip_broken, storage=storage)
+    definitions = scored[split]
     own = {labels for labels, _, _ in result.entries()}
     if taken := sorted(own & set(definitions)):
         raise ResultsError(
             f"{path} has the labels {', '.join(taken)}, which are the run's own; evaluate it without --on, or name "
             "another data set"
         )
-    touched = {name: result.touch_elsewhere(name, split) for name in definitions}
+    touched = {labels: result.touch_elsewhere(labels, split) for labels in definitions}
     state = join_processes()
     if state.is_main_process:
         write_json(folder.result, result.to_dict())
     state.wait_for_everyone()
-    predictions, measured_with = predict_all(model, definitions), made_with(model)
-    entries = {
-        name: Entry(**each.figures(), **measured_with, broken=len(broken), touched=touched[name])
-        for name, each in predictions.items()
-    }
-    for name, entry in entries.items():
-        result.enter_elsewhere(name, split, entry)
+    predictions = predict_all(model, definitions)
+    entries = entries_of(model, predictions, definitions, made_with(model))
+    for labels, entry in entries.items():
+        entry.broken, entry.touched = len(broken), touched[labels]
+        result.enter_elsewhere(labels, split, entry)
     if state.is_main_process:
         save_predictions(folder, split, predictions)
         write_json(folder.result, result.to_dict())
@@ -92,6 +98,10 @@ def drop_stale(folder: ResultsFolder, model: LoadedModel) -> tuple[str, ...]:
             result.enter_elsewhere(name, split, Look(touched=entry.touched or 0))
             folder.predictions(name, split).unlink(missing_ok=True)
             dropped.append(f"{name} {split}")
+    if result.photographs and any(getattr(result.photographs, key) != value for key, value in now.items()):
+        result.photographs = None
+        folder.predictions("photographs", "test").unlink(missing_ok=True)
+        dropped.append("photographs")
     if dropped:
         write_json(folder.result, result.to_dict())
         print(
@@ -100,28 +110,3 @@ def drop_stale(folder: ResultsFolder, model: LoadedModel) -> tuple[str, ...]:
             file=sys.stderr,
         )
     return tuple(dropped)
-
-
-def _definitions(
-    path: Path, split: str, size: int, skip_broken: bool, storage: Storage
-) -> tuple[Mapping[str, ReadyFaces], tuple[str, ...]]:
-    """The faces of a split by label definition, one of them with all faces; and what could not be read."""
-    info, _, root = recognise(path)
-    if info.name == "ckplus":
-        return _ckplus(root, split, size, skip_broken)
-    whole = info.read(root, skip_broken=skip_broken)
-    if isinstance(whole, FER2013):
-        scored = (teaching("fer2013") if whole.votes is None else FERPLUS).scored
-        names = [name for name in FER2013.definitions if name in scored]
-        return {name: whole.split(split, name) for name in names}, ()
-    held, broken = storage.ready(whole.split(split), size, skip_broken=skip_broken)
-    return {whole.name: held}, (*whole.broken, *broken)
-
-
-def _ckplus(root: Path, split: str, size: int, skip_broken: bool) -> tuple[dict[str, FaceSet], tuple[str, ...]]:
-    """Both conventions; the last three frames have the peak among them."""
-    three = read_ckplus(root, labels="ckplus-last3", skip_broken=skip_broken)
-    held, broken = three.split(split).into_memory(size, skip_broken=skip_broken)
-    peaks: FaceFiles = read_ckplus(root, skip_broken=skip_broken).split(split)
-    peak = replace(held.where(np.isin(held.ids, peaks.ids)), name="ckplus-peak")
-    return {"ckplus-peak": peak, "ckplus-last3": held}, (*three.broken, *broken)

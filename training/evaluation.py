@@ -5,11 +5,9 @@ On a CPU with the same number of threads the predictions are the same bit for bi
 ``train`` ends at validation. ``evaluate_run(..., "test")`` is the one touch of test, and each touch is counted.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,16 +16,16 @@ from accelerate.utils import gather_object
 from tqdm.auto import tqdm
 
 from resemotenet.checkpoints.checkpoint import LoadedModel, load_model
-from resemotenet.datasets import FER2013, SPLITS, ReadyFaces
+from resemotenet.datasets import ReadyFaces
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError, TrainingError
 from resemotenet.runs.results import Predictions, ResultsFolder, write_json
-from resemotenet.runs.schema import Entry, Fact, Result, RunConfig, Weights, parse, read
+from resemotenet.runs.schema import Entry, Result, RunConfig, Weights, read
 
 from .ahead import ahead
+from .answers import canonical, emotions_of, is_answered, unanswered
 from .cost import note_latency
 from .locks import alone_with
-from .picture_sets import PictureFiles
 from .processes import join_processes
 
 _BATCH = 256
@@ -50,7 +48,9 @@ def on_whole_device(device: torch.device) -> torch.device:
     return torch.device("cpu") if device.type == "cpu" else device
 
 
-def predict(model: LoadedModel, faces: ReadyFaces, *, shown: str | None = None) -> Predictions:
+def predict(
+    model: LoadedModel, faces: ReadyFaces, *, shown: str | None = None, any_labels: bool = False
+) -> Predictions:
     """Read every face of a set; with several processes each takes some batches and all get the whole.
 
     A batch holds the same faces however many processes there are, so its probabilities are the same bit for bit (on a
@@ -58,11 +58,14 @@ def predict(model: LoadedModel, faces: ReadyFaces, *, shown: str | None = None) 
 
     Args:
         shown: a progress bar under this name, where that takes long enough to be looked at.
+        any_labels: take a model whose labels are spelt otherwise, or are more or fewer, as ``answers`` says.
 
     Raises:
-        ResultsError: the model's labels are not the seven emotions.
+        ResultsError: the model's labels are not the seven emotions; with any_labels, as ``answers.emotions_of``.
     """
-    if sorted(model.labels) != sorted(EMOTIONS):
+    if any_labels:
+        emotions_of(model.labels)  # before an hour is spent
+    elif sorted(model.labels) != sorted(EMOTIONS):
         raise ResultsError(f"the model answers {model.labels}, the data set is labelled {EMOTIONS}")
     state = join_processes()
     batches = np.split(np.arange(len(faces)), range(_BATCH, len(faces), _BATCH))
@@ -77,8 +80,7 @@ def predict(model: LoadedModel, faces: ReadyFaces, *, shown: str | None = None) 
     for process, share in enumerate(gather_object([mine])):
         parts[process :: state.num_processes] = share
     probabilities = np.concatenate(parts)
-    canonical = [model.labels.index(emotion) for emotion in EMOTIONS]
-    return Predictions(probabilities[:, canonical], faces.targets, faces.ids)
+    return Predictions(canonical(probabilities, model.labels), faces.targets, faces.ids)
 
 
 @contextmanager
@@ -100,14 +102,42 @@ def predict_all(model: LoadedModel, definitions: Mapping[str, ReadyFaces]) -> di
 
     Args:
         definitions: by label definition; the largest set holds the faces of all others, which leave some out.
+
+    Returns:
+        By label definition; without faces of an emotion that the model does not answer (``unanswered`` counts them).
+
+    Raises:
+        ResultsError: the model's labels are no emotions, or no face of a definition has one that it answers.
     """
-    whole = predict(model, max(definitions.values(), key=len))
+    whole = predict(model, max(definitions.values(), key=len), any_labels=True)
     row_of = {face: row for row, face in enumerate(whole.ids)}
-    rows = {name: [row_of[face] for face in faces.ids] for name, faces in definitions.items()}
-    return {
-        name: Predictions(whole.probabilities[rows[name]], faces.targets, faces.ids)
-        for name, faces in definitions.items()
-    }
+    found = {}
+    for name, faces in definitions.items():
+        kept = np.flatnonzero(is_answered(faces.targets, model.labels))
+        if not kept.size:
+            raise ResultsError(f"no face of {faces.split} under {name} has a label that the model answers")
+        ids = faces.ids[kept]
+        found[name] = Predictions(whole.probabilities[[row_of[face] for face in ids]], faces.targets[kept], ids)
+    return found
+
+
+def entries_of(
+    model: LoadedModel,
+    predictions: Mapping[str, Predictions],
+    definitions: Mapping[str, ReadyFaces],
+    measured_with: Mapping[str, Any],
+) -> dict[str, Entry]:
+    """The figures by label definition, with how many faces were left out since the model does not answer theirs.
+
+    Args:
+        measured_with: see ``made_with``.
+    """
+    found = {}
+    for name, each in predictions.items():
+        found[name] = entry = Entry(**each.figures(), **measured_with)
+        if left_out := unanswered(definitions[name].targets, model.labels):
+            entry.unanswered = left_out
+    return found
 
 
 def evaluate_run(
@@ -186,44 +216,3 @@ def record(result: Result, split: str, predictions: dict[str, Predictions], meas
         measured_with: see ``made_with``.
     """
     result.enter(split, {name: Entry(**each.figures(), **measured_with) for name, each in predictions.items()})
-
-
-def check_facts(folder: Path, data: FER2013 | PictureFiles) -> list[dict[str, Any]]:
-    """Measure again what a model folder says was measured.
-
-    Returns:
-        One dict a fact: labels, split, n, the accuracy claimed, the accuracy and macro recall found, and whether
-        number and accuracy agree to the last face.
-
-    Raises:
-        ResultsError: a fact is not about a split of this data under a label definition known here, or lacks a figure.
-        DatasetError: the data has no such split or no such labels.
-    """
-    model = load_model(folder)
-    facts = [
-        parse(Fact, json.dumps(fact), "a measured fact in config.json", ResultsError) for fact in model.info.measured
-    ]
-    sets = [_faces_of(fact, data) for fact in facts]
-    own = "fer2013" if isinstance(data, FER2013) else data.name
-    found_in: dict[str, dict[str, Predictions]] = {}
-    for split in {faces.split for faces in sets}:
-        every = {own: data.split(split), **{faces.name: faces for faces in sets if faces.split == split}}
-        found_in[split] = predict_all(model, every)
-    rows = []
-    for fact, faces in zip(facts, sets, strict=True):
-        each = found_in[faces.split][faces.name]
-        found = each.figures()
-        agrees = found["n"] == fact.n and round(found["accuracy"] * fact.n) == round(fact.accuracy * fact.n)
-        row = {"labels": faces.name, "split": faces.split, "claimed": fact.accuracy, "found": found["accuracy"]}
-        rows.append({**row, "n": found["n"], "macro_recall": found["macro_recall"], "agrees": agrees})
-    return rows
-
-
-def _faces_of(fact: Fact, data: FER2013 | PictureFiles) -> ReadyFaces:
-    own, known = ("fer2013", FER2013.definitions) if isinstance(data, FER2013) else (data.name, (data.name,))
-    if fact.dataset != own or fact.split not in SPLITS or fact.labels not in known:
-        raise ResultsError(
-            f"a fact about {fact.dataset}, {fact.labels}, {fact.split} cannot be measured here; "
-            f"there are {own} with {', '.join(known)} and {', '.join(SPLITS)}"
-        )
-    return data.split(fact.split, fact.labels)

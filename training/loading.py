@@ -171,14 +171,15 @@ def _read_fer2013(path: Path) -> FER2013:
         return read_fer2013(path)
     except DatasetError as error:
         try:
-            name = recognise(path)[0].name
+            info = recognise(path)[0]
+            name = info.name
         except DatasetError:
             raise error from None
         if name == "fer2013":
             raise
-        if name == "ckplus":
+        if not info.use.startswith("training"):
             raise DatasetError(
-                f"{path} is CK+, which is for evaluation only: python -m training evaluate RUN --on {path}"
+                f"{path} is {name}, which is for evaluation only: python -m training evaluate MODEL --data {path}"
             ) from error
         raise DatasetError(
             f"{path} looks like {name}, not FER2013; give --dataset.name {name} --dataset.labels {name}"

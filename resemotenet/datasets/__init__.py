@@ -11,6 +11,7 @@ from .collection import Carved, Collection
 from .expw import read_expw
 from .face_files import FaceFiles
 from .fer2013 import FER2013, read_fer2013
+from .photographs import read_photographs
 from .prepared import PixelFile, PreparedFaces
 from .rafdb import read_rafdb
 from .splits import carve, folds
@@ -38,6 +39,7 @@ __all__ = [
     "read_ckplus",
     "read_expw",
     "read_fer2013",
+    "read_photographs",
     "read_rafdb",
     "read_upstream",
     "recognise",

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ..emotions import EMOTIONS
 from ..errors import DatasetNotFoundError
-from . import affectnet, ckplus, expw, fer2013, rafdb, upstream
+from . import affectnet, ckplus, expw, fer2013, photographs, rafdb, upstream
 from .base import FaceSource
 from .collection import Collection
 from .fer2013 import FER2013, USAGES
@@ -146,6 +147,24 @@ CATALOGUE: tuple[DatasetInfo, ...] = (
         read=upstream.read_upstream,
     ),
     DatasetInfo(
+        name=photographs.NAME,
+        title="photographs of your own, with an emotion each",
+        faces="as given, all test; faces are found by the detector, and of several in a picture the largest counts",
+        layouts=(
+            "<emotion>/*.jpg",
+            "photographs.csv, pictures.csv or labels.csv (image, label, perhaps person)",
+            "photographs.parquet (image as bytes, label, perhaps id and person)",
+        ),
+        labels=f"none: names, {', '.join(EMOTIONS)}",
+        source="you",
+        url=None,
+        licence="that of the pictures",
+        citation="none",
+        find_layout=photographs.find_layout,
+        read=photographs.read_photographs,
+        use="evaluation only: python -m training evaluate MODEL --data PATH",
+    ),
+    DatasetInfo(
         name="fer2013",
         title="FER2013, with the FER+ votes where they are present",
         faces="28,709 train (Training), 3,589 validation (PublicTest), 3,589 test (PrivateTest)",
@@ -178,22 +197,40 @@ def dataset_info(name: str) -> DatasetInfo:
     raise ValueError(f"there is no data set {name!r}; there are {', '.join(info.name for info in CATALOGUE)}")
 
 
-def recognise(path: str | Path) -> tuple[DatasetInfo, str, Path]:
+def recognise(path: str | Path, name: str | None = None) -> tuple[DatasetInfo, str, Path]:
     """Which data set lies at ``path``, in which layout, and from which folder on; by its first sign only.
 
     A half-copied folder is recognised too; reading it says what is missing.
 
+    Args:
+        name: the one that it has to be; where signs of several are there, it decides.
+
     Raises:
-        DatasetNotFoundError: nothing is there, or nothing known.
+        DatasetNotFoundError: nothing is there, nothing known, or not the one that it has to be.
     """
     path = Path(path)
     if not path.exists():
         raise DatasetNotFoundError(f"there is nothing at {path}")
+    if name is not None:
+        return _recognise_as(path, name)
     for info in CATALOGUE:
         if (found := info.find_layout(path)) is not None:
             return info, *found
     expected = "\n".join(f"    {info.name}: {layout}" for info in CATALOGUE for layout in info.layouts)
     raise DatasetNotFoundError(f"{path} does not look like any data set known here; expected one of\n{expected}")
+
+
+def _recognise_as(path: Path, name: str) -> tuple[DatasetInfo, str, Path]:
+    names = [info.name for info in CATALOGUE]
+    if name not in names:
+        raise DatasetNotFoundError(f"no data set is called {name!r}; there are {', '.join(names)}")
+    wanted = dataset_info(name)
+    if (found := wanted.find_layout(path)) is not None:
+        return wanted, *found
+    others = [info.name for info in CATALOGUE if info.find_layout(path) is not None]
+    looks = f"; it looks like {others[0]}" if others else ""
+    expected = " or ".join(wanted.layouts)
+    raise DatasetNotFoundError(f"{path} does not look like {name}{looks}; expected {expected}")
 
 
 def splits_of(whole: Whole) -> dict[str, FaceSource]:

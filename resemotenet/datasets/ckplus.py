@@ -25,8 +25,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import DatasetFormatError, DatasetNotFoundError
-from .collection import NAMES, Collection, Listing, code_of
+from .collection import Collection, Listing, code_of
 from .lists import folders_in, need_folder, pictures_in, word_rows
+from .names import NAMES
 
 CODES: dict[int, str | None] = {
     0: "neutral", 1: "angry", 2: None, 3: "disgust", 4: "fear", 5: "happy", 6: "sad", 7: "surprise",

@@ -21,18 +21,6 @@ if TYPE_CHECKING:
 Counts = Mapping[str, Mapping[str, int]]
 """Split -> emotion -> number of faces."""
 
-# What folders and lists call the emotions; None: a label that the seven do not have, left out and counted.
-NAMES: dict[str, str | None] = {
-    **dict.fromkeys(("angry", "anger"), "angry"),
-    **dict.fromkeys(("disgust", "disgusted"), "disgust"),
-    **dict.fromkeys(("fear", "fearful", "afraid"), "fear"),
-    **dict.fromkeys(("happy", "happiness"), "happy"),
-    "neutral": "neutral",
-    **dict.fromkeys(("sad", "sadness"), "sad"),
-    **dict.fromkeys(("surprise", "surprised"), "surprise"),
-    "contempt": None,
-}
-
 
 @dataclass(frozen=True)
 class Carved:

@@ -61,6 +61,12 @@ def columns_of(header: list[str], known: Mapping[str, tuple[str, ...]], path: Pa
     return {column: places[0] for column, places in found.items()}
 
 
+COLUMNS = {
+    "file name": ("imagename", "image_name", "image", "filename", "file_name", "file", "path", "img", "name"),
+    "label": ("label", "labels", "emotion", "class", "code", "target"),
+}
+"""Of a list of pictures with a label each: what the two columns are called in lists that go around."""
+
 _SUFFIXES = tuple(SUFFIXES)
 
 

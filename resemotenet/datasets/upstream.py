@@ -15,16 +15,12 @@ from pathlib import Path
 from ..emotions import UPSTREAM_ORDER
 from ..errors import DatasetFormatError, DatasetNotFoundError
 from .collection import Carved, Collection, Listing, absent_files, check_inside, code_of
-from .lists import columns_of, csv_rows, is_picture
+from .lists import COLUMNS, columns_of, csv_rows, is_picture
 
 NAME = "upstream-csv"
 CODES = dict(enumerate(UPSTREAM_ORDER))
 CARVED = Carved("train", {"train": 0.9, "validation": 0.1}, seed=0, by="face")
 _WORDS = {"train": ("train",), "validation": ("valid", "val", "validation"), "test": ("test",)}
-_COLUMNS = {
-    "file name": ("imagename", "image_name", "image", "filename", "file_name", "file", "path", "img", "name"),
-    "label": ("label", "labels", "emotion", "class", "code", "target"),
-}
 _ORIGIN = "wherever this folder came from; upstream's data_csv.py writes such lists"
 
 
@@ -83,7 +79,7 @@ def _rows(path: Path) -> list[tuple[str, str, str]]:
     if any(is_picture(cell) for cell in first):
         at = _columns_by_content(first, path)
     else:
-        at = columns_of(first, _COLUMNS, path)
+        at = columns_of(first, COLUMNS, path)
         rows = rows[1:]
     found = []
     for number, cells in rows:

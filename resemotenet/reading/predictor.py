@@ -163,8 +163,9 @@ class EmotionPredictor:
             for index, (found, crops) in enumerate(_ahead(threads, self._locate, images, core_count())):
                 if isinstance(found, ImageError):
                     named = ImageError(f"picture {index} of the batch, counted from 0: {found}")
+                    named.__cause__ = found
                     if not return_exceptions:
-                        raise named from found
+                        raise named
                     found = named
                 places.append(found)
                 inputs.append(crops)

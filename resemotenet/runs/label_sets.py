@@ -100,6 +100,12 @@ LABEL_SETS: dict[str, LabelSet] = {
         ),
         LabelSet("upstream-csv", "upstream-csv", "upstream's CSV", "The code that the CSV gives for the picture."),
         LabelSet(
+            "photographs",
+            "photographs",
+            "photographs",
+            "The label of the picture, for the largest face that the detector finds in it.",
+        ),
+        LabelSet(
             "synthetic",
             "synthetic",
             "drawn faces",

@@ -1,6 +1,5 @@
 """From a model to figures: every figure again, by scikit-learn or by hand, from the predictions that were written."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,13 @@ import pytest
 import torch
 from sklearn import metrics as sklearn_metrics
 
-from resemotenet.checkpoints.checkpoint import LoadedModel, load_model, save_model
+from resemotenet.checkpoints.checkpoint import LoadedModel, load_model
 from resemotenet.datasets import FER2013, FaceSet, read_fer2013
 from resemotenet.emotions import EMOTIONS, UPSTREAM_ORDER
-from resemotenet.errors import DatasetFormatError, ResultsError
+from resemotenet.errors import ResultsError
 from resemotenet.runs.results import Predictions, ResultsFolder, read_json
 from resemotenet.runs.schema import Result, RunConfig
-from training.evaluation import check_facts, evaluate_run, load_chosen, marked, predict, predict_all, record
+from training.evaluation import evaluate_run, load_chosen, marked, predict, predict_all, record
 from training.loading import Data, load_data
 from training.processes import join_processes
 
@@ -203,74 +202,3 @@ class TestEvaluateRun:
         with pytest.raises(ResultsError, match="not finished; resume it first"):
             evaluate(finished, loaded, "test")
         assert not list((finished.path / "predictions").glob("*-test.npz"))
-
-
-class TestFacts:
-    @pytest.fixture
-    def facts(self, model: LoadedModel, data: FER2013) -> list[dict[str, Any]]:
-        """What is true of the random model."""
-        facts = []
-        for split, labels in (("validation", "ferplus-strict"), ("test", "ferplus-strict"), ("test", "fer2013")):
-            faces = data.split(split, labels)
-            said = model.probabilities(model.preprocess.batch(torch.from_numpy(faces.images))).argmax(dim=1).numpy()
-            accuracy = float((said == faces.targets).mean())
-            facts.append(
-                {"dataset": "fer2013", "labels": labels, "split": split, "n": len(faces), "accuracy": accuracy}
-            )
-        return facts
-
-    def folder(self, model: LoadedModel, facts: list[dict[str, Any]], path: Path) -> Path:
-        return save_model(path / "model", model.module, replace(model.info, measured=tuple(facts)))
-
-    def test_facts_that_hold(self, model: LoadedModel, facts: list[dict[str, Any]], data: FER2013, tmp_path: Path):
-        rows = check_facts(self.folder(model, facts, tmp_path), data)
-        assert [row["agrees"] for row in rows] == [True] * 3
-        for row, fact in zip(rows, facts, strict=True):
-            assert {name: row[name] for name in ("labels", "split", "n")} == {
-                name: fact[name] for name in ("labels", "split", "n")
-            }
-            assert row["found"] == row["claimed"] == fact["accuracy"]
-
-    def test_a_rounded_figure_is_the_same_figure(
-        self, model: LoadedModel, facts: list[dict[str, Any]], data: FER2013, tmp_path: Path
-    ):
-        rounded = [{**fact, "accuracy": round(fact["accuracy"], 3)} for fact in facts]
-        assert all(row["agrees"] for row in check_facts(self.folder(model, rounded, tmp_path), data))
-
-    @pytest.mark.parametrize("change", [{"n": 1}, {"face": 1}, {"face": -1}])
-    def test_one_face_off(
-        self, model: LoadedModel, facts: list[dict[str, Any]], data: FER2013, tmp_path: Path, change: dict[str, int]
-    ):
-        fact = facts[1]
-        fact["accuracy"] += change.get("face", 0) / fact["n"]
-        fact["n"] += change.get("n", 0)
-        rows = check_facts(self.folder(model, facts, tmp_path), data)
-        assert [row["agrees"] for row in rows] == [True, False, True]
-
-    @pytest.mark.parametrize(
-        ("change", "message"),
-        [
-            ({"dataset": "raf-db"}, "a fact about raf-db, ferplus-strict, validation cannot be measured here"),
-            ({"split": "PublicTest"}, "there are fer2013 with .* and train, validation, test"),
-            ({"labels": "ferplus"}, "fer2013, ferplus-strict, ferplus-usual, ferplus-soft"),
-        ],
-    )
-    def test_facts_about_something_else(
-        self, model: LoadedModel, facts: list[dict[str, Any]], data: FER2013, tmp_path: Path, change: Any, message: str
-    ):
-        with pytest.raises(ResultsError, match=message):
-            check_facts(self.folder(model, [{**facts[0], **change}], tmp_path), data)
-
-    def test_a_fact_that_says_too_little(
-        self, model: LoadedModel, facts: list[dict[str, Any]], data: FER2013, tmp_path: Path
-    ):
-        del facts[0]["n"]
-        with pytest.raises(ResultsError, match=r"a measured fact in config\.json has no n$"):
-            check_facts(self.folder(model, facts, tmp_path), data)
-
-    def test_data_without_votes(self, model: LoadedModel, facts: list[dict[str, Any]], data: FER2013, tmp_path: Path):
-        with pytest.raises(DatasetFormatError, match=r"no FER\+ votes"):
-            check_facts(self.folder(model, facts, tmp_path), replace(data, votes=None))
-
-    def test_no_facts(self, model_folder: Path, data: FER2013, tmp_path: Path):
-        assert check_facts(Path(shutil.copytree(model_folder, tmp_path / "model")), data) == []

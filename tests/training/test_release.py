@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from resemotenet.checkpoints.checkpoint import load_model
 from resemotenet.checkpoints.pretrained import bundled_folder
-from resemotenet.datasets import FaceSet, read_fer2013
+from resemotenet.datasets import FaceSet, recognise
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import PublicationError, ResultsError, TrainingError
 from resemotenet.publishing.facts import gather
@@ -20,14 +20,22 @@ from resemotenet.runs.calibration import choose_prior_bias
 from resemotenet.runs.metrics import nll
 from resemotenet.runs.results import Predictions, ResultsFolder, read_json, write_json
 from resemotenet.runs.schema import RunConfig
-from training.evaluation import check_facts
 from training.loading import Data, load_data
+from training.measuring import Measurement, measure_model
 from training.release import release
+from training.scored_sets import scored_sets
 
 
 @pytest.fixture
 def data(config: RunConfig) -> Data:
     return load_data(config)
+
+
+def stated(folder: Path, data: Path) -> list[Measurement]:
+    """What a model folder states, measured again."""
+    model, (info, _, root) = load_model(folder), recognise(data)
+    scored, _ = scored_sets(info, root, ("validation", "test"), model.preprocess.size)
+    return [each for each in measure_model(model, info.name, scored) if each.stated]
 
 
 @pytest.fixture
@@ -37,9 +45,9 @@ def released(finished: ResultsFolder, data: Data, tmp_path: Path) -> Path:
 
 
 def test_facts_are_those_of_the_weights_written(released: Path, data_path: Path):
-    facts = check_facts(released, read_fer2013(data_path))
-    assert [fact["agrees"] for fact in facts] == [True] * 6
-    assert {(fact["labels"], fact["split"]) for fact in facts} == {
+    facts = stated(released, data_path)
+    assert [fact.agrees for fact in facts] == [True] * 6
+    assert {(fact.labels, fact.split) for fact in facts} == {
         (labels, split) for labels in ("ferplus-strict", "ferplus-usual", "fer2013") for split in ("validation", "test")
     }
 
@@ -186,10 +194,10 @@ def test_an_emotion_that_was_never_taught_is_refused_and_nothing_is_written(
 
 def test_the_bundled_weights_measure_as_they_say(fer2013_parquet: Path):
     """Every fact in the config.json that people are shown, from the data again, to the last face."""
-    facts = check_facts(bundled_folder(), read_fer2013(fer2013_parquet))
-    assert {(fact["labels"], fact["split"], fact["n"]) for fact in facts} >= {
+    facts = stated(bundled_folder(), fer2013_parquet)
+    assert {(fact.labels, fact.split, fact.entry.n) for fact in facts} >= {
         ("ferplus-strict", "test", 2720),
         ("ferplus-usual", "test", 3137),
         ("fer2013", "test", 3589),
     }
-    assert [fact for fact in facts if not fact["agrees"]] == []
+    assert [fact for fact in facts if not fact.agrees] == []

@@ -3,6 +3,7 @@
     config.py        config.json of a results folder, which is what a training is asked for
     model.py         config.json of a model folder
     result.py        result.json; a line of epochs.jsonl
+    photographs.py   how photographs are read, detector included: in result.json, or a file of its own
     environment.py   environment.json, audit.json
     paths.py         what is published says nothing of where files lay
     reading.py       from the text of a file to a value, or to an error that names file, field and what came
@@ -21,8 +22,9 @@ from .config import (
     default_results,
 )
 from .environment import Audit, Earlier, Environment, Learned, Start, Teacher
-from .model import SCHEMA, Int8, Int8Cost, ModelInfo, OperatingPoint, Preprocessing
+from .model import SCHEMA, Int8, Int8Cost, ModelInfo, OperatingPoint, Preprocessing, Weights
 from .paths import without_paths
+from .photographs import MeanRecall, OfEmotion, Photographs
 from .reading import Salvaged, adapter, later, lines, parse, problem, read, read_lines, salvage
 from .result import (
     Chosen,
@@ -38,7 +40,6 @@ from .result import (
     Result,
     Scored,
     Spread,
-    Weights,
 )
 
 __all__ = [
@@ -60,11 +61,14 @@ __all__ = [
     "Latency",
     "Learned",
     "Look",
+    "MeanRecall",
     "Mixed",
     "ModelInfo",
     "Network",
+    "OfEmotion",
     "OperatingPoint",
     "Optimization",
+    "Photographs",
     "Preprocessing",
     "Released",
     "Result",

@@ -126,6 +126,12 @@ class Int8:
     measured: tuple[Int8Cost, ...] = ()
 
 
+class Weights(Record):
+    """A file of weights."""
+
+    sha256: str
+
+
 class OperatingPoint(Record):
     """What is done to a model's answers before they are given; see ``ModelInfo``."""
 

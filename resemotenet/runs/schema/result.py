@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from .model import SCHEMA, OperatingPoint
+from .model import SCHEMA, OperatingPoint, Weights
 from .numbers import Amount, Count, Pair, Share, Some
+from .photographs import Photographs
 from .record import Record
 
 
@@ -29,18 +30,13 @@ class Figures(Record):
     ece: Share | None = None
 
 
-class Weights(Record):
-    """A file of weights."""
-
-    sha256: str
-
-
 class Entry(Figures):
     """Figures, and what of the model they hold for: all that a release may change.
 
     Attributes:
         touched: how often the split was looked at; of test, and of other data sets.
         broken: pictures that could not be read.
+        unanswered: label -> faces that were left out, since the model does not answer it.
     """
 
     views: str | None = None
@@ -48,6 +44,7 @@ class Entry(Figures):
     operating_point: OperatingPoint | None = None
     without_leaks: WithoutLeaks | None = None
     broken: Count | None = None
+    unanswered: dict[str, Count] | None = None
     touched: Count | None = None
 
 
@@ -196,6 +193,7 @@ class Result(Record):
         splits: the run's own splits, under the label definition that chose the epoch.
         also: the same under others.
         elsewhere: other data sets, by label definition and split.
+        photographs: how photographs are read, detector included.
         test_touched: how often test was touched before there were figures of it.
     """
 
@@ -214,6 +212,7 @@ class Result(Record):
             Annotated[Annotated[Entry, Tag("figures")] | Annotated[Look, Tag("look")], Discriminator(_kind)],
         ],
     ] = Field(default_factory=dict)
+    photographs: Photographs | None = None
     test_touched: Count | None = None
 
     @property
