@@ -6,13 +6,12 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
-
-from PIL import Image
+from typing import Any
 
 from resemotenet import EmotionPredictor
 from resemotenet.errors import ImageError
-from resemotenet.reading.faces import Box, Face, FaceDetector, clip, suppress_overlaps
+from resemotenet.reading.faces import Box, clip
+from resemotenet.reading.following import Follower, find
 from resemotenet.reading.images import Picture
 from resemotenet.reading.tracking import TrackState, track
 
@@ -20,18 +19,10 @@ from . import guard
 
 # The longer side at which a whole frame is searched: faces from 40 of 640 pixels on are found, in some 13 ms.
 SEARCH_SIDE = 320
-# Seconds between two searches of the whole frame while there are faces to follow.
-SEARCH_EVERY = 1.0
 # Faces that are read in one frame, the largest; a crowd would stall everybody else.
 MAX_FACES = 12
 # Seconds of smoothing that can be asked for.
 MAX_SMOOTHING = 5.0
-
-
-class Follower(FaceDetector, Protocol):
-    """A detector that can also say where faces of the frame before are now, as ``MTCNNDetector`` does."""
-
-    def follow(self, image: Image.Image, boxes: list[Box]) -> list[Face | None]: ...
 
 
 def answer(predictor: EmotionPredictor, finder: Follower, asked: Any) -> dict[str, Any]:
@@ -51,7 +42,7 @@ def answer(predictor: EmotionPredictor, finder: Follower, asked: Any) -> dict[st
         frame = _open(asked)
         opened = time.perf_counter()
         now, smoothing, searched, state = _read_request(asked, frame.size)
-        faces, searched = _find(finder, frame.light, state, now, searched)
+        faces, searched = find(finder, frame.light, state, now, searched, most=MAX_FACES)
         located = time.perf_counter()
         reading = predictor.read(frame, faces)
         state, tracked = track(state, reading.faces, time=now, smoothing=smoothing)
@@ -99,24 +90,6 @@ def _number(value: Any, low: float, high: float) -> float:
 
 def _fits(box: Box, size: tuple[int, int]) -> bool:
     return clip(box, size) is not None and max(box[2] - box[0], box[3] - box[1]) <= 1.5 * max(size)
-
-
-def _find(
-    finder: Follower, image: Image.Image, state: TrackState, now: float, searched: float
-) -> tuple[list[Face], float]:
-    """The faces of a frame, and when the whole of one was searched last.
-
-    Faces are followed from frame to frame, which takes a third of a millisecond each. The whole frame is searched,
-    which takes some thirteen, where nobody is followed, where one was lost or two have become one, and every
-    ``SEARCH_EVERY`` seconds.
-    """
-    boxes = [each.box for each in state.visible]
-    if boxes and now - searched < SEARCH_EVERY:
-        followed = finder.follow(image, boxes)
-        faces = suppress_overlaps([face for face in followed if face is not None])
-        if len(faces) == len(boxes):
-            return faces, searched
-    return finder.detect(image)[:MAX_FACES], now
 
 
 class CallQueue:

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from .models import create_model, list_models
     from .reading.drawing import annotate
     from .reading.explain import Explanation, explain, overlay
+    from .reading.following import watch
     from .reading.predictor import EmotionPredictor
     from .reading.reading import FaceEmotion, Reading
+    from .reading.timeline import timeline
     from .reading.tracking import TrackedFace, TrackState, track
+    from .reading.video import Video
 
 _HOME = {
     "EMOTIONS": ".emotions",
@@ -29,13 +32,16 @@ _HOME = {
     "Reading": ".reading.reading",
     "TrackState": ".reading.tracking",
     "TrackedFace": ".reading.tracking",
+    "Video": ".reading.video",
     "annotate": ".reading.drawing",
     "create_model": ".models",
     "explain": ".reading.explain",
     "list_models": ".models",
     "load_model": ".checkpoints.checkpoint",
     "overlay": ".reading.explain",
+    "timeline": ".reading.timeline",
     "track": ".reading.tracking",
+    "watch": ".reading.following",
 }
 
 __version__ = "0.1.0"
@@ -48,13 +54,16 @@ __all__ = [
     "Reading",
     "TrackState",
     "TrackedFace",
+    "Video",
     "annotate",
     "create_model",
     "explain",
     "list_models",
     "load_model",
     "overlay",
+    "timeline",
     "track",
+    "watch",
 ]
 
 

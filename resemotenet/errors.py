@@ -2,6 +2,8 @@
 
     ResEmoteNetError
     ├── ImageError (ValueError)                 a picture that cannot be read, or an array that is no picture
+    ├── VideoError (ValueError)                 a video that cannot be opened, or has no pictures
+    ├── CorpusError                             a table that cannot be written, or that another call is writing
     ├── UnknownModelError (ValueError)          a name that is not in the model registry
     ├── CompactLayoutError (ValueError)         the compact layout would not be exact here
     ├── DeviceError (ValueError)                a device was asked for that this machine does not have
@@ -83,6 +85,14 @@ def in_words(error: OSError) -> str:
 
 class ImageError(ResEmoteNetError, ValueError):
     """A picture cannot be read, or an array does not have the layout of a picture."""
+
+
+class VideoError(ResEmoteNetError, ValueError):
+    """A video cannot be opened, or there are no pictures in it."""
+
+
+class CorpusError(ResEmoteNetError):
+    """A table of many pictures cannot be written or read, or is another call's."""
 
 
 class UnknownModelError(ResEmoteNetError, ValueError):

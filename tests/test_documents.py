@@ -21,6 +21,7 @@ import resemotenet.cli
 import training.cli
 import training.loop
 from resemotenet.runs.results import ResultsFolder
+from tests import films
 from tests.documents import DOCUMENTS, REPOSITORY, ROOT, Document
 
 README_LINES = 150
@@ -56,9 +57,10 @@ COMMANDS = [(document.name, command) for document in DOCUMENTS for command in di
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with the pictures that the documents name."""
+    """A working directory with the pictures and the film that the documents name."""
     for name, example in {"photo": "two_faces", "a": "astronaut", "b": "chelsea", "crop": "grace_hopper"}.items():
         shutil.copy(ROOT / "demo" / "examples" / f"{example}.jpg", tmp_path / f"{name}.jpg")
+    films.write(tmp_path / "film.mp4", 5 * [films.scene((films.heads()[0], 200, 90))], [0, 0.2, 0.4, 0.6, 0.8])
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MIN_OVERLAP = 0.2
 # Seconds for which a face that cannot be seen keeps its number: a turned head, a hand in front of it.
 MEMORY = 1.0
+# Time constant, in seconds, of a face's velocity: boxes tremble, and shrink where somebody
+# walks in front of them.
+_STEADY = 1.0
 # More than any frame has; what comes in from outside is held to it.
 MAX_TRACKS = 64
 _LARGEST = 1e9
@@ -33,12 +36,20 @@ class Track:
         box: (x1, y1, x2, y2) pixels.
         probabilities: emotion -> smoothed probability.
         seen: time of the frame, in seconds.
+        velocity: (x, y) pixels a second of the box's centre, smoothed.
     """
 
     number: int
     box: Box
     probabilities: dict[str, float]
     seen: float
+    velocity: tuple[float, float] = (0.0, 0.0)
+
+    def expected(self, time: float) -> Box:
+        """Where the box is at that time if it goes on as it did."""
+        x, y = (speed * (time - self.seen) for speed in self.velocity)
+        x1, y1, x2, y2 = self.box
+        return x1 + x, y1 + y, x2 + x, y2 + y
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,7 @@ class TrackState:
                     "box": [round(value, 1) for value in track.box],
                     "probabilities": track.probabilities,
                     "seen": track.seen,
+                    "velocity": [round(value, 1) for value in track.velocity],
                 }
                 for track in self.tracks
             ],
@@ -100,7 +112,12 @@ class TrackedFace:
 
 
 def track(
-    state: TrackState, faces: "Sequence[FaceEmotion]", *, time: float, smoothing: float = 0.0
+    state: TrackState,
+    faces: "Sequence[FaceEmotion]",
+    *,
+    time: float,
+    smoothing: float = 0.0,
+    memory: float = MEMORY,
 ) -> tuple[TrackState, list[TrackedFace]]:
     """Tell who is who in the next frame, and smooth what is read of each.
 
@@ -109,6 +126,7 @@ def track(
         faces: what the predictor read in this frame.
         time: of this frame, in seconds, later than that of the frame before.
         smoothing: time constant, in seconds: after that long, 63% of a change is shown; 0 shows every frame as read.
+        memory: seconds for which a face that cannot be seen keeps its number.
 
     Returns:
         The new state, and one ``TrackedFace`` for each of ``faces``, in their order.
@@ -120,8 +138,8 @@ def track(
         raise ValueError(f"a frame at {time} s cannot follow one at {state.time} s: time goes forward")
     if not smoothing >= 0:
         raise ValueError(f"smoothing must be a time in seconds from 0 up, got {smoothing}")
-    known = [each for each in state.tracks if time - each.seen <= MEMORY]
-    matches = _match(known, faces)
+    known = [each for each in state.tracks if time - each.seen <= memory]
+    matches = _match(known, faces, time)
     taken = {each.number for each in known}
     tracks, tracked = [], []
     for index, face in enumerate(faces):
@@ -129,24 +147,39 @@ def track(
         if before is None:
             number = next(number for number in range(1, len(taken) + 2) if number not in taken)
             taken.add(number)
+            velocity = (0.0, 0.0)
         else:
             number = before.number
             face = _smooth(face, before, time, smoothing)
-        tracks.append(Track(number, face.box, face.probabilities, time))
+            velocity = _velocity(face.box, before, time)
+        tracks.append(Track(number, face.box, face.probabilities, time, velocity))
         tracked.append(TrackedFace(number, face))
     unseen = [each for each in known if each not in matches.values()]
     return TrackState(tuple(sorted([*tracks, *unseen], key=lambda each: each.number)), time), tracked
 
 
-def _match(known: Sequence[Track], faces: "Sequence[FaceEmotion]") -> dict[int, Track]:
-    """Index of a face -> the track it continues: the assignment with the largest sum of overlaps."""
+def _match(known: Sequence[Track], faces: "Sequence[FaceEmotion]", time: float) -> dict[int, Track]:
+    """Index of a face -> the track it continues: the assignment with the largest sum of overlaps.
+
+    A face is where it was, or where its way led: of two who pass each other the one behind is hidden for a while.
+    """
     if not known or not faces:
         return {}
     from scipy.optimize import linear_sum_assignment
 
-    overlaps = [[overlap(face.box, each.box) for each in known] for face in faces]
+    overlaps = [
+        [max(overlap(face.box, each.box), overlap(face.box, each.expected(time))) for each in known] for face in faces
+    ]
     pairs = zip(*linear_sum_assignment(overlaps, maximize=True), strict=True)
     return {int(row): known[column] for row, column in pairs if overlaps[row][column] >= MIN_OVERLAP}
+
+
+def _velocity(box: Box, before: Track, time: float) -> tuple[float, float]:
+    passed = time - before.seen
+    weight = 1 - math.exp(-passed / _STEADY)
+    moved = [(box[axis] + box[axis + 2] - before.box[axis] - before.box[axis + 2]) / 2 / passed for axis in (0, 1)]
+    x, y = (old + weight * (new - old) for old, new in zip(before.velocity, moved, strict=True))
+    return x, y
 
 
 def _smooth(face: "FaceEmotion", before: Track, time: float, smoothing: float) -> "FaceEmotion":
@@ -164,13 +197,18 @@ def _smooth(face: "FaceEmotion", before: Track, time: float, smoothing: float) -
 
 def _read_track(values: Any) -> Track:
     match values:
-        case {"number": int(number), "box": [*box], "probabilities": {**shares}, "seen": seen} if (
-            1 <= number <= 2 * MAX_TRACKS and len(box) == 4 and _are_numbers([*box, seen, *shares.values()])
-        ):
+        case {
+            "number": int(number),
+            "box": [*box],
+            "probabilities": {**shares},
+            "seen": seen,
+            "velocity": [x, y],
+        } if 1 <= number <= 2 * MAX_TRACKS and len(box) == 4 and _are_numbers([*box, seen, x, y, *shares.values()]):
             x1, y1, x2, y2 = map(float, box)
             probabilities: dict[str, Any] = {str(name): share for name, share in shares.items()}
             if all(0 <= share <= 1 for share in probabilities.values()):
-                return Track(number, (x1, y1, x2, y2), probabilities, float(cast(float, seen)))
+                velocity = (float(cast(float, x)), float(cast(float, y)))
+                return Track(number, (x1, y1, x2, y2), probabilities, float(cast(float, seen)), velocity)
     raise ValueError(f"this is not a face of a tracking state: {str(values)[:200]}")
 
 
