@@ -77,9 +77,7 @@ def check(path: Path, *, skip_broken: bool = False) -> dict[str, Any]:
         "broken": broken,
         "identical": identical(prints, targets),
     }
-    if isinstance(whole, Collection):
-        found |= {key: value for key, value in whole.record().items() if key != "layout"}
-    return found
+    return found | {key: value for key, value in whole.record().items() if key != "layout"}
 
 
 def _fingerprints(faces: FaceSource) -> "tuple[NDArray[np.str_], NDArray[np.bool_], list[str]]":

@@ -18,16 +18,14 @@ from torch import Tensor
 from resemotenet.datasets import (
     FER2013,
     SPLITS,
-    Collection,
     FaceSet,
     ReadyFaces,
     Synthetic,
     dataset_info,
-    read_fer2013,
     recognise,
 )
 from resemotenet.emotions import EMOTIONS
-from resemotenet.errors import DatasetError, DatasetFormatError, TrainingError
+from resemotenet.errors import DatasetError, DatasetFormatError, DatasetNotFoundError, TrainingError
 from resemotenet.runs.label_sets import teaching
 from resemotenet.runs.results import ResultsFolder
 from resemotenet.runs.schema import Audit, RunConfig, read
@@ -125,7 +123,13 @@ def load_data(config: RunConfig) -> Data:
         for name, faces in definitions.items():
             if not len(faces):
                 raise DatasetFormatError(f"no {split} face is left under the labels {name}, so nothing can be scored")
-    return Data(train, scored, leaked, original, whole.source if isinstance(whole, PictureFiles) else {})
+    return Data(train, scored, leaked, original, _source(whole))
+
+
+def _source(whole: FER2013 | Synthetic | PictureFiles) -> dict[str, Any]:
+    if isinstance(whole, Synthetic):
+        return {}
+    return whole.record() if isinstance(whole, FER2013) else whole.source
 
 
 def _with_original(train: ReadyFaces, original: ReadyFaces, share: float) -> FaceSet:
@@ -154,36 +158,37 @@ def load_data_of(folder: ResultsFolder, config: RunConfig) -> Data:
 
 
 def _read(config: RunConfig) -> "FER2013 | Synthetic | PictureFiles":
-    if config.dataset.name == "synthetic":
+    name, skip = config.dataset.name, config.dataset.skip_broken
+    if name == "synthetic":
         return Synthetic()
     assert config.data is not None  # RunConfig sees to it
-    if config.dataset.name == "fer2013":
-        return _read_fer2013(config.data)
-    skip = config.dataset.skip_broken
-    whole = dataset_info(config.dataset.name).read(config.data, skip_broken=skip)
-    assert isinstance(whole, Collection)
+    whole = dataset_info(name).read(_root(config.data, name), skip_broken=skip)
+    if isinstance(whole, FER2013):
+        return whole
     storage = Storage(config.cache, config.dataset.memory_share)
     return PictureFiles.of(whole, config.network.size, skip_broken=skip, storage=storage)
 
 
-def _read_fer2013(path: Path) -> FER2013:
+def _root(path: Path, name: str) -> Path:
+    """Where in a folder the data set lies; the path itself where it is not seen, since its reader says what it misses.
+
+    Raises:
+        DatasetError: another data set is there.
+    """
     try:
-        return read_fer2013(path)
-    except DatasetError as error:
+        return recognise(path, name)[2]
+    except DatasetNotFoundError:
         try:
             info = recognise(path)[0]
-            name = info.name
-        except DatasetError:
-            raise error from None
-        if name == "fer2013":
-            raise
-        if not info.use.startswith("training"):
-            raise DatasetError(
-                f"{path} is {name}, which is for evaluation only: python -m training evaluate MODEL --data {path}"
-            ) from error
+        except DatasetNotFoundError:
+            return path
+    if not info.use.startswith("training"):
         raise DatasetError(
-            f"{path} looks like {name}, not FER2013; give --dataset.name {name} --dataset.labels {name}"
-        ) from error
+            f"{path} is {info.name}, which is for evaluation only: python -m training evaluate MODEL --data {path}"
+        )
+    raise DatasetError(
+        f"{path} looks like {info.name}, not {name}; give --dataset.name {info.name} --dataset.labels {info.name}"
+    )
 
 
 class Batch(NamedTuple):

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from resemotenet.datasets import FER2013, SPLITS, Collection, FaceFiles, ReadyFaces, recognise
+from resemotenet.datasets import FER2013, Collection, FaceFiles, ReadyFaces, recognise
+from resemotenet.datasets.fer2013 import USAGES
 from resemotenet.errors import DatasetFormatError
 
 from .memory import usable_memory
@@ -112,11 +113,16 @@ def read_any(path: Path, size: int, storage: Storage | None = None) -> FER2013 |
     return PictureFiles.of(whole, size, skip_broken=False, storage=storage)
 
 
+def ready_splits(whole: FER2013) -> dict[str, ReadyFaces]:
+    """The splits that a copy has, under the original labels."""
+    return {split: whole.split(split) for split, usage in USAGES.items() if (whole.usage == usage).any()}
+
+
 def all_splits(path: Path, size: int = 48, storage: Storage | None = None) -> dict[str, ReadyFaces]:
     """Every split of whatever data set lies there, under its own labels.
 
     Raises:
-        DatasetError: as ``read_any``; FER2013 has to have all its splits.
+        DatasetError: as ``read_any``.
     """
     whole = read_any(path, size, storage)
-    return {split: whole.split(split) for split in SPLITS} if isinstance(whole, FER2013) else whole.splits
+    return whole.splits if isinstance(whole, PictureFiles) else ready_splits(whole)

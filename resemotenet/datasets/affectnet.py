@@ -21,7 +21,7 @@ import numpy as np
 
 from ..errors import DatasetFormatError, DatasetNotFoundError
 from .collection import Carved, Collection, Listing, check_inside, code_of
-from .lists import columns_of, csv_rows, first_there, is_picture, need_folder
+from .lists import columns_of, csv_rows, first_there, is_picture, need_folder, slashed
 
 NAME = "affectnet-7"
 CODES: dict[int, str | None] = {
@@ -147,7 +147,7 @@ def _from_lists(listing: Listing) -> None:
         if not path.is_file():
             raise DatasetNotFoundError(f"{path} is missing; expected a row for each picture. It comes with {_ORIGIN}")
         for place, cells in _rows(path):
-            name_in_list = cells["file"]
+            name_in_list = slashed(cells["file"])
             check_inside(name_in_list, place)
             if emotion := _emotion(listing, cells["expression"], place):  # rows without a face need not have a box
                 file, id = f"{place_of_pictures}/{name_in_list}", name_in_list.rpartition(".")[0]

@@ -1,6 +1,6 @@
 """All data sets: what they are called, what users have of them, where they come from, and how to tell a folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,9 +11,13 @@ from . import affectnet, ckplus, expw, fer2013, photographs, rafdb, upstream
 from .base import FaceSource
 from .collection import Collection
 from .fer2013 import FER2013, USAGES
+from .lists import folders_in
 
 Whole = Collection | FER2013
 Layout = tuple[str, Path]
+
+_DEEPEST = 3
+"""So many folders, each alone in the one above, are looked into: "archive/images/images/train"."""
 
 
 class Reader(Protocol):
@@ -170,7 +174,7 @@ CATALOGUE: tuple[DatasetInfo, ...] = (
         faces="28,709 train (Training), 3,589 validation (PublicTest), 3,589 test (PrivateTest)",
         layouts=(
             "fer2013.csv, icml_face_data.csv (+ fer2013new.csv) or train.csv",
-            "{train,test}/<emotion>/{Training,PublicTest,PrivateTest}_*.jpg",
+            "{train,test}/<emotion>/*.jpg, perhaps validation/",
             "fer2013.parquet (row, usage, emotion, image, ferplus_*)",
         ),
         labels="0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral",
@@ -213,11 +217,23 @@ def recognise(path: str | Path, name: str | None = None) -> tuple[DatasetInfo, s
         raise DatasetNotFoundError(f"there is nothing at {path}")
     if name is not None:
         return _recognise_as(path, name)
-    for info in CATALOGUE:
-        if (found := info.find_layout(path)) is not None:
-            return info, *found
+    for place in _places(path):
+        for info in CATALOGUE:
+            if (found := info.find_layout(place)) is not None:
+                return info, *found
     expected = "\n".join(f"    {info.name}: {layout}" for info in CATALOGUE for layout in info.layouts)
     raise DatasetNotFoundError(f"{path} does not look like any data set known here; expected one of\n{expected}")
+
+
+def _places(path: Path) -> Iterator[Path]:
+    """The path, and what an archive was unpacked to: the one folder in it, and the one in that."""
+    yield path
+    for _ in range(_DEEPEST):
+        folders = folders_in(path) if path.is_dir() else []
+        if len(folders) != 1:
+            return
+        (path,) = folders
+        yield path
 
 
 def _recognise_as(path: Path, name: str) -> tuple[DatasetInfo, str, Path]:
@@ -225,8 +241,9 @@ def _recognise_as(path: Path, name: str) -> tuple[DatasetInfo, str, Path]:
     if name not in names:
         raise DatasetNotFoundError(f"no data set is called {name!r}; there are {', '.join(names)}")
     wanted = dataset_info(name)
-    if (found := wanted.find_layout(path)) is not None:
-        return wanted, *found
+    for place in _places(path):
+        if (found := wanted.find_layout(place)) is not None:
+            return wanted, *found
     others = [info.name for info in CATALOGUE if info.find_layout(path) is not None]
     looks = f"; it looks like {others[0]}" if others else ""
     expected = " or ".join(wanted.layouts)

@@ -38,6 +38,11 @@ class Carved:
     seed: int
     by: str
 
+    def record(self, ids: "Mapping[str, NDArray[np.str_]]") -> dict[str, Any]:
+        """For results, with the ids of what was cut off."""
+        about = {"from": self.source, "shares": self.shares, "seed": self.seed, "by": self.by}
+        return {**about, "ids": {split: named.tolist() for split, named in ids.items()}}
+
 
 @dataclass(frozen=True)
 class Collection:
@@ -89,9 +94,7 @@ class Collection:
         kept: dict[str, Any] = {"layout": self.layout, "left_out": self.left_out, "notes": list(self.notes)}
         if self.carved is not None:
             cut = [split for split, share in self.carved.shares.items() if share < max(self.carved.shares.values())]
-            ids = {split: self.splits[split].ids.tolist() for split in cut}
-            kept["carved"] = {"from": self.carved.source, **vars(self.carved), "ids": ids}
-            del kept["carved"]["source"]
+            kept["carved"] = self.carved.record({split: self.splits[split].ids for split in cut})
         return kept
 
 

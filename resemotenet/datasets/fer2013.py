@@ -6,16 +6,19 @@ Layouts read:
     fer2013.csv             emotion,pixels,Usage
     icml_face_data.csv      emotion, Usage, pixels (spaces in the header)
     train.csv               emotion,pixels (Training only)
-    folders                 train/<emotion>/Training_*.jpg, test/<emotion>/{PublicTest,PrivateTest}_*.jpg, perhaps with
-                            validation/ or val/ for PublicTest
+    folders                 train/<emotion>/Training_*.jpg, test/<emotion>/{PublicTest,PrivateTest}_*.jpg, and the
+                            spellings of fer2013_folders.py
     *.parquet               row, usage, emotion, image (encoded bytes), ferplus_*, ferplus_named
     fer2013new.csv          FER+ votes in the row order of fer2013.csv; found beside a csv with Usage, or given
 
-A folder that holds one of these files stands for it. The images may not be redistributed; the FER+ votes are MIT.
+A folder that holds one of these files stands for it. Where there is a train and a test split and no PublicTest, a tenth
+of train takes its place: stratified by emotion, identical pictures together, with seed 0. The images may
+not be redistributed; the FER+ votes are MIT.
 """
 
+import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,11 +26,14 @@ import numpy as np
 
 from ..emotions import EMOTIONS
 from ..errors import DatasetFormatError, DatasetNotFoundError
+from . import fer2013_folders
 from .base import FaceSet
+from .collection import Carved
 from .ferplus import MIN_SOFT_VOTES as MIN_SOFT_VOTES  # known by this module too
 from .ferplus import VOTES as VOTES
 from .ferplus import crowd, read_votes, vote_table
 from .lists import need_columns, read_table
+from .splits import carve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +42,8 @@ if TYPE_CHECKING:
 SIDE = 48
 CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 USAGES = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
-
-_FOLDER_NAMES = {"anger": "angry", "happiness": "happy", "sadness": "sad", "surprised": "surprise"}
+_FILES = ("fer2013.parquet", "fer2013.csv", "icml_face_data.csv", "train.csv")
+CARVED = Carved("train", {"train": 0.9, "validation": 0.1}, seed=0, by="identical picture")
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ class FER2013:
         usage: (N,) str, "Training", "PublicTest" or "PrivateTest".
         ids: (N,) str: the row number of fer2013.csv, or the path inside the folder.
         votes: (N, 10) int64 in the order of ``VOTES``, or None where there are none; rows of -1 have no votes.
+        carved: how "PublicTest" was cut off from train; None where the data came with it.
+        notes: sentences for people about splits that are missing.
         definitions: the label definitions that ``split`` takes, of all copies of the data.
     """
 
@@ -60,6 +68,8 @@ class FER2013:
     usage: "NDArray[np.str_]"
     ids: "NDArray[np.str_]"
     votes: "NDArray[np.int64] | None" = None
+    carved: Carved | None = None
+    notes: tuple[str, ...] = ()
 
     def split(self, split: str, labels: str = "fer2013") -> FaceSet:
         """One split under one label definition.
@@ -82,7 +92,8 @@ class FER2013:
             )
         rows = self.usage == USAGES[split]
         if not rows.any():
-            raise DatasetFormatError(f"this copy of FER2013 has no {USAGES[split]} images, so no {split} split")
+            said = "".join(f"; {note}" for note in self.notes)
+            raise DatasetFormatError(f"this copy of FER2013 has no {USAGES[split]} images, so no {split} split{said}")
         if labels == "fer2013":
             targets, distribution = self.emotion, np.eye(len(EMOTIONS), dtype=np.float32)[self.emotion]
         else:
@@ -99,6 +110,13 @@ class FER2013:
             ids=self.ids[rows],
         )
 
+    def record(self) -> dict[str, Any]:
+        """What results keep of how the data was read; nothing of a copy that is whole."""
+        kept: dict[str, Any] = {"notes": list(self.notes)} if self.notes else {}
+        if self.carved is not None:
+            kept["carved"] = self.carved.record({"validation": self.split("validation").ids})
+        return kept
+
     def _need_votes(self) -> "NDArray[np.int64]":
         if self.votes is None:
             raise DatasetFormatError(
@@ -111,12 +129,10 @@ def find_layout(path: Path) -> tuple[str, Path] | None:
     """The layout and the file or folder it starts from, by its first sign; None if it is not there."""
     if path.is_file() and path.suffix in (".csv", ".parquet"):
         return path.suffix.lstrip("."), path
-    for name in ("fer2013.parquet", "fer2013.csv", "icml_face_data.csv", "train.csv"):
+    for name in _FILES:
         if (path / name).is_file():
             return name, path
-    names = (*CODES, *_FOLDER_NAMES)
-    there = any((path / split / name).is_dir() for split in ("train", "test") for name in names)
-    return ("folders", path) if there else None
+    return ("folders", path) if fer2013_folders.is_here(path) else None
 
 
 def read_fer2013(path: str | Path, *, ferplus: str | Path | None = None) -> FER2013:
@@ -138,10 +154,7 @@ def read_fer2013(path: str | Path, *, ferplus: str | Path | None = None) -> FER2
             "with train/ and test/. The data comes from Kaggle's 2013 facial expression recognition challenge"
         )
     if path.is_dir():
-        for name in ("fer2013.parquet", "fer2013.csv", "icml_face_data.csv", "train.csv"):
-            if (path / name).is_file():
-                path = path / name
-                break
+        path = next((path / name for name in _FILES if (path / name).is_file()), path)
     if path.suffix == ".csv" and path.is_file():
         return _read_csv(path, None if ferplus is None else Path(ferplus))
     if ferplus is not None:
@@ -207,37 +220,17 @@ def _read_parquet(path: Path) -> FER2013:
 def _read_folders(path: Path) -> FER2013:
     from PIL import Image
 
-    files = sorted(
-        file
-        for split in ("train", "validation", "val", "test")
-        for file in path.glob(f"{split}/*/*")
-        if file.suffix.lower() in (".jpg", ".jpeg", ".png")
-    )
-    if not files:
-        raise DatasetNotFoundError(
-            f"{path} holds none of fer2013.csv, icml_face_data.csv, train.csv, fer2013.parquet, and no images as "
-            "train/<emotion>/*.jpg"
-        )
-    images = np.empty((len(files), SIDE, SIDE), np.uint8)
-    emotion, usage = [], []
-    for row, file in enumerate(files):
+    listed = list(fer2013_folders.labelled_files(path))
+    if not listed:
+        raise DatasetNotFoundError(f"{path} holds none of {', '.join(_FILES)}, and no images as train/<emotion>/*.jpg")
+    images = np.empty((len(listed), SIDE, SIDE), np.uint8)
+    for row, (file, _, _) in enumerate(listed):
         images[row] = _decode(Image, file, str(file))
-        name = file.parent.name.lower()
-        name = _FOLDER_NAMES.get(name, name)
-        if name not in CODES:
-            raise DatasetFormatError(f"{file.parent} is not an emotion; expected one of {', '.join(CODES)}")
-        emotion.append(CODES.index(name))
-        usage.append(_usage_of(file))
+    files, emotions, usage = zip(*listed, strict=True)
     ids = [file.relative_to(path).as_posix() for file in files]
-    return _checked(images, emotion, usage, ids, None, path)
-
-
-def _usage_of(file: Path) -> str:
-    """The file name's own word first: test/ holds PublicTest_ and PrivateTest_ images side by side."""
-    named = file.name.split("_")[0]
-    if named in USAGES.values():
-        return named
-    return {"train": "Training", "test": "PrivateTest"}.get(file.parent.parent.name, "PublicTest")
+    note = fer2013_folders.note_on(set(usage), path)
+    whole = _checked(images, [CODES.index(emotion) for emotion in emotions], list(usage), ids, None, path)
+    return replace(whole, notes=(note,) if note else ())
 
 
 def _decode(image_module: Any, source: Any, place: str) -> "NDArray[np.uint8]":
@@ -254,7 +247,10 @@ def _decode(image_module: Any, source: Any, place: str) -> "NDArray[np.uint8]":
     ) as error:  # all of them mean a damaged file to one of PIL's readers
         raise DatasetFormatError(f"{place}: the image cannot be decoded ({error})") from None
     if pixels.shape != (SIDE, SIDE):
-        raise DatasetFormatError(f"{place}: the image is {pixels.shape[1]}x{pixels.shape[0]}, expected {SIDE}x{SIDE}")
+        raise DatasetFormatError(
+            f"{place}: the image is {pixels.shape[1]}x{pixels.shape[0]}, expected FER2013's {SIDE}x{SIDE}; faces of "
+            "another set are read with lists like train_labels.csv, see upstream-csv in 'python -m training datasets'"
+        )
     return pixels
 
 
@@ -296,4 +292,16 @@ def _checked(
     if len(set(ids)) != len(ids):
         raise DatasetFormatError(f"{path}: row numbers must be unique, but {len(ids) - len(set(ids))} are repeated")
     canonical = np.array([EMOTIONS.index(name) for name in CODES], np.int64)[np.asarray(codes)]
-    return FER2013(images, canonical, usages, np.asarray(ids, dtype=str), votes)
+    whole = FER2013(images, canonical, usages, np.asarray(ids, dtype=str), votes)
+    there = set(usage)
+    return _carve(whole) if {"Training", "PrivateTest"} <= there and "PublicTest" not in there else whole
+
+
+def _carve(whole: FER2013) -> FER2013:
+    """Cut off a validation split; copies of one picture stay on one side."""
+    train = np.flatnonzero(whole.usage == "Training")
+    groups = np.array([hashlib.sha256(whole.images[row].tobytes()).hexdigest() for row in train])
+    part = carve(whole.emotion[train], groups, CARVED.shares, CARVED.seed)
+    usage = whole.usage.astype("U11")
+    usage[train[part == "validation"]] = "PublicTest"
+    return replace(whole, usage=usage, carved=CARVED)

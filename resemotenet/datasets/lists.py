@@ -75,6 +75,11 @@ def is_picture(name: str) -> bool:
     return name.lower().endswith(_SUFFIXES)
 
 
+def slashed(file: str) -> str:
+    """A file name from a list, with forward slashes; lists made on Windows have the others."""
+    return file.replace("\\", "/")
+
+
 def pictures_in(folder: Path) -> list[Path]:
     """Files that are pictures by their suffix, sorted; hidden ones are no part of a data set."""
     return sorted(file for file in folder.iterdir() if is_picture(file.name) and not file.name.startswith("."))

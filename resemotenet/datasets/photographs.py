@@ -25,7 +25,7 @@ from ..emotions import EMOTIONS
 from ..errors import DatasetError, DatasetFormatError, DatasetNotFoundError
 from .collection import Collection, Listing, check_inside
 from .face_files import FaceFiles
-from .lists import COLUMNS, columns_of, csv_rows, folders_in, is_picture, need_columns, read_table
+from .lists import COLUMNS, columns_of, csv_rows, folders_in, is_picture, need_columns, read_table, slashed
 from .names import emotion_called, is_emotion
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _from_list(listing: Listing, path: Path) -> None:
         place = f"{path}, line {number}"
         if len(cells) != len(header):
             raise DatasetFormatError(f"{place}: {len(cells)} cells, expected {len(header)} as in the header")
-        file = cells[at["file name"]].replace("\\", "/")
+        file = slashed(cells[at["file name"]])
         if not is_picture(file):
             raise DatasetFormatError(f"{place}: {file!r} is not the name of a picture file")
         check_inside(file, place)

@@ -12,6 +12,7 @@ validation split: a tenth of train is cut off, stratified by emotion. Ids ("trai
 so the cut is too.
 """
 
+import re
 from pathlib import Path
 
 from ..errors import DatasetFormatError, DatasetNotFoundError
@@ -29,6 +30,7 @@ CARVED = Carved("train", {"train": 0.9, "validation": 0.1}, seed=0, by="face")
 LIST = "EmoLabel/list_patition_label.txt"
 _LISTS = (LIST, "EmoLabel/list_partition_label.txt")
 _ALIGNED = "Image/aligned"
+_PICTURE = re.compile(r"(train|test)_\d+")
 
 
 def find_layout(path: Path) -> tuple[str, Path] | None:
@@ -37,9 +39,17 @@ def find_layout(path: Path) -> tuple[str, Path] | None:
         if (root / "EmoLabel").is_dir() or (root / _ALIGNED).is_dir():
             return "official", root
     for root in (path, path / "DATASET"):
-        if any((root / split / str(code)).is_dir() for split in ("train", "test") for code in CODES):
+        numbered = [root / split / str(code) for split in ("train", "test") for code in CODES]
+        there = [folder for folder in numbered if folder.is_dir()]
+        if there and all(_is_ours(folder) for folder in there):
             return "folders", root
     return None
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether its pictures are called as RAF-DB's: other sets have folders of these numbers, for other emotions."""
+    pictures = pictures_in(folder)
+    return not pictures or _PICTURE.match(pictures[0].name) is not None
 
 
 def read_rafdb(path: str | Path, *, skip_broken: bool = False) -> Collection:

@@ -15,7 +15,8 @@ from pathlib import Path
 from ..emotions import UPSTREAM_ORDER
 from ..errors import DatasetFormatError, DatasetNotFoundError
 from .collection import Carved, Collection, Listing, absent_files, check_inside, code_of
-from .lists import COLUMNS, columns_of, csv_rows, is_picture
+from .lists import COLUMNS, columns_of, csv_rows, is_picture, slashed
+from .names import emotion_called, is_emotion
 
 NAME = "upstream-csv"
 CODES = dict(enumerate(UPSTREAM_ORDER))
@@ -65,7 +66,7 @@ def _add_split(listing: Listing, split: str, words: tuple[str, ...]) -> bool:
     rows = _rows(path)
     folder = _folder_of(listing.root, word, rows)
     for place, file, label in rows:
-        emotion = code_of(label, CODES, place)
+        emotion = emotion_called(label, place) if is_emotion(label) else code_of(label, CODES, place)
         listing.add(split, f"{folder}{file}", emotion, id=f"{word}/{file}", place=place)
     return True
 
@@ -86,8 +87,9 @@ def _rows(path: Path) -> list[tuple[str, str, str]]:
         place = f"{path}, line {number}"
         if len(cells) <= max(at.values()) or not is_picture(cells[at["file name"]]):
             raise DatasetFormatError(f"{place}: {','.join(cells)!r}, expected a file name and a label")
-        check_inside(cells[at["file name"]], place)
-        found.append((place, cells[at["file name"]], cells[at["label"]]))
+        file = slashed(cells[at["file name"]])
+        check_inside(file, place)
+        found.append((place, file, cells[at["label"]]))
     return found
 
 

@@ -218,7 +218,7 @@ def test_from_every_set_to_every_other(config: RunConfig, data_path: Path, tmp_p
 @pytest.mark.parametrize("tree", ["raf-folders", "expw", "upstream"])
 def test_the_wrong_name_says_which_one_is_right(config: RunConfig, tmp_path: Path, tree: str):
     name, write = TREES[tree]
-    with pytest.raises(DatasetError, match=rf"looks like {name}, not FER2013; give --dataset\.name {name}"):
+    with pytest.raises(DatasetError, match=rf"looks like {name}, not fer2013; give --dataset\.name {name}"):
         load_data(replace(config, data=write(tmp_path / "data")))
 
 
