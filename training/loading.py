@@ -176,12 +176,15 @@ def _root(path: Path, name: str) -> Path:
         DatasetError: another data set is there.
     """
     try:
-        return recognise(path, name)[2]
+        # Signs of FER2013, the default, are in the copies of others too.
+        info, _, root = recognise(path, None if name == "fer2013" else name)
     except DatasetNotFoundError:
         try:
-            info = recognise(path)[0]
+            info, _, root = recognise(path)
         except DatasetNotFoundError:
             return path
+    if info.name == name:
+        return root
     if not info.use.startswith("training"):
         raise DatasetError(
             f"{path} is {info.name}, which is for evaluation only: python -m training evaluate MODEL --data {path}"

@@ -11,9 +11,9 @@ Layouts read:
     *.parquet               row, usage, emotion, image (encoded bytes), ferplus_*, ferplus_named
     fer2013new.csv          FER+ votes in the row order of fer2013.csv; found beside a csv with Usage, or given
 
-A folder that holds one of these files stands for it. Where there is a train and a test split and no PublicTest, a tenth
-of train takes its place: stratified by emotion, identical pictures together, with seed 0. The images may
-not be redistributed; the FER+ votes are MIT.
+A folder that holds one of these files stands for it. Of folders without PublicTest, a tenth of train takes its place:
+stratified by emotion, identical pictures together, with seed 0. The images may not be redistributed; the FER+ votes are
+MIT.
 """
 
 import hashlib
@@ -230,6 +230,8 @@ def _read_folders(path: Path) -> FER2013:
     ids = [file.relative_to(path).as_posix() for file in files]
     note = fer2013_folders.note_on(set(usage), path)
     whole = _checked(images, [CODES.index(emotion) for emotion in emotions], list(usage), ids, None, path)
+    if {"Training", "PrivateTest"} <= set(usage) and "PublicTest" not in usage:
+        return _carve(whole)
     return replace(whole, notes=(note,) if note else ())
 
 
@@ -292,9 +294,7 @@ def _checked(
     if len(set(ids)) != len(ids):
         raise DatasetFormatError(f"{path}: row numbers must be unique, but {len(ids) - len(set(ids))} are repeated")
     canonical = np.array([EMOTIONS.index(name) for name in CODES], np.int64)[np.asarray(codes)]
-    whole = FER2013(images, canonical, usages, np.asarray(ids, dtype=str), votes)
-    there = set(usage)
-    return _carve(whole) if {"Training", "PrivateTest"} <= there and "PublicTest" not in there else whole
+    return FER2013(images, canonical, usages, np.asarray(ids, dtype=str), votes)
 
 
 def _carve(whole: FER2013) -> FER2013:

@@ -10,6 +10,7 @@ split that its own name gives (PublicTest_123.jpg, wherever it lies), else to th
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..emotions import EMOTIONS
 from ..errors import DatasetFormatError
 from .lists import folders_in, pictures_in
 from .names import emotion_called, is_emotion
@@ -30,16 +31,17 @@ def is_here(path: Path) -> bool:
 
 
 def labelled_files(path: Path) -> Iterator[tuple[Path, str, str]]:
-    """(file, emotion, Usage) of every picture, in the order of their names; contempt, where a copy has it, left out.
+    """(file, emotion, Usage) of every picture, in the order of their names.
 
     Raises:
-        DatasetFormatError: a folder's name says no emotion.
+        DatasetFormatError: a folder's name says no emotion, or contempt.
     """
     for split in _split_folders(path):
         for folder in folders_in(split):
             emotion = emotion_called(folder.name, str(folder))
-            for file in pictures_in(folder) if emotion else ():
-                assert emotion is not None
+            if emotion is None:
+                raise DatasetFormatError(f"{folder} is not an emotion of FER2013; expected {', '.join(EMOTIONS)}")
+            for file in pictures_in(folder):
                 named = file.name.split("_")[0]
                 yield file, emotion, named if named in _NAMED else _USAGES[split.name.lower()]
 

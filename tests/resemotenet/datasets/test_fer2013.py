@@ -168,7 +168,7 @@ class TestErrors:
             read_fer2013(tmp_path / "gone.csv")
 
     def test_empty_folder(self, tmp_path: Path):
-        with pytest.raises(DatasetNotFoundError, match=r"holds none of fer2013\.csv"):
+        with pytest.raises(DatasetNotFoundError, match=r"holds none of fer2013\.parquet, fer2013\.csv"):
             read_fer2013(tmp_path)
 
     def test_another_kind_of_file(self, tmp_path: Path):
@@ -236,7 +236,7 @@ class TestErrors:
             (b"", "the image cannot be decoded"),
             (b"RIFF????WEBP", "the image cannot be decoded"),
             (None, "image is NoneType, expected encoded bytes"),
-            (fake_fer2013.encode(np.zeros((47, 48), np.uint8)), "the image is 48x47, expected 48x48"),
+            (fake_fer2013.encode(np.zeros((47, 48), np.uint8)), "the image is 48x47, expected FER2013's 48x48"),
             (tiff(np.nan), "a pixel is NaN or infinite, expected 0 to 255"),
             (tiff(0.5), r"the image has float32 pixels from 0\.0 to 0\.5, expected 8 bits each"),
         ],
@@ -264,7 +264,7 @@ class TestErrors:
     def test_wrong_folder_name(self, fake: Fake, tmp_path: Path):
         write_folders(fake, tmp_path)
         (tmp_path / "train" / "fear").rename(tmp_path / "train" / "contempt")
-        with pytest.raises(DatasetFormatError, match=r"contempt is not an emotion; expected one of angry, disgust"):
+        with pytest.raises(DatasetFormatError, match=r"contempt is not an emotion of FER2013; expected angry, disgust"):
             read_fer2013(tmp_path)
 
     def test_row_numbers_that_appear_again(self, fake: Fake, tmp_path: Path):

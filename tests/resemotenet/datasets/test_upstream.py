@@ -81,7 +81,7 @@ def test_two_lists_for_one_split(tmp_path: Path):
             "train_2_disgust.jpg,7",
             r"line 2: the label is '7', expected one of 0 happy, 1 surp",
         ),
-        ("train_2_disgust.jpg,4", "train_2_disgust.jpg,disgust", "line 2: the label is 'disgust'"),
+        ("train_2_disgust.jpg,4", "train_2_disgust.jpg,awe", "line 2: the label is 'awe'"),
         ("train_2_disgust.jpg,4", "train_2_disgust.jpg", "line 2: .* expected a file name and a label"),
         ("train_2_disgust.jpg,4", "4,train_2_disgust.jpg", "line 2: .* expected a file name and a label"),
         (
