@@ -39,7 +39,7 @@ WINGS = {
     "checkpoints": {"errors", "emotions", "models", "runs.schema"},
     "reading": {"errors", "emotions", "checkpoints", "runs.schema"},
     "datasets": {"errors", "emotions", "reading.images", "checkpoints.preprocessing"},
-    "publishing": {"errors", "emotions", "runs", "checkpoints", "datasets"},
+    "publishing": {"errors", "emotions", "runs", "checkpoints", "reading", "datasets"},
     "cli": {"errors", "checkpoints", "reading", "publishing"},
 }
 

@@ -17,7 +17,7 @@ from .orientation import is_plain
 Crop = Image.Image | NDArray[np.uint8]
 
 # ITU-R 601-2 luma, the weights of PIL's convert("L").
-_LUMA = (0.299, 0.587, 0.114)
+LUMA = (0.299, 0.587, 0.114)
 
 
 class Preprocess(Preprocessing):
@@ -126,6 +126,6 @@ def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A crop as (H, W) in [0, 255]; not rounded, unlike PIL's convert("L")."""
     if pixels.ndim == 2:
         return pixels.astype(np.float32)
-    red, green, blue = (pixels[..., channel] * np.float32(weight) for channel, weight in enumerate(_LUMA))
+    red, green, blue = (pixels[..., channel] * np.float32(weight) for channel, weight in enumerate(LUMA))
     grey: NDArray[np.float32] = red + green + blue
     return grey

@@ -22,9 +22,9 @@ def add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the command export."""
     export = commands.add_parser(
         "export",
-        help="write a model as an ONNX file, for programs in any language",
+        help="write a model as an ONNX file, or all that reads pictures, for programs in any language",
         description="Write the network of a model folder as an ONNX file. Its metadata says how to use it: labels, "
-        "preprocessing, views, temperature and bias.",
+        "preprocessing, views, temperature and bias. With --reader also what finds the faces.",
         epilog=_EXIT_CODES,
     )
     export.add_argument("folder", type=Path, metavar="FOLDER", help="a model folder")
@@ -35,6 +35,12 @@ def add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="8-bit: a quarter of the size; uses the ranges in config.json, or else measures them on --data",
     )
     export.add_argument("--data", type=Path, help="a data set that training reads; says what --int8 costs on it")
+    export.add_argument(
+        "--reader",
+        action="store_true",
+        help="write a folder with all that reads pictures: the face detector's three graphs, the network in 8 bits, "
+        "and one JSON with every number (default: the folder's name with .reader)",
+    )
     export.set_defaults(run=_export, parser=export)
 
 
@@ -58,6 +64,8 @@ def _export(arguments: argparse.Namespace) -> int:
 
     if arguments.data and not arguments.int8:
         arguments.parser.error("--data is for --int8: an exact file answers as the model does")
+    if arguments.reader:
+        return _export_reader(arguments)
     model, said = load_model(arguments.folder), None
     if arguments.data:
         data = Faces.read(arguments.data, model)
@@ -68,6 +76,20 @@ def _export(arguments: argparse.Namespace) -> int:
     print(f"{path}: {model.info.architecture}, {precision}, {path.stat().st_size / 1e6:.1f} MB")
     if said is not None:
         print(said)
+    return 0
+
+
+def _export_reader(arguments: argparse.Namespace) -> int:
+    from ..checkpoints.checkpoint import load_model
+    from ..checkpoints.pretrained import resolve
+    from ..reading.portable import write_reader
+
+    if arguments.int8:
+        arguments.parser.error("--reader is in 8 bits anyway, with the ranges of config.json")
+    source = resolve(arguments.folder)
+    files = write_reader(load_model(source.folder), source, arguments.out or Path(f"{source.folder.name}.reader"))
+    for path in files:
+        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 THRESHOLDS = (0.6, 0.7, 0.7)
 PYRAMID_FACTOR = 0.709
 # What the first network sees of a level at once, and how far its places are apart, in pixels.
-_WINDOW, _STRIDE = 12, 2
+WINDOW, STRIDE = 12, 2
+# Sides of what the second and the third network see.
+REFINED_SIDE, LOCATED_SIDE = 24, 48
+# Boxes that share more are one face: within a level of the pyramid and after each network. All are shares of the union
+# but the last, a share of the smaller box.
+LEVEL_OVERLAP, PROPOSED_OVERLAP, REFINED_OVERLAP, CONTAINED = 0.5, 0.7, 0.7, 0.7
 
 
 class Looks(NamedTuple):
@@ -78,14 +83,14 @@ class Cascade:
         boxes, moves = self._refine(picture, _squared(self._propose(picture, smallest, margin)))
         boxes = _squared(_moved(boxes, moves))
         corners, inside = _inside(boxes, picture.size)
-        looks = self._locate(picture.parts(corners, 48))
+        looks = self._locate(picture.parts(corners, LOCATED_SIDE))
         good = looks.scores > THRESHOLDS[2]
         boxes = np.column_stack([boxes[inside][good, :4], looks.scores[good]])
         sides = boxes[:, 2:4] - boxes[:, :2] + 1
         places = looks.landmarks[good].reshape(-1, 2, 5).transpose(0, 2, 1)
         points = places * sides[:, None] + boxes[:, None, :2] - 1
         boxes = _moved(boxes, looks.moves[good])
-        kept = _suppress_contained(boxes, 0.7)
+        kept = _suppress_contained(boxes, CONTAINED)
         return boxes[kept], points[kept]
 
     def look(self, crops: "NDArray[np.uint8]") -> Looks:
@@ -101,31 +106,31 @@ class Cascade:
         scales = list(_scales(min(picture.size), smallest))
         levels = self._map(lambda scale: self._level(picture, scale, margin), scales)
         found = np.concatenate([np.empty((0, 9), np.float32), *levels])
-        found = found[_suppress(found, 0.7)]
+        found = found[_suppress(found, PROPOSED_OVERLAP)]
         sides = np.tile(found[:, 2:4] - found[:, :2], 2)
         return np.column_stack([found[:, :4] + found[:, 5:] * sides, found[:, 4]])
 
     def _level(self, picture: Means, scale: float, margin: int) -> "Floats":
         """Of one size of the picture: boxes, scores and moves of the corners in sides (N, 9)."""
         # Where a window holds nothing but margin there is nothing to be found.
-        skipped = max(0, int(margin * scale) - _WINDOW) // _STRIDE * _STRIDE
+        skipped = max(0, int(margin * scale) - WINDOW) // STRIDE * STRIDE
         width, height = (int(side * scale + 1) for side in picture.size)
         level = picture.whole(width, height, skipped)
         moves, (logits,) = (output[0] for output in self._proposals(level))
         rows, columns = np.nonzero(logits >= math.log(THRESHOLDS[0] / (1 - THRESHOLDS[0])))
-        corners = np.column_stack([columns, rows]).astype(np.float32) * _STRIDE + skipped
-        ends = [np.floor((corners + 1) / np.float32(scale)), np.floor((corners + _WINDOW) / np.float32(scale))]
+        corners = np.column_stack([columns, rows]).astype(np.float32) * STRIDE + skipped
+        ends = [np.floor((corners + 1) / np.float32(scale)), np.floor((corners + WINDOW) / np.float32(scale))]
         boxes = np.column_stack([*ends, _probability(logits[rows, columns]), moves[:, rows, columns].T])
-        return boxes[_suppress(boxes, 0.5)]
+        return boxes[_suppress(boxes, LEVEL_OVERLAP)]
 
     def _refine(self, picture: Means, boxes: "Floats") -> "tuple[Floats, Floats]":
         """Those of the boxes (N, 5) that still look like faces, and how their corners move, in sides (N, 4)."""
         corners, inside = _inside(boxes, picture.size)
-        moves, logits = self._refined(picture.parts(corners, 24))
+        moves, logits = self._refined(picture.parts(corners, REFINED_SIDE))
         scores = _probability(logits[:, 0])
         good = scores > THRESHOLDS[1]
         boxes, moves = np.column_stack([boxes[inside][good, :4], scores[good]]), moves[good]
-        kept = _suppress(boxes, 0.7)
+        kept = _suppress(boxes, REFINED_OVERLAP)
         return boxes[kept], moves[kept]
 
 
@@ -134,9 +139,9 @@ _Network = Callable[["NDArray[Any]"], "list[NDArray[np.float32]]"]
 
 def _scales(side: int, smallest: int) -> Iterator[float]:
     """By what the picture is multiplied for each level: at the first the smallest face fills a window."""
-    scale = _WINDOW / smallest
+    scale = WINDOW / smallest
     left = side * scale
-    while left >= _WINDOW:
+    while left >= WINDOW:
         yield scale
         scale, left = scale * PYRAMID_FACTOR, left * PYRAMID_FACTOR
 
@@ -202,13 +207,29 @@ class _Kind(NamedTuple):
 
 
 _KINDS = (
-    _Kind("pnet.pt", "PNet", 12, "conv4_1", "softmax4_1"),
-    _Kind("rnet.pt", "RNet", 24, "dense5_1", "softmax5_1"),
-    _Kind("onet.pt", "ONet", 48, "dense6_1", "softmax6_1"),
+    _Kind("pnet.pt", "PNet", WINDOW, "conv4_1", "softmax4_1"),
+    _Kind("rnet.pt", "RNet", REFINED_SIDE, "dense5_1", "softmax5_1"),
+    _Kind("onet.pt", "ONet", LOCATED_SIDE, "dense6_1", "softmax6_1"),
 )
 
 
+def graphs() -> tuple[NetworkGraph, NetworkGraph, NetworkGraph]:
+    """The three networks: they take levels from 0 to 255 and give moves, landmarks (the last) and logarithms of odds.
+
+    Raises:
+        ImportError: facenet-pytorch is not installed.
+    """
+    first, second, third = (_graph(network, kind) for network, kind in _networks())
+    return first, second, third
+
+
 def _load(backend: str, *, every_core: bool) -> list[_Network]:
+    if backend == "torch":
+        return [partial(_in_torch, network) for network, _ in _networks()]
+    return [Session(graph, every_core=every_core) for graph in graphs()]
+
+
+def _networks() -> "list[tuple[nn.Module, _Kind]]":
     try:
         from facenet_pytorch.models import mtcnn
     except ImportError as error:
@@ -216,16 +237,11 @@ def _load(backend: str, *, every_core: bool) -> list[_Network]:
     folder = Path(mtcnn.__file__).parents[1] / "data"
     with torch.device("meta"):  # weights drawn only to be replaced would move torch's random state
         networks = [getattr(mtcnn, kind.name)(pretrained=False) for kind in _KINDS]
-    ready: list[_Network] = []
     for network, kind in zip(networks, _KINDS, strict=True):
         weights = torch.load(folder / kind.file, map_location="cpu", weights_only=True)
         network.load_state_dict(weights, strict=True, assign=True)
         _take_levels_and_give_odds(network.eval().requires_grad_(False), kind)
-        if backend == "torch":
-            ready.append(partial(_in_torch, network))
-        else:
-            ready.append(Session(_graph(network, kind), every_core=every_core))
-    return ready
+    return list(zip(networks, _KINDS, strict=True))
 
 
 def _take_levels_and_give_odds(network: Any, kind: _Kind) -> None:

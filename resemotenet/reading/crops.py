@@ -26,7 +26,7 @@ CROP_DOWN = -0.01
 LEVEL = 6.0
 
 # Crops with a roll are halved, and halved again, down to less than twice this side: networks see 48 to 224 pixels.
-_ROLLED_SIDE = 256
+ROLLED_SIDE = 256
 
 
 def crop_box(box: Box, size: tuple[int, int]) -> Box:
@@ -82,7 +82,7 @@ def cut(image: Image.Image, square: Box, roll: float = 0.0) -> Image.Image:
     inside = clip(outer, image.size)
     assert inside is not None  # the square is
     left, top, right, bottom = (round(value) for value in inside)
-    shrink = 2 ** max(0, int(math.log2(side / _ROLLED_SIDE)))
+    shrink = 2 ** max(0, int(math.log2(side / ROLLED_SIDE)))
     pixels = np.asarray(image.reduce(shrink, (left, top, right, bottom)))
     missing = ((top - outer[1], outer[3] - bottom), (left - outer[0], outer[2] - right))
     border = [(round(before / shrink), round(after / shrink)) for before, after in missing]

@@ -13,7 +13,7 @@ from .faces import Box, Face, Point, clip, roll, suppress_overlaps
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_GREY = (128, 128, 128)
+GREY = (128, 128, 128)
 
 
 class MTCNNDetector:
@@ -94,7 +94,7 @@ class MTCNNDetector:
         searched = _at_most(image, self.max_side)
         ratio = np.divide(image.size, searched.size)
         margin = round(self.MARGIN * min(searched.size))
-        pixels = np.asarray(ImageOps.expand(searched, margin, fill=_GREY))
+        pixels = np.asarray(ImageOps.expand(searched, margin, fill=GREY))
         found, points = self._cascade.find(pixels, self.min_face, margin)
         corners = (found[:, :4].reshape(-1, 2, 2) - margin) * ratio
         points = (points - margin) * ratio
@@ -106,7 +106,7 @@ class MTCNNDetector:
 
     def _search_turned(self, image: Image.Image, degrees: float) -> list[Face]:
         small = _at_most(image, self.max_side // 2)
-        turned = small.rotate(degrees, Image.Resampling.BILINEAR, expand=True, fillcolor=_GREY)
+        turned = small.rotate(degrees, Image.Resampling.BILINEAR, expand=True, fillcolor=GREY)
         return [_turned_back(face, degrees, turned, small, image) for face in self._search(turned)]
 
     def _seen_around(self, small: Image.Image, face: Face, scale: float) -> Face:

@@ -33,9 +33,9 @@ MAX_PIXELS = 144_000_000
 
 # Mean grey level up to which dark pictures are lightened, and the share of pixels that may lose detail by it. What
 # would gain less than a tenth is left as it is, so what was lightened is not lightened again.
-_LIGHT = 80
-_WHITE = 0.02
-_LEAST_GAIN = 1.1
+LIGHT = 80
+WHITE = 0.02
+LEAST_GAIN = 1.1
 
 # What undoes each EXIF orientation.
 _UPRIGHT = {
@@ -129,12 +129,12 @@ def lightened(image: Image.Image) -> Image.Image:
     this nearly all (tests/benchmarks/scene_study.py). Every value is multiplied by the same number, as light does it.
     """
     sample = image.resize((256, 256), Image.Resampling.NEAREST)
-    wanted = _LIGHT / max(1.0, float(np.asarray(sample.convert("L")).mean()))
-    if wanted < _LEAST_GAIN:  # as most pictures, and every frame of a live camera is asked
+    wanted = LIGHT / max(1.0, float(np.asarray(sample.convert("L")).mean()))
+    if wanted < LEAST_GAIN:  # as most pictures, and every frame of a live camera is asked
         return image
-    white = max(1.0, float(np.quantile(np.asarray(sample).max(axis=2), 1 - _WHITE)))
+    white = max(1.0, float(np.quantile(np.asarray(sample).max(axis=2), 1 - WHITE)))
     gain = min(wanted, 255 / white)
-    return image if gain < _LEAST_GAIN else image.point([min(255, round(gain * level)) for level in range(256)] * 3)
+    return image if gain < LEAST_GAIN else image.point([min(255, round(gain * level)) for level in range(256)] * 3)
 
 
 def _read(source: "Image.Image | Path | io.BytesIO", name: str) -> Image.Image:

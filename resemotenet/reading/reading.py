@@ -97,15 +97,19 @@ class Reading:
 
         Sizes and boxes are those of the upright picture. The model's source is its name, never a path of this machine.
         """
-        model = {
-            "source": self.source.short_name,
-            "revision": self.source.revision,
-            "architecture": self.info.architecture,
-            "arguments": dict(self.info.arguments),
-            "labels": list(self.info.labels),
-            "license": self.info.license.get("name"),
-        }
         path = {} if self.picture.path is None else {"path": self.picture.path}
         image = {**path, "width": self.picture.image.width, "height": self.picture.image.height}
         faces = [face.to_dict() for face in self.faces]
-        return {"schema": REPORT_SCHEMA, "model": model, "image": image, "faces": faces}
+        return {"schema": REPORT_SCHEMA, "model": model_report(self.info, self.source), "image": image, "faces": faces}
+
+
+def model_report(info: "ModelInfo", source: "Source") -> dict[str, Any]:
+    """What a report says of the model that answered."""
+    return {
+        "source": source.short_name,
+        "revision": source.revision,
+        "architecture": info.architecture,
+        "arguments": dict(info.arguments),
+        "labels": list(info.labels),
+        "license": info.license.get("name"),
+    }

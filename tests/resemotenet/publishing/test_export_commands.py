@@ -10,7 +10,9 @@ import pytest
 
 from resemotenet import load_model
 from resemotenet.checkpoints.checkpoint import read_info, write_info
+from resemotenet.checkpoints.pretrained import bundled_folder
 from resemotenet.cli import main
+from resemotenet.reading.portable import CASCADE_FILES, NETWORK_FILE, SETTINGS_FILE
 from tests.fake_fer2013 import draw, write_parquet
 
 
@@ -41,6 +43,19 @@ def test_export_writes_beside_you_under_the_folders_name(folder, capsys):
 def test_export_to_a_file_of_ones_own(folder):
     assert main(["export", str(folder), "--out", "network.onnx"]) == 0
     assert said(Path("network.onnx"))["architecture"] == "resemotenet"
+
+
+def test_export_of_the_whole_reader(folder, capsys):
+    bundled = bundled_folder()
+    assert main(["export", str(bundled), "--reader"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [Path(line.partition(":")[0]) for line in lines] == [
+        Path(f"{bundled.name}.reader", name) for name in (NETWORK_FILE, *CASCADE_FILES, SETTINGS_FILE)
+    ]
+    assert main(["export", str(folder), "--reader"]) == 1
+    assert "no ranges for int8" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["export", str(bundled), "--reader", "--int8"])
 
 
 def test_calibrate_makes_8_bits_possible_and_says_what_they_cost(folder, faces, capsys):
