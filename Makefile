@@ -13,20 +13,22 @@ MODEL :=
 REVISION :=
 SPACE :=
 OUT := build/space
+NPM := build/browser
 WEIGHTS = $(if $(MODEL),--model "$(MODEL)") $(if $(REVISION),--revision "$(REVISION)")
 
-.PHONY: help demo dashboard space push-space test lint bench bench-training clean
+.PHONY: help demo dashboard runtime space push-space test lint bench bench-training clean
 
 help:
 	@echo 'make demo        serve the page on this machine; the first time makes $(VENV) and installs (minutes)'
 	@echo 'make dashboard   compare trained runs in the browser'
+	@echo 'make runtime     fetch with npm what browsers need to read pictures themselves; demo and test do it where npm is there'
 	@echo 'make space       put together what a Hugging Face Space runs, in build/space; push-space uploads it'
 	@echo 'make test        lint, types and tests'
 	@echo 'make lint        lint and types only'
 	@echo 'make bench       timings on this machine; make bench-training for those of a training step'
 	@echo 'make clean       remove $(VENV) and all caches'
 
-demo: $(VENV)/.demo
+demo: $(VENV)/.demo runtime
 	$(BIN)/python -m demo --open $(ARGS)
 
 dashboard: $(VENV)/.dashboard
@@ -40,8 +42,17 @@ push-space: $(VENV)/.demo
 	$(BIN)/python -m demo.space $(OUT) $(WEIGHTS) --push "$(SPACE)" $(ARGS)
 
 # A file's tests stay together, so that servers and trained runs of its fixtures are made once.
-test: lint
+test: lint runtime
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# The reader for browsers runs in ONNX Runtime Web. Without npm, or where it fails, the server reads, as the page says.
+runtime:
+	@if [ -f $(NPM)/.made ] && cmp -s demo/browser/package-lock.json $(NPM)/package-lock.json; then exit 0; fi; \
+	if ! command -v npm >/dev/null; then \
+		echo "npm is not here: pictures are read by the server. Install Node.js with npm, then: make runtime"; exit 0; fi; \
+	mkdir -p $(NPM) && cp demo/browser/package.json demo/browser/package-lock.json $(NPM) \
+	&& npm ci --prefix $(NPM) --ignore-scripts --no-audit --no-fund && touch $(NPM)/.made \
+	|| echo "npm failed: pictures are read by the server. To try again: make runtime"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

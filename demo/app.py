@@ -19,6 +19,7 @@ from resemotenet.reading.detector import MTCNNDetector
 from resemotenet.reading.drawing import color_of, text_color
 
 from . import gate, guard, handlers, live, markup
+from .browser import device_files
 from .origins import OriginCheck, Origins
 from .sessions import keep_few_answers, remember_nothing
 from .uploads import Uploads, UploadWatch
@@ -62,11 +63,20 @@ def serve(
             else this machine alone.
         open_browser: show the page in this machine's browser once it is there.
     """
-    launch(build(reader, uploads, at_once), uploads, port=port, open_browser=open_browser).block_thread()
+    files = device_files.offered(reader.model, reader.source)
+    page = build(reader, uploads, at_once, on_device=files is not None)
+    launch(page, uploads, files, port=port, open_browser=open_browser).block_thread()
 
 
-def launch(page: gr.Blocks, uploads: Uploads, *, port: int | None = None, open_browser: bool = False) -> gr.Blocks:
-    """The page that ``build`` gave, served from now on; arguments as for ``serve``."""
+def launch(
+    page: gr.Blocks,
+    uploads: Uploads,
+    files: device_files.Pending | None = None,
+    *,
+    port: int | None = None,
+    open_browser: bool = False,
+) -> gr.Blocks:
+    """The page that ``build`` gave, served from now on; arguments as for ``serve``, and the files of the reader."""
     with _no_proxy():
         page.launch(
             server_port=port,
@@ -79,7 +89,7 @@ def launch(page: gr.Blocks, uploads: Uploads, *, port: int | None = None, open_b
             enable_monitoring=False,
             ssr_mode=False,
             max_file_size=guard.MAX_BYTES,
-            app_kwargs={"middleware": middleware(uploads)},
+            app_kwargs={"middleware": middleware(uploads, files)},
             prevent_thread_lock=True,
         )
     remember_nothing(page)
@@ -87,12 +97,13 @@ def launch(page: gr.Blocks, uploads: Uploads, *, port: int | None = None, open_b
     return page
 
 
-def middleware(uploads: Uploads) -> list[Middleware]:
+def middleware(uploads: Uploads, files: device_files.Pending | None = None) -> list[Middleware]:
     """What a request meets before Gradio, outermost first."""
     return [
         Middleware(OriginCheck, origins=Origins.of(os.environ)),
         Middleware(guard.BodyLimit),
         Middleware(gate.Gate),
+        *([] if files is None else [Middleware(device_files.DeviceFiles, files=files)]),
         Middleware(UploadWatch, uploads=uploads),
     ]
 
@@ -111,8 +122,12 @@ def _no_proxy() -> Iterator[None]:
             os.environ["no_proxy"] = before
 
 
-def build(reader: handlers.Reader, uploads: Uploads, at_once: int = 1) -> gr.Blocks:
-    """The whole page, not started; arguments as for ``serve``."""
+def build(reader: handlers.Reader, uploads: Uploads, at_once: int = 1, *, on_device: bool = False) -> gr.Blocks:
+    """The whole page, not started; arguments as for ``serve``.
+
+    Args:
+        on_device: whether browsers are offered the reader's files, so that they read themselves.
+    """
     page = gr.Blocks(title="ResEmoteNet: emotions on faces", analytics_enabled=False, delete_cache=_ABANDONED)
     pictures, calls = PictureQueue(reader, at_once), live.CallQueue()
     with page:
@@ -121,7 +136,7 @@ def build(reader: handlers.Reader, uploads: Uploads, at_once: int = 1) -> gr.Blo
             with gr.Tab("Picture"):
                 _photo(pictures, _explainer(reader.model, calls))
             with gr.Tab("Live camera"):
-                _live(reader, calls)
+                _live(reader, calls, on_device)
         gr.HTML(markup.about(reader.model, reader.source), apply_default_css=False)
         _api(pictures, uploads)
     page.queue(max_size=_MAX_WAITING)
@@ -216,7 +231,7 @@ def _results(answer: handlers.Answer) -> list[Any]:
     return [answer.faces, numbers, gr.update(visible=bool(answer.table)), answer.table, answer.report]
 
 
-def _live(reader: handlers.Reader, calls: live.CallQueue) -> None:
+def _live(reader: handlers.Reader, calls: live.CallQueue, on_device: bool) -> None:
     """The camera's picture and its faces. The page asks by calls of its own, so nothing waits in Gradio's queue."""
     # Not turned: an empty room would be searched eight times, frame after frame. One core: other visitors need theirs.
     finder = MTCNNDetector(max_side=live.SEARCH_SIDE, turned=False, every_core=False)
@@ -230,10 +245,11 @@ def _live(reader: handlers.Reader, calls: live.CallQueue) -> None:
 
     gr.HTML(
         html_template=_web("live.html"),
-        js_on_load=_web("ask.js", "camera.js", "overlay.js", "why.js", "live.js"),
+        js_on_load=_web("ask.js", "reading.js", "camera.js", "overlay.js", "why.js", "live.js"),
         server_functions=[read_frame, _explainer(model, calls)],
         apply_default_css=False,
         elem_id="live",
+        device=device_files.PATH[1:] if on_device else "",
         nothing=markup.nothing_yet(),
         nobody=markup.nobody(),
         card=markup.live_card(model.labels),

@@ -31,6 +31,7 @@ ROUTES = (
     ("GET", "/assets/.+"),
     ("GET", "/static/.+"),
     ("GET", "/svelte/.+"),
+    ("GET", "/device/[a-z.]+"),  # the reader for browsers; browser/device_files.py answers
     ("GET", "/gradio_api/startup-events"),  # launch asks for it
     ("GET", "/gradio_api/info"),
     ("GET", f"/gradio_api/heartbeat/{_SESSION}"),

@@ -131,7 +131,9 @@ class OriginCheck:
 
         async def with_headers(message: "Message") -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self.origins.headers())
+                headers = MutableHeaders(scope=message)
+                for name, value in self.origins.headers().items():
+                    headers.setdefault(name, value)  # a worker's file brings a tighter policy of its own
             await send(message)
 
         refusal = self._refusal(scope)

@@ -29,13 +29,21 @@ class Place:
 
     def __init__(self, folder: Path, tools: Path) -> None:
         self.folder, self.tools, self.log = folder, tools, tools / "log"
-        for name in ("Makefile", ".ci/run", "requirements.txt", "pyproject.toml"):
+        for name in (
+            "Makefile",
+            ".ci/run",
+            "requirements.txt",
+            "pyproject.toml",
+            "demo/browser/package.json",
+            "demo/browser/package-lock.json",
+        ):
             (folder / name).parent.mkdir(exist_ok=True, parents=True)
             shutil.copy2(ROOT / name, folder / name)
         for name in (
             "bash",
             "sh",
             "basename",
+            "cmp",
             "cp",
             "df",
             "dirname",
@@ -146,14 +154,34 @@ def test_a_space_takes_model_and_revision_and_is_not_pushed_without_a_name(place
     assert place.calls() == ["python -m demo.space build/space --push o/s"]
 
 
+def test_the_runtime_for_browsers_is_fetched_once_and_again_where_that_broke_off(place: Place):
+    place.play("npm")
+    assert "npm failed: pictures are read by the server" in place.make("runtime", fails="npm ci").stdout
+    assert place.make("runtime").returncode == 0
+    assert place.calls() == 2 * ["npm ci --prefix build/browser --ignore-scripts --no-audit --no-fund"]
+    assert place.make("runtime").returncode == 0
+    assert place.calls() == []
+    (place.folder / "demo" / "browser" / "package-lock.json").write_text("{}")  # another release
+    assert place.make("runtime").returncode == 0
+    assert len(place.calls()) == 1
+
+
+def test_without_npm_the_page_starts_and_says_how_to_get_the_rest(place: Place):
+    place.play("python3")
+    done = place.make("demo")
+    assert done.returncode == 0
+    assert "Install Node.js with npm, then: make runtime" in done.stdout
+    assert place.calls()[-1] == "python -m demo --open "
+
+
 class TestCI:
     def test_it_is_make_test_and_a_missing_browser_fails(self, place: Place):
-        place.play("make", "chromium", "python3")
+        place.play("make", "chromium", "npm", "python3")
         assert place.run(".ci/run").returncode == 0
         assert place.calls()[-1] == "CI=true REQUIRE_BROWSER=1 make test"
 
     def test_what_fails_fails_it(self, place: Place):
-        place.play("make", "chromium", "python3")
+        place.play("make", "chromium", "npm", "python3")
         assert place.run(".ci/run", fails="make test").returncode == 3
 
     def test_what_is_missing_is_installed_first(self, place: Place):
@@ -161,4 +189,4 @@ class TestCI:
         assert place.run(".ci/run", fails="ensurepip").returncode != 0  # there is still no make
         update, install = [call for call in place.calls() if "apt-get" in call]
         assert update.endswith("apt-get update -q")
-        assert install.split()[-3:] == ["make", "chromium", "python3-venv"]
+        assert install.split()[-4:] == ["make", "chromium", "npm", "python3-venv"]

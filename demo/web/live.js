@@ -1,12 +1,14 @@
-// The live page: takes the camera, asks the server about one frame at a time, draws the answer on that very frame.
+// The live page: takes the camera, asks about one frame at a time, draws the answer on that very frame. Who answers, this
+// device or the server, is the business of reading.js.
 //
 // Why not gr.Image(streaming=True): it writes every frame into a file and manages a few a second. Here a frame travels
-// inside a call, the newest one wins, and what the server must remember travels with it and comes back.
+// inside a call, the newest one wins, and what the reader must remember travels with it and comes back.
 //
 // States (data-state of the root): idle, asking, watching, paused, problem. While watching, data-server says how the
 // server is: fine, crowded or lost. Each answer raises the event "answered" with its times.
 //
 // Gradio runs this once, with: element (the component's root), server (its functions), props. Before it come ask.js,
+// reading.js (reading, whoReads),
 // camera.js (noCamera, refusal, stopTracks, UNPLUGGED), overlay.js (drawFrame, drawUpright, percent) and why.js
 // (explainable).
 
@@ -31,12 +33,13 @@ let still = document.createElement("canvas"); // the frame that is shown, to whi
 let cameras = []; // device ids
 let wanted = { facingMode: "user" }; // the camera, as getUserMedia takes it
 let rest; // timer of a pause
-let memory = null; // what the server wants to see again with the next frame
+let memory = null; // what the reader wants to see again with the next frame
 let visit = 0; // counts starts and stops; a loop of an older one ends
 let shown = []; // the faces on the canvas
 let mirrorChosen = false; // by the visitor, else it follows the camera
 let answers = []; // {at, latency} of the last seconds
 
+const reader = reading({ folder: props.device, readFrame: server.read_frame, changed: tellWho });
 const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 const state = () => root.dataset.state;
 const plural = (count) => `${count} ${count === 1 ? "face" : "faces"}`;
@@ -66,6 +69,14 @@ function serverIs(how) {
   }[how];
 }
 
+function tellWho() {
+  const [line, bar] = [find(".who"), find(".who progress")];
+  find(".who span").textContent = whoReads(reader);
+  line.dataset.where = reader.where ?? "";
+  bar.hidden = !reader.loaded;
+  [bar.value, bar.max] = reader.loaded ?? [0, 1];
+}
+
 // The camera.
 
 async function start(camera = wanted) {
@@ -76,6 +87,7 @@ async function start(camera = wanted) {
   const mine = (visit += 1);
   wanted = camera;
   release();
+  reader.ready(); // its files arrive while the visitor thinks about the camera
   show("asking", "Allow the camera where the browser asks for it.");
   try {
     const size = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
@@ -175,6 +187,12 @@ function hide() {
 }
 
 async function loop(mine) {
+  await reader.ready();
+  if (mine !== visit) return;
+  if (reader.where === "nobody") {
+    end("problem", `This browser cannot read pictures (${reader.why}): open this page in another one.`);
+    return;
+  }
   let wait = 500; // ms until a server that does not answer is asked again
   let seen = -1; // the last frame of the video that was taken
   let refused = 0; // frames in a row
@@ -185,9 +203,9 @@ async function loop(mine) {
     }
     seen = video.currentTime;
     const taken = performance.now();
-    const frame = encode();
+    const question = reader.encode(take());
     const sent = performance.now();
-    const answer = await ask(server.read_frame, { frame, time: taken / 1000, smoothing: Number(smooth.value), memory });
+    const answer = await reader.answer({ ...question, time: taken / 1000, smoothing: Number(smooth.value), memory });
     const arrived = performance.now();
     if (mine !== visit) return;
     if (answer === undefined) {
@@ -210,13 +228,13 @@ async function loop(mine) {
   }
 }
 
-function encode() {
+function take() {
   const scale = Math.min(1, LONGEST / Math.max(video.videoWidth, video.videoHeight));
   const [width, height] = [Math.round(scale * video.videoWidth), Math.round(scale * video.videoHeight)];
   if (grab.width !== width || grab.height !== height) [grab.width, grab.height] = [width, height];
   // Kept where it can be read: its pixels are wanted each time. At this size toDataURL takes half as long as toBlob.
   grab.getContext("2d", { willReadFrequently: true }).drawImage(video, 0, 0, width, height);
-  return grab.toDataURL("image/jpeg", QUALITY);
+  return grab;
 }
 
 function accept(answer, { taken, sent, arrived }) {
@@ -284,7 +302,7 @@ function cardOf(number) {
     if (face) pause("Paused, so that the face stays the one that is explained.");
     const picture = face && still.toDataURL("image/jpeg", QUALITY);
     return face && { picture, box: face.crop_box, roll: face.crop_roll, label: face.label };
-  });
+  }, () => (reader.where === "device" ? "Looking… The server does this: this one frame is sent to it." : "Looking…"));
   const next = [...cards.children].find((other) => Number(other.dataset.number) > number);
   cards.insertBefore(card, next ?? null);
   return card;

@@ -2,9 +2,10 @@
 //
 // explainable(card, subject) gives a card its button. subject() says what is explained, as {picture, box, roll, label}, or
 // undefined; it is asked when the button is pressed, since on the live page the face is another one each moment. The event
-// "changed" on a card says that it shows another face: what was explained goes. Before this comes ask.js.
+// "changed" on a card says that it shows another face: what was explained goes. looking() is what stands there until the
+// answer comes. Before this comes ask.js.
 
-function explainable(card, subject) {
+function explainable(card, subject, looking = () => "Looking…") {
   const button = card.querySelector(".why");
   const panel = card.querySelector(".reason");
   const [image, text, choice] = ["img", ".reason-text", "select"].map((selector) => panel.querySelector(selector));
@@ -14,7 +15,7 @@ function explainable(card, subject) {
   const explain = async (label) => {
     const mine = (request += 1);
     panel.dataset.state = "working";
-    text.textContent = "Looking…";
+    text.textContent = looking();
     const answer = (await ask(server.explain_face, { ...asked, label }))
       ?? { refused: "The server cannot be reached: please try again in a moment." };
     if (mine !== request) return;

@@ -43,8 +43,9 @@ def free_port() -> int:
 def running(
     model: Path, folder: Path, port: int | None = None, settings: Mapping[str, str] | None = None
 ) -> AbstractContextManager[Demo]:
-    """``started`` for ``python -m demo`` with a model folder."""
-    return started(["-m", "demo"], ROOT, folder, {"RESEMOTENET_MODEL": str(model), **(settings or {})}, port)
+    """``started`` for ``python -m demo`` with a model folder; the server reads unless ``settings`` say otherwise."""
+    usual = {"RESEMOTENET_MODEL": str(model), "RESEMOTENET_DEVICE": "off"}
+    return started(["-m", "demo"], ROOT, folder, {**usual, **(settings or {})}, port)
 
 
 @contextmanager
@@ -70,6 +71,7 @@ def started(
     foreign = (
         "GRADIO_",
         "RESEMOTENET_MODEL",
+        "RESEMOTENET_DEVICE",
         "RESEMOTENET_HOSTS",
         "RESEMOTENET_EMBED_IN",
         "SPACE_",

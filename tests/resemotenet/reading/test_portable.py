@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from resemotenet import load_model
+from resemotenet import LoadedModel, load_model
 from resemotenet.checkpoints.pretrained import Source, resolve
 from resemotenet.errors import BackendError, CheckpointError
 from resemotenet.reading import cascade
@@ -16,7 +16,7 @@ from resemotenet.reading.reading import model_report
 
 
 @pytest.fixture(scope="module")
-def bundled():
+def bundled() -> tuple[LoadedModel, Source]:
     source = resolve()
     return load_model(source.folder), source
 
@@ -24,7 +24,9 @@ def bundled():
 @pytest.fixture(scope="module")
 def folder(bundled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("reader") / "new" / "folder"
-    assert {path.name for path in write_reader(*bundled, folder)} == {path.name for path in folder.iterdir()}
+    assert {path.name for path in write_reader(bundled[0], bundled[1], folder)} == {
+        path.name for path in folder.iterdir()
+    }
     return folder
 
 
@@ -69,7 +71,7 @@ def test_the_numbers_are_those_of_the_modules_and_of_the_model(bundled, folder):
 
 
 def test_the_same_model_gives_the_same_bytes(bundled, folder, tmp_path):
-    for path in write_reader(*bundled, tmp_path):
+    for path in write_reader(bundled[0], bundled[1], tmp_path):
         assert path.read_bytes() == (folder / path.name).read_bytes()
 
 
@@ -83,4 +85,4 @@ def test_a_model_without_ranges_says_how_to_get_them(model_folder, tmp_path):
 def test_a_place_that_cannot_be_written_is_named(bundled, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CheckpointError, match=r"file.*cannot be written"):
-        write_reader(*bundled, tmp_path / "file")
+        write_reader(bundled[0], bundled[1], tmp_path / "file")

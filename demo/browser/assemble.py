@@ -1,0 +1,65 @@
+"""Puts together the folder from which a browser loads the reader: its modules, the runtime, the graphs, the numbers."""
+
+import gzip
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from resemotenet import LoadedModel
+from resemotenet.checkpoints.pretrained import Source
+from resemotenet.reading.portable import SETTINGS_FILE, write_reader
+
+from .. import guard, live
+
+HERE = Path(__file__).parent
+# What package.json asks for, as npm fetches it. Not beside this file: whoever walks through the sources would read it.
+RUNTIME = HERE.parents[1] / "build" / "browser" / "node_modules" / "onnxruntime-web"
+# File of the runtime -> its name in the folder.
+_SCRIPT, _BINARY = ("ort.wasm.bundle.min.mjs", "ort.js"), ("ort-wasm-simd-threaded.wasm", "ort.wasm")
+
+HOW = "make runtime"
+
+
+def missing() -> str | None:
+    """Why no browser can read here, in one sentence; None where the runtime is there."""
+    stated = RUNTIME / "package.json"
+    if not all(path.is_file() for path in (stated, *(RUNTIME / "dist" / name for name, _ in (_SCRIPT, _BINARY)))):
+        return f"ONNX Runtime Web is not there; {HOW!r} fetches it with npm"
+    wanted = json.loads((HERE / "package.json").read_text(encoding="utf-8"))["dependencies"]["onnxruntime-web"]
+    there = json.loads(stated.read_text(encoding="utf-8"))["version"]
+    return None if there == wanted else f"ONNX Runtime Web is {there}, expected {wanted}; {HOW!r} fetches it with npm"
+
+
+def assemble(model: LoadedModel, source: Source, folder: Path) -> Path:
+    """Write what a browser loads into a folder, which is made; files that are there are replaced.
+
+    Graphs and runtime are packed, since not every server packs what it serves: 14 MB instead of 25.
+
+    Raises:
+        BackendError: the network has no graph here, or was not calibrated for int8.
+        FileNotFoundError: the runtime is not there; see ``missing``.
+    """
+    written = write_reader(model, source, folder)
+    for module in HERE.glob("*.js"):
+        shutil.copyfile(module, folder / module.name)
+    for name, called in (_SCRIPT, _BINARY):
+        shutil.copyfile(RUNTIME / "dist" / name, folder / called)
+    large = [folder / _BINARY[1], *(path for path in written if path.name != SETTINGS_FILE)]
+    settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+    settings |= {
+        "live": {"search_side": live.SEARCH_SIDE, "search_every": live.SEARCH_EVERY, "max_faces": live.MAX_FACES},
+        "limits": {"max_bytes": guard.MAX_BYTES, "max_pixels": guard.MAX_PIXELS, "min_side": guard.MIN_SIDE},
+        "downloads": {path.name: _packed(path) for path in large},
+    }
+    (folder / SETTINGS_FILE).write_text(json.dumps(settings, indent=1), encoding="utf-8")
+    return folder
+
+
+def _packed(path: Path) -> dict[str, Any]:
+    """Replace a file by a packed one, always of the same bytes; its size and digest."""
+    content = gzip.compress(path.read_bytes(), mtime=0)
+    path.with_name(f"{path.name}.gz").write_bytes(content)
+    path.unlink()
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

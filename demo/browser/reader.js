@@ -1,0 +1,96 @@
+// The reader: pictures and frames of a camera in, the one JSON out; see resemotenet/reading/predictor.py and demo/live.py.
+
+import { Cascade } from "./cascade.js";
+import { cropBox, cropRoll, cut } from "./crops.js";
+import { Detector } from "./detector.js";
+import { clip, decimals, suppressOverlaps } from "./faces.js";
+import { lightened } from "./light.js";
+import { Network, levels } from "./network.js";
+import { best, track, visible } from "./tracking.js";
+
+export class Reader {
+  // settings: what reader.json holds; run(file): a graph as a function, a batch {data, dims} -> [{data, dims}].
+  constructor(settings, run) {
+    const cascade = new Cascade(settings.cascade.files.map(run), settings.cascade);
+    const { max_overlap: most } = settings.faces;
+    this.settings = settings;
+    this.network = new Network(run(settings.network.file), settings.network);
+    this.detector = new Detector(cascade, settings.detector, most);
+    // Not turned: an empty room would be searched eight times, frame after frame.
+    const quick = { ...settings.detector, max_side: settings.live.search_side, turned: false };
+    this.finder = new Detector(cascade, quick, most);
+  }
+
+  // The report of an upright picture.
+  async read(picture) {
+    const light = lightened(picture, this.settings.light);
+    const faces = await this.emotions(light, await this.detector.detect(light));
+    const { schema, model } = this.settings;
+    const image = { width: picture.width, height: picture.height };
+    return { schema, model, image, faces: faces.map(rounded) };
+  }
+
+  // Read one frame of a camera, as the server's ``live.answer`` does: {faces, memory, ms}. time, smoothing: seconds;
+  // memory: null or what the answer to the frame before held, from here or from the server.
+  async answer(frame, { time, smoothing, memory }) {
+    const started = performance.now();
+    const light = lightened(frame, this.settings.light);
+    const { faces, searched } = await this.find(light, memory, time);
+    const located = performance.now();
+    const read = await this.emotions(light, faces);
+    const { state, faces: tracked } = track(memory, read, { time, smoothing }, this.settings.tracking);
+    return {
+      faces: tracked.map((face) => ({ number: face.number, ...rounded(face) })),
+      memory: { searched, ...state },
+      ms: { decode: 0, find: located - started, read: performance.now() - located },
+    };
+  }
+
+  // The faces of a frame, and when the whole of one was searched last: where nobody is followed, where one was lost or two
+  // have become one, and every so many seconds.
+  async find(frame, memory, time) {
+    const { search_every: every, max_faces: most } = this.settings.live;
+    const boxes = visible(memory);
+    if (boxes.length && time - memory.searched < every) {
+      const followed = (await this.finder.follow(frame, boxes)).filter((face) => face);
+      const faces = suppressOverlaps(followed, this.settings.faces.max_overlap);
+      if (faces.length === boxes.length) return { faces, searched: memory.searched };
+    }
+    return { faces: (await this.finder.detect(frame)).slice(0, most), searched: time };
+  }
+
+  // What is read of faces that were found, in the words of a report; nothing is rounded yet.
+  async emotions(light, found) {
+    const { crops, network } = this.settings;
+    const places = found
+      .filter(({ box }) => clip(box, light))
+      .map((face) => ({ face, square: cropBox(face.box, light, crops), roll: cropRoll(face, crops) }));
+    const looks = places.map(({ square, roll }) => levels(cut(light, square, roll, crops), network.preprocess));
+    const rows = await this.network.probabilities(looks);
+    return places.map(({ face, square, roll }, index) => ({
+      box: clip(face.box, light),
+      crop_box: square,
+      crop_roll: roll,
+      detection_score: face.score,
+      ...this.inOrder(best(network.labels.map((label, column) => [label, rows[index][column]]))),
+    }));
+  }
+
+  // As reports show them, which may be another order than that of the network's outputs.
+  inOrder({ probabilities, ...face }) {
+    const { shown } = this.settings.network;
+    return { ...face, probabilities: Object.fromEntries(shown.map((label) => [label, probabilities[label]])) };
+  }
+}
+
+function rounded({ box, crop_box: square, crop_roll: roll, detection_score: score, label, confidence, probabilities }) {
+  return {
+    box: box.map((value) => decimals(value, 2)),
+    crop_box: square,
+    crop_roll: roll,
+    detection_score: decimals(score, 6),
+    label,
+    confidence: decimals(confidence, 6),
+    probabilities: Object.fromEntries(Object.entries(probabilities).map(([name, share]) => [name, decimals(share, 6)])),
+  };
+}

@@ -1,0 +1,237 @@
+// Pillow's ways to change a picture's size and to turn it, number for number.
+
+import { CHANNELS, blank, clamp, quarterTurned } from "./pixels.js";
+
+const PRECISION = 22; // bits after the point of a filter's weights
+const HALF = 1 << (PRECISION - 1);
+
+const FILTERS = {
+  bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
+  box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
+};
+
+// What each of ``count`` new pixels is made of, between ``from`` and ``to`` of ``length`` old ones: starts, and weights
+// in rows of equal length.
+function weights(length, from, to, count, { support, weight }) {
+  const scale = (to - from) / count;
+  const grown = Math.max(1, scale);
+  const reach = support * grown;
+  const width = Math.ceil(reach) * 2 + 1;
+  const [starts, sizes] = [new Int32Array(count), new Int32Array(count)];
+  const shares = new Float64Array(count * width);
+  for (let index = 0; index < count; index += 1) {
+    const center = from + (index + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(center - reach + 0.5));
+    const last = Math.min(length, Math.trunc(center + reach + 0.5));
+    let sum = 0;
+    for (let place = first; place < last; place += 1) {
+      const share = weight((place - center + 0.5) * (1 / grown));
+      shares[index * width + place - first] = share;
+      sum += share;
+    }
+    if (sum !== 0) for (let place = 0; place < last - first; place += 1) shares[index * width + place] /= sum;
+    [starts[index], sizes[index]] = [first, last - first];
+  }
+  return { starts, sizes, shares, width };
+}
+
+const fixed = (shares) => Int32Array.from(shares, (share) => Math.trunc(share * (1 << PRECISION) + (share < 0 ? -0.5 : 0.5)));
+
+// A picture, or the part of it between the corners of ``box``, at another size: every new pixel a weighted mean of those
+// it covers, first along rows and then along columns, rounded to whole levels after each.
+export function resize(picture, width, height, filter = "bilinear", box = [0, 0, picture.width, picture.height]) {
+  const [x1, y1, x2, y2] = box.map(Math.fround);
+  const across = width !== picture.width || x1 !== 0 || x2 !== width;
+  const down = height !== picture.height || y1 !== 0 || y2 !== height;
+  const rows = weights(picture.height, y1, y2, height, FILTERS[filter]);
+  const first = down ? rows.starts[0] : 0;
+  const last = down ? rows.starts[height - 1] + rows.sizes[height - 1] : picture.height;
+  const narrow = across ? alongRows(picture, width, weights(picture.width, x1, x2, width, FILTERS[filter]), first, last) : picture;
+  return down ? alongColumns(narrow, height, rows, across ? first : 0) : narrow;
+}
+
+function alongRows({ data, width }, count, { starts, sizes, shares, width: stride }, first, last) {
+  const result = blank(count, last - first);
+  const levels = fixed(shares);
+  for (let y = first; y < last; y += 1) {
+    for (let x = 0; x < count; x += 1) {
+      let [red, green, blue] = [HALF, HALF, HALF];
+      let from = (y * width + starts[x]) * CHANNELS;
+      for (let place = x * stride; place < x * stride + sizes[x]; place += 1, from += CHANNELS) {
+        red += data[from] * levels[place];
+        green += data[from + 1] * levels[place];
+        blue += data[from + 2] * levels[place];
+      }
+      const to = ((y - first) * count + x) * CHANNELS;
+      result.data[to] = level(red);
+      result.data[to + 1] = level(green);
+      result.data[to + 2] = level(blue);
+    }
+  }
+  return result;
+}
+
+function alongColumns({ data, width }, count, { starts, sizes, shares, width: stride }, skipped) {
+  const result = blank(width, count);
+  const levels = fixed(shares);
+  const row = width * CHANNELS;
+  for (let y = 0; y < count; y += 1) {
+    const from = (starts[y] - skipped) * row;
+    for (let x = 0; x < row; x += 1) {
+      let sum = HALF;
+      for (let place = 0; place < sizes[y]; place += 1) sum += data[from + place * row + x] * levels[y * stride + place];
+      result.data[y * row + x] = level(sum);
+    }
+  }
+  return result;
+}
+
+function level(sum) {
+  const value = sum >> PRECISION;
+  return value < 0 ? 0 : value > 255 ? 255 : value;
+}
+
+// The same of one channel of numbers (Float32Array, row by row), which are not rounded to levels.
+export function resizeNumbers(numbers, width, height, newWidth, newHeight) {
+  const columns = weights(width, 0, width, newWidth, FILTERS.bilinear);
+  const rows = weights(height, 0, height, newHeight, FILTERS.bilinear);
+  const narrow = newWidth === width ? numbers : new Float32Array(newWidth * height);
+  if (narrow !== numbers) {
+    for (let y = 0; y < height; y += 1) {
+      for (let x = 0; x < newWidth; x += 1) {
+        let sum = 0;
+        for (let place = 0; place < columns.sizes[x]; place += 1) {
+          sum += numbers[y * width + columns.starts[x] + place] * columns.shares[x * columns.width + place];
+        }
+        narrow[y * newWidth + x] = sum;
+      }
+    }
+  }
+  if (newHeight === height) return narrow;
+  const result = new Float32Array(newWidth * newHeight);
+  for (let y = 0; y < newHeight; y += 1) {
+    for (let x = 0; x < newWidth; x += 1) {
+      let sum = 0;
+      for (let place = 0; place < rows.sizes[y]; place += 1) {
+        sum += narrow[(rows.starts[y] + place) * newWidth + x] * rows.shares[y * rows.width + place];
+      }
+      result[y * newWidth + x] = sum;
+    }
+  }
+  return result;
+}
+
+// ``resize`` (bilinear) for much smaller sizes: whole blocks become their means first, and at least ``gap`` times as many
+// pixels are left as are wanted.
+export function resizeWithGap(picture, width, height, gap = 2) {
+  if (picture.width === width && picture.height === height) return picture;
+  const across = Math.trunc(picture.width / width / gap) || 1;
+  const down = Math.trunc(picture.height / height / gap) || 1;
+  if (across === 1 && down === 1) return resize(picture, width, height);
+  const small = reduce(picture, across, down);
+  return resize(small, width, height, "bilinear", [0, 0, picture.width / across, picture.height / down]);
+}
+
+// Each block of so many pixels as their mean; what is left over at the right and below makes smaller blocks.
+export function reduce(picture, across, down, [x1, y1, x2, y2] = [0, 0, picture.width, picture.height]) {
+  const { data, width } = picture;
+  const result = blank(Math.ceil((x2 - x1) / across), Math.ceil((y2 - y1) / down));
+  let to = 0;
+  for (let top = y1; top < y2; top += down) {
+    const bottom = Math.min(top + down, y2);
+    for (let left = x1; left < x2; left += across) {
+      const right = Math.min(left + across, x2);
+      const count = (right - left) * (bottom - top);
+      const multiplier = Math.floor(Math.fround(2 ** 32 / (256 * count)));
+      let [red, green, blue] = [count >> 1, count >> 1, count >> 1];
+      for (let y = top; y < bottom; y += 1) {
+        for (let from = (y * width + left) * CHANNELS; from < (y * width + right) * CHANNELS; from += CHANNELS) {
+          red += data[from];
+          green += data[from + 1];
+          blue += data[from + 2];
+        }
+      }
+      result.data[to] = Math.floor((red * multiplier) / 2 ** 24);
+      result.data[to + 1] = Math.floor((green * multiplier) / 2 ** 24);
+      result.data[to + 2] = Math.floor((blue * multiplier) / 2 ** 24);
+      to += CHANNELS;
+    }
+  }
+  return result;
+}
+
+// A new picture whose pixel (x, y) is what stands at (a x + b y + c, d x + e y + f) of this one, pixel centres at halves,
+// between four pixels and rounded down; ``color`` where that is outside.
+export function transform(picture, width, height, [a, b, c, d, e, f], color) {
+  const { data } = picture;
+  const result = blank(width, height, color);
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      let across = a * (x + 0.5) + b * (y + 0.5) + c;
+      let down = d * (x + 0.5) + e * (y + 0.5) + f;
+      if (across < 0 || across >= picture.width || down < 0 || down >= picture.height) continue;
+      across -= 0.5;
+      down -= 0.5;
+      const [left, top] = [Math.floor(across), Math.floor(down)];
+      const [dx, dy] = [across - left, down - top];
+      const [x0, x1] = [clamp(left, picture.width), clamp(left + 1, picture.width)];
+      const upper = clamp(top, picture.height) * picture.width;
+      const lower = top + 1 < picture.height ? (top + 1) * picture.width : upper;
+      const to = (y * width + x) * CHANNELS;
+      for (let channel = 0; channel < CHANNELS; channel += 1) {
+        const [p, q] = [data[(upper + x0) * CHANNELS + channel], data[(upper + x1) * CHANNELS + channel]];
+        const [r, s] = [data[(lower + x0) * CHANNELS + channel], data[(lower + x1) * CHANNELS + channel]];
+        const [above, below] = [p + (q - p) * dx, r + (s - r) * dx];
+        result.data[to + channel] = above + (below - above) * dy;
+      }
+    }
+  }
+  return result;
+}
+
+// Turned counterclockwise about its centre. With ``grow`` the result is as large as the turned picture, else as large as
+// the picture was.
+export function rotate(picture, degrees, { grow = false, color } = {}) {
+  const angle = degrees - 360 * Math.floor(degrees / 360);
+  const { width, height } = picture;
+  if (angle % 180 === 0 || (angle % 90 === 0 && (grow || width === height))) return quarterTurned(picture, angle / 90);
+  const radians = (-angle * Math.PI) / 180;
+  const [cos, sin] = [rounded(Math.cos(radians)), rounded(Math.sin(radians))];
+  const place = (x, y, [c, f]) => [cos * x + sin * y + c, rounded(-Math.sin(radians)) * x + cos * y + f];
+  const moved = place(-width / 2, -height / 2, [0, 0]);
+  let shift = [moved[0] + width / 2, moved[1] + height / 2];
+  let size = [width, height];
+  if (grow) {
+    const corners = [[0, 0], [width, 0], [width, height], [0, height]].map(([x, y]) => place(x, y, shift));
+    size = [0, 1].map((axis) => {
+      const values = corners.map((corner) => corner[axis]);
+      return Math.ceil(Math.max(...values)) - Math.floor(Math.min(...values));
+    });
+    shift = place(-(size[0] - width) / 2, -(size[1] - height) / 2, shift);
+  }
+  return transform(picture, ...size, [cos, sin, shift[0], rounded(-Math.sin(radians)), cos, shift[1]], color);
+}
+
+// To 15 digits after the point, as Pillow does so that right angles are right.
+const rounded = (value) => Number(value.toFixed(15));
+
+// The pixels of a much smaller picture without any mean: the one at each place.
+export function sampled(picture, width, height) {
+  const [columns, rows] = [places(picture.width, width), places(picture.height, height)];
+  const result = blank(width, height);
+  let to = 0;
+  for (const row of rows) {
+    for (const column of columns) {
+      const from = (row * picture.width + column) * CHANNELS;
+      for (let channel = 0; channel < CHANNELS; channel += 1, to += 1) result.data[to] = picture.data[from + channel];
+    }
+  }
+  return result;
+}
+
+function places(length, count) {
+  const [step, found] = [length / count, []];
+  for (let place = step * 0.5; found.length < count; place += step) found.push(Math.trunc(place));
+  return found;
+}
+
