@@ -49,7 +49,7 @@ def assemble(model: LoadedModel, source: Source, folder: Path) -> Path:
     large = [folder / _BINARY[1], *(path for path in written if path.name != SETTINGS_FILE)]
     settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
     settings |= {
-        "live": {"search_side": live.SEARCH_SIDE, "search_every": live.SEARCH_EVERY, "max_faces": live.MAX_FACES},
+        "live": {"search_side": live.SEARCH_SIDE, "max_faces": live.MAX_FACES},
         "limits": {"max_bytes": guard.MAX_BYTES, "max_pixels": guard.MAX_PIXELS, "min_side": guard.MIN_SIDE},
         "downloads": {path.name: _packed(path) for path in large},
     }

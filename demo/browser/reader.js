@@ -27,7 +27,7 @@ export class Reader {
     const faces = await this.emotions(light, await this.detector.detect(light));
     const { schema, model } = this.settings;
     const image = { width: picture.width, height: picture.height };
-    return { schema, model, image, faces: faces.map(rounded) };
+    return { schema, model, image, faces: faces.map((face) => this.told(face)) };
   }
 
   // Read one frame of a camera, as the server's ``live.answer`` does: {faces, memory, ms}. time, smoothing: seconds;
@@ -40,7 +40,7 @@ export class Reader {
     const read = await this.emotions(light, faces);
     const { state, faces: tracked } = track(memory, read, { time, smoothing }, this.settings.tracking);
     return {
-      faces: tracked.map((face) => ({ number: face.number, ...rounded(face) })),
+      faces: tracked.map((face) => ({ number: face.number, ...this.told(face) })),
       memory: { searched, ...state },
       ms: { decode: 0, find: located - started, read: performance.now() - located },
     };
@@ -49,7 +49,8 @@ export class Reader {
   // The faces of a frame, and when the whole of one was searched last: where nobody is followed, where one was lost or two
   // have become one, and every so many seconds.
   async find(frame, memory, time) {
-    const { search_every: every, max_faces: most } = this.settings.live;
+    const { search_every: every } = this.settings.following;
+    const { max_faces: most } = this.settings.live;
     const boxes = visible(memory);
     if (boxes.length && time - memory.searched < every) {
       const followed = (await this.finder.follow(frame, boxes)).filter((face) => face);
@@ -81,16 +82,27 @@ export class Reader {
     const { shown } = this.settings.network;
     return { ...face, probabilities: Object.fromEntries(shown.map((label) => [label, probabilities[label]])) };
   }
+
+  // A face as reports hold it.
+  told({ box, crop_box: square, crop_roll: roll, detection_score: score, label, confidence, probabilities }) {
+    const shares = Object.entries(probabilities);
+    return {
+      box: box.map((value) => decimals(value, 2)),
+      crop_box: square,
+      crop_roll: roll,
+      detection_score: decimals(score, 6),
+      label,
+      confidence: decimals(confidence, 6),
+      not_sure: notSure(label, shares, this.settings.network.sure_margin),
+      probabilities: Object.fromEntries(shares.map(([name, share]) => [name, decimals(share, 6)])),
+    };
+  }
 }
 
-function rounded({ box, crop_box: square, crop_roll: roll, detection_score: score, label, confidence, probabilities }) {
-  return {
-    box: box.map((value) => decimals(value, 2)),
-    crop_box: square,
-    crop_roll: roll,
-    detection_score: decimals(score, 6),
-    label,
-    confidence: decimals(confidence, 6),
-    probabilities: Object.fromEntries(Object.entries(probabilities).map(([name, share]) => [name, decimals(share, 6)])),
-  };
+// The label and the emotion next to it where the two are close, else null.
+function notSure(label, shares, margin) {
+  const others = shares.filter(([name]) => name !== label);
+  if (margin === null || !others.length) return null;
+  const { label: second, confidence } = best(others);
+  return shares.find(([name]) => name === label)[1] - confidence < margin ? [label, second] : null;
 }

@@ -1,7 +1,7 @@
 // Who is who from one frame to the next, and probabilities that do not flicker; see resemotenet/reading/tracking.py.
 //
-// The state is what that module writes as JSON: {time, tracks: [{number, box, probabilities, seen}]}, null before the
-// first frame. So server and device can take turns.
+// The state is what that module writes as JSON: {time, tracks: [{number, box, probabilities, seen, velocity}]}, null before
+// the first frame. So server and device can take turns.
 
 import { decimals, overlap } from "./faces.js";
 
@@ -14,7 +14,7 @@ export function visible(state) {
 // probabilities and boxes not yet rounded; settings: "tracking" of reader.json; time, smoothing: seconds.
 export function track(state, faces, { time, smoothing }, settings) {
   const known = (state?.tracks ?? []).filter(({ seen }) => time - seen <= settings.memory);
-  const matches = matched(known, faces, settings.min_overlap);
+  const matches = matched(known, faces, time, settings.min_overlap);
   const taken = new Set(known.map(({ number }) => number));
   const tracked = faces.map((face, index) => {
     const before = matches.get(index);
@@ -25,21 +25,39 @@ export function track(state, faces, { time, smoothing }, settings) {
     return { number, ...face };
   });
   const seen = new Set(matches.values());
-  const tracks = tracked.map(({ number, box, probabilities }) => ({
+  const tracks = tracked.map(({ number, box, probabilities }, index) => ({
     number,
     box: box.map((value) => decimals(value, 1)),
     probabilities,
     seen: time,
+    velocity: velocity(box, matches.get(index), time, settings.steady).map((value) => decimals(value, 1)),
   }));
   const all = [...tracks, ...known.filter((each) => !seen.has(each))].sort((one, other) => one.number - other.number);
   return { state: { time, tracks: all }, faces: tracked };
 }
 
-// Index of a face -> the track it continues: the assignment with the largest sum of overlaps.
-function matched(known, faces, least) {
-  const overlaps = faces.map((face) => known.map((each) => overlap(face.box, each.box)));
+// Index of a face -> the track it continues: the assignment with the largest sum of overlaps. A face is where it was, or
+// where its way led: of two who pass each other the one behind is hidden for a while.
+function matched(known, faces, time, least) {
+  const overlaps = faces.map(({ box }) => known.map((each) => Math.max(overlap(box, each.box), overlap(box, expected(each, time)))));
   const pairs = assignment(overlaps.map((row) => row.map((value) => -value)));
   return new Map(pairs.filter(([row, column]) => overlaps[row][column] >= least).map(([row, column]) => [row, known[column]]));
+}
+
+function expected({ box: [x1, y1, x2, y2], velocity: speeds, seen }, time) {
+  const [x, y] = speeds.map((speed) => speed * (time - seen));
+  return [x1 + x, y1 + y, x2 + x, y2 + y];
+}
+
+// Of a box's centre, pixels a second, smoothed.
+function velocity(box, before, time, steady) {
+  if (!before) return [0, 0];
+  const passed = time - before.seen;
+  const weight = 1 - Math.exp(-passed / steady);
+  return [0, 1].map((axis) => {
+    const moved = (box[axis] + box[axis + 2] - before.box[axis] - before.box[axis + 2]) / 2 / passed;
+    return before.velocity[axis] + weight * (moved - before.velocity[axis]);
+  });
 }
 
 // Rows to columns with the smallest sum, every row or every column once: the Hungarian method, by shortest paths.

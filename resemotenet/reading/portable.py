@@ -15,7 +15,7 @@ from ..checkpoints import preprocessing
 from ..checkpoints.export import INPUT, OUTPUT, model_graph
 from ..emotions import canonical_order
 from ..errors import CheckpointError
-from . import cascade, crops, detector, faces, images, tracking
+from . import cascade, crops, detector, faces, following, images, tracking
 from .reading import REPORT_SCHEMA, model_report
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def settings(model: "LoadedModel", source: "Source", precision: str = "int8") ->
             "views": model.info.views,
             "temperature": model.info.temperature,
             "logit_bias": model.info.logit_bias,
+            "sure_margin": model.info.sure_margin,
         },
         "cascade": _cascade(),
         "detector": _detector(),
@@ -87,7 +88,8 @@ def settings(model: "LoadedModel", source: "Source", precision: str = "int8") ->
             "rolled_side": crops.ROLLED_SIDE,
         },
         "light": {"light": images.LIGHT, "white": images.WHITE, "least_gain": images.LEAST_GAIN},
-        "tracking": {"min_overlap": tracking.MIN_OVERLAP, "memory": tracking.MEMORY, "max_tracks": tracking.MAX_TRACKS},
+        "tracking": {"min_overlap": tracking.MIN_OVERLAP, "memory": tracking.MEMORY, "steady": tracking.STEADY},
+        "following": {"search_every": following.SEARCH_EVERY},
     }
     plain: dict[str, Any] = json.loads(json.dumps(values, allow_nan=False))
     return plain

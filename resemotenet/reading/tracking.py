@@ -21,7 +21,7 @@ MIN_OVERLAP = 0.2
 MEMORY = 1.0
 # Time constant, in seconds, of a face's velocity: boxes tremble, and shrink where somebody
 # walks in front of them.
-_STEADY = 1.0
+STEADY = 1.0
 # More than any frame has; what comes in from outside is held to it.
 MAX_TRACKS = 64
 _LARGEST = 1e9
@@ -176,7 +176,7 @@ def _match(known: Sequence[Track], faces: "Sequence[FaceEmotion]", time: float) 
 
 def _velocity(box: Box, before: Track, time: float) -> tuple[float, float]:
     passed = time - before.seen
-    weight = 1 - math.exp(-passed / _STEADY)
+    weight = 1 - math.exp(-passed / STEADY)
     moved = [(box[axis] + box[axis + 2] - before.box[axis] - before.box[axis + 2]) / 2 / passed for axis in (0, 1)]
     x, y = (old + weight * (new - old) for old, new in zip(before.velocity, moved, strict=True))
     return x, y
