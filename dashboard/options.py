@@ -45,7 +45,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     """Read the command line, then the environment.
 
     Raises:
-        OptionsError: an argument that does not exist, or a path that is not there.
+        OptionsError: an argument that does not exist, a port out of range, or a path that is not there.
     """
     given = _parser().parse_args(arguments)
     folders = default_folders(given.results)
@@ -55,6 +55,8 @@ def read_options(arguments: Sequence[str]) -> Options:
     data = given.data or os.environ.get("RESEMOTENET_DATA")
     if data and not Path(data).expanduser().exists():
         raise OptionsError(f"There is no {data}; check the path given with --data or RESEMOTENET_DATA.")
+    if given.port is not None and not 1 <= given.port <= 65535:
+        raise OptionsError(f"a port is a number from 1 to 65535, got {given.port}")
     return Options(folders, Path(data).expanduser().absolute() if data else None, given.host, given.port)
 
 

@@ -61,7 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parsed = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    parser = _parser()
+    parsed = parser.parse_args(words)
+    if "" in words and "" not in getattr(parsed, "paths", ()):  # of pictures each is answered for itself
+        parser.error("an argument is empty, and would mean the folder you are in; is a variable not set?")
     if parsed.verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     print_any_name()

@@ -18,7 +18,17 @@ from resemotenet.runs.schema import RunConfig, default_results
 from .evaluate_command import evaluate
 from .recipes import RECIPES
 from .saying import print_figures, read_config, say
-from .usage import PROGRAM, check_options, did_you_mean, first_line, leave, options_in, options_of, overview
+from .usage import (
+    PROGRAM,
+    check_options,
+    check_words,
+    did_you_mean,
+    first_line,
+    leave,
+    options_in,
+    options_of,
+    overview,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "datasets": _datasets,
         "recipes": _recipes,
     }
+    check_words(given)
     try:
         if given[:1] == ["train"]:
             return _train(given[1:])

@@ -21,6 +21,12 @@ def overview(described: Mapping[str, Callable[..., Any]]) -> str:
     return "\n".join(f"  {name:{widest}}  {first_line(each)}" for name, each in described.items())
 
 
+def check_words(given: Sequence[str]) -> None:
+    """Leave with 2 where a word is empty: as a path it would be the working directory."""
+    if any(not word.strip() or word.endswith("=") for word in given):
+        leave("an argument is empty, and as a path would mean the folder you are in; is a variable not set?")
+
+
 def check_options(given: Sequence[str], known: Iterator[str], command: str) -> None:
     """Leave with 2 and one line on stderr at the first option that a command does not have.
 

@@ -133,7 +133,9 @@ def test_options_come_from_arguments_and_environment(results: Path, tmp_path: Pa
     assert read_options(options.to_arguments()).folders == options.folders
 
 
-@pytest.mark.parametrize("arguments", [["--results", "absent"], ["--data", "absent.csv"], ["--port", "x"], ["--x"]])
+@pytest.mark.parametrize(
+    "arguments", [["--results", "absent"], ["--data", "absent.csv"], ["--port", "x"], ["--port", "65536"], ["--x"]]
+)
 def test_what_cannot_be_is_refused(arguments: list[str]):
     with pytest.raises(OptionsError):
         read_options(arguments)

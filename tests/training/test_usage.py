@@ -42,6 +42,7 @@ class TestUsage:
             ),
             ("train quick --network.no-compct", "no option --network.no-compct; did you mean --network.no-compact?"),
             ("evaluate run --dta x", "'python -m training evaluate' has no option --dta; did you mean --data?;"),
+            ("audit --data=", "an argument is empty"),
             ("audit --data x --colour", "'python -m training audit' has no option --colour; 'python -m"),
         ],
     )
@@ -110,3 +111,13 @@ def test_recipes_are_listed_by_train(capsys: pytest.CaptureFixture[str]):
         assert name in RECIPES
         assert name in printed
         assert str(inspect.getdoc(RECIPES[name])).split()[0] in printed
+
+
+@pytest.mark.parametrize(
+    "words", [["audit", "--data", ""], ["evaluate", "", "--data", "x"], ["train", "bundled", "--data", " "]]
+)
+def test_an_empty_word_is_not_the_working_directory(capsys: pytest.CaptureFixture[str], words: list[str]):
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    assert left.value.code == 2
+    assert "is a variable not set?" in error_line(capsys)
