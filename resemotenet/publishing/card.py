@@ -175,8 +175,9 @@ def claimed(facts: ModelFacts) -> Iterator[list[str]]:
     family = {"resemotenet": OURS, "emonext": "EmoNeXt"}.get(network.split("_")[0], "-")
     for report in USER_REPORTS:
         if report.what.startswith(family) and (wanted is None or report.dataset in wanted):
+            note = f"; {report.note}" if report.note else ""
             ends = dict.fromkeys([share(report.low, 1), share(report.high, 1)])
-            yield [report.what, dataset_name(report.dataset), " to ".join(ends), report.source]
+            yield [report.what, dataset_name(report.dataset), " to ".join(ends), f"{report.source}{note}"]
 
 
 def _differences(facts: ModelFacts) -> str:

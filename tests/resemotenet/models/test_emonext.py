@@ -36,7 +36,7 @@ class TestBackbone:
         x = pictures()
         with torch.inference_mode():
             expected = convnext(x)
-            assert (model(x) - expected).abs().max() > 1e-3, "squeeze-and-excitation must matter"
+            assert (model(x) - expected).abs().max() > 1e-4, "squeeze-and-excitation must matter"
             for stage in (2, 4, 6):
                 model.features.set_submodule(f"{stage}.2", nn.Identity())
             torch.testing.assert_close(model(x), expected, rtol=0, atol=1e-5)
@@ -89,8 +89,8 @@ class TestSpatialTransformer:
 
     def test_moves_the_picture(self) -> None:
         layer, x = SpatialTransformer(3).eval().double(), pictures().double()
-        layer.affine.bias.data[2] = 2 * 5 / 224
-        layer.affine.bias.data[5] = 2 * -3 / 224
+        layer.affine.bias.data[2] = 2 * 5 / 223
+        layer.affine.bias.data[5] = 2 * -3 / 223
         moved = layer(x)
         torch.testing.assert_close(moved[..., 3:, :-5], x[..., :-3, 5:], rtol=0, atol=1e-10)
         assert moved[..., :3, :].abs().max() < 1e-10, "what comes in from outside is zero"
@@ -103,7 +103,7 @@ class TestSpatialTransformer:
         theta = layer.theta(x)
         assert (theta - torch.eye(2, 3)).abs().amax((1, 2)).min() > 0.01
         assert (theta[0] - theta[1]).abs().max() > 1e-3, "each picture has its own map"
-        expected = F.grid_sample(x, F.affine_grid(theta, list(x.shape), align_corners=False), align_corners=False)
+        expected = F.grid_sample(x, F.affine_grid(theta, list(x.shape), align_corners=True), align_corners=True)
         torch.testing.assert_close(layer(x), expected, rtol=0, atol=1e-10)
 
     def test_half_precision_does_not_blur_it(self) -> None:
@@ -111,8 +111,8 @@ class TestSpatialTransformer:
         layer, x = SpatialTransformer(3).eval(), pictures()
         with torch.autocast("cpu", torch.bfloat16):
             torch.testing.assert_close(layer(x), x, rtol=0, atol=1e-4)
-            grid = F.affine_grid(layer.theta(x).float(), list(x.shape), align_corners=False)
-            blurred = F.grid_sample(x, grid.float(), align_corners=False)
+            grid = F.affine_grid(layer.theta(x).float(), list(x.shape), align_corners=True)
+            blurred = F.grid_sample(x, grid.float(), align_corners=True)
         assert (blurred - x).abs().max() > 0.1, "torch's own affine_grid would"
 
     @pytest.mark.parametrize("size", [(64, 64), (223, 224), (224, 227)])
@@ -129,6 +129,26 @@ class TestSqueezeExcitation:
         gates = [key for key, layer in model.named_modules() if isinstance(layer, SqueezeExcitation)]
         assert gates == ["features.2.2", "features.4.2", "features.6.2"]
         assert [model.get_parameter(f"{gate}.fc.0.weight").shape for gate in gates] == [(2, 32), (4, 64), (8, 128)]
+
+
+class TestStart:
+    def test_added_layers_are_drawn_as_the_released_code_draws_them(self) -> None:
+        torch.manual_seed(0)
+        model = create_model("emonext_tiny")
+        drawn = {
+            name: each for name, each in model.named_parameters() if name.startswith(ADDED) and ".norm." not in name
+        }
+        matrices = {name: each for name, each in drawn.items() if each.ndim > 1 and not name.endswith("affine.weight")}
+        assert len(matrices) == 3 + 2 * 3 + 3  # transformer, squeeze-and-excitation, attention
+        for name, each in matrices.items():
+            spread = float(each.detach().std())
+            assert spread == pytest.approx(0.02, rel=0.15 if each.numel() > 1000 else 0.4), name
+            assert float(each.detach().mean()) == pytest.approx(0, abs=0.004), name
+        layers = dict(model.named_modules())
+        for name, each in drawn.items():
+            layer = layers[name.rpartition(".")[0]]
+            if name.endswith(".bias") and isinstance(layer, nn.Conv2d | nn.Linear) and "affine" not in name:
+                assert not each.detach().any(), name
 
 
 class TestAttention:

@@ -136,6 +136,23 @@ def test_every_claim_is_a_fraction_with_a_source_and_stands_once():
     assert all(len(recalls) == len(EMOTIONS) for recalls in RECALLS.values())
 
 
+def test_table_one_holds_what_table_two_and_the_data_count():
+    """But for ExpW, of whose three splits Table II prints two."""
+    for dataset, pictures in claims.TABLE_I.items():
+        printed = sum(sum(counts) for counts in TABLE_II[dataset].values())
+        whole = sum(map(sum, FER2013_COUNTS.values())) if dataset == "fer2013" else printed
+        assert pictures.samples == (91_793 if dataset == "expw" else whole)
+        assert printed <= pictures.samples
+        assert pictures.classes == len(EMOTIONS)
+
+
+def test_reports_are_told_with_the_threads_that_they_stand_in():
+    again = [each for each in claims.reports_for("fer2013") if each.what.endswith("trained again")]
+    assert [(each.low, each.high, each.threads) for each in again] == [
+        (0.58, 0.60, (7, 16, 34, 39)), (0.66, 0.66, (40,)),
+    ]  # fmt: skip
+
+
 def test_the_ablations_are_networks_of_ours():
     assert {each.model for each in ABLATIONS} <= set(list_models())
     row = claims.ablation_of("resemotenet_c5")
