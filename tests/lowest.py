@@ -19,11 +19,8 @@ def pins() -> Iterator[str]:
         ValueError: a requirement has no lower bound.
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [
-        *project["dependencies"],
-        *(each for extra in project["optional-dependencies"].values() for each in extra),
-    ]
-    for requirement in sorted(set(wanted)):
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    for requirement in sorted({requirement for group in groups for requirement in group}):
         found = _BOUND.match(requirement)
         if found is None:
             raise ValueError(f"{requirement} has no lower bound, so nobody knows what it was tried with")

@@ -178,7 +178,7 @@ CLAIMS: tuple[Claim, ...] = (
 USER_REPORTS: tuple[UserReport, ...] = (
     UserReport("ResEmoteNet, released code, trained again", "fer2013", 0.58, 0.60, (7, 16, 34, 39)),
     UserReport("ResEmoteNet, released code, trained again", "fer2013", 0.66, 0.66, (40,)),
-    UserReport("ResEmoteNet, released weights", "fer2013", 0.659, 0.716, (13, 46), "one user, #16, saw almost the claim"),
+    UserReport("ResEmoteNet, released weights", "fer2013", 0.659, 0.716, (13, 46), "#16 saw almost the claim"),
     UserReport("ResEmoteNet, trained again with the user's own augmentation", "fer2013", 0.62, 0.62, (46,)),
     UserReport(
         "ResEmoteNet, on the author's own copy of the data", "fer2013", 0.90, 0.92, (32, 40, 49),
