@@ -34,9 +34,11 @@ def test_recipes_describe_networks_that_can_be_built(name: str):
     assert command in (RECIPES[name].__doc__ or "")
 
 
-def test_emonexts_schedule_is_that_of_its_steps():
-    """On FER2013's training images without the leaked in batches of 32: 128 steps up, a cosine down, every 1,024."""
-    config, steps = RECIPES["emonext"]().optimization, 28_006 // 32
+@pytest.mark.parametrize(("name", "batch"), [("emonext", 64), ("emonext_short", 32)])
+def test_emonexts_schedule_is_that_of_its_steps(name: str, batch: int):
+    """On FER2013's training images without the leaked: 128 steps up, a cosine down, every 1,024."""
+    config, steps = RECIPES[name]().optimization, 28_006 // batch
+    assert config.batch_size == batch
     rates = [learning_rate(step, steps, config) for step in range(2_048)]
     assert rates.index(max(rates)) in range(126, 130)
     assert max(rates) == pytest.approx(1e-4, rel=1e-3)

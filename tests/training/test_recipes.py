@@ -72,3 +72,19 @@ def test_upstream_steps_as_its_code_does():
             optimizer.step()
         weights.append(torch.cat([parameter.detach().flatten() for parameter in model.parameters()]))
     assert torch.equal(*weights)
+
+
+@pytest.mark.parametrize(
+    ("variant", "of", "changed"),
+    [
+        ("paper_momentum", "paper", {"momentum": 0.9}),
+        ("emonext_short", "emonext", {"epochs": 20, "batch_size": 32}),
+    ],
+)
+def test_a_variant_differs_in_what_it_says_and_in_nothing_else(variant: str, of: str, changed: dict[str, float]):
+    """But for the schedule of EmoNeXt, which is so many steps whatever the batch."""
+    one, other = RECIPES[variant](), RECIPES[of]()
+    scaled = {"warmup_epochs": 0.0, "cycle_epochs": 1.0}
+    expected = replace(other.optimization, **changed, **scaled)  # type: ignore[arg-type]
+    assert replace(one.optimization, **scaled) == expected  # type: ignore[arg-type]
+    assert replace(one, recipe=of, optimization=other.optimization) == other
