@@ -1,9 +1,10 @@
 """The pages and what they share. Start it with ``python -m dashboard``, or ``streamlit run dashboard/app.py``."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -14,11 +15,15 @@ if (root := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.insert(0, root)
 
 from dashboard.analysis.groups import usable
+from dashboard.analysis.live import going
+from dashboard.analysis.names import names
 from dashboard.charts.look import model_color
 from dashboard.data import PUBLISHED, Run, are_kept, prediction_problems, scan, scores
 from dashboard.data.pictures import Pictures
 from dashboard.options import Options, OptionsError, read_options
 from dashboard.widgets import state
+from dashboard.widgets.figures import savable_figures
+from dashboard.widgets.links import link
 from dashboard.widgets.steps import one_step_an_act
 
 if TYPE_CHECKING:
@@ -26,10 +31,11 @@ if TYPE_CHECKING:
 
 # (section, module in views/, title, icon); the first page opens.
 PAGES = (
-    ("Compare", "overview", "Overview", "leaderboard"),
-    ("Compare", "ablation", "Ablations", "account_tree"),
-    ("Compare", "cross_dataset", "Cross data set", "compare_arrows"),
+    ("All runs", "overview", "Overview", "leaderboard"),
+    ("All runs", "ablation", "Ablations", "account_tree"),
+    ("All runs", "cross_dataset", "Cross data set", "compare_arrows"),
     ("Look closer", "run", "Run", "monitoring"),
+    ("Look closer", "compare", "Compare", "stacked_line_chart"),
     ("Look closer", "confusion", "Confusion", "grid_on"),
     ("Data", "datasets", "Data sets", "database"),
 )
@@ -37,10 +43,17 @@ PAGES = (
 _SOON, _LATER = 5, 30
 # Fewer runs are read in a moment.
 _MANY = 20
+_MOST_TRAINING = 5
 _STYLE = """<style>
 .block-container {padding-top: 3.2rem; padding-bottom: 4rem; max-width: 1500px;}
 .st-key-claims [data-testid="stTable"], .st-key-every-claim [data-testid="stTable"] {overflow-x: auto;}
 .st-key-claims table, .st-key-every-claim table {min-width: 44rem;}
+.js-plotly-plot :is(.xaxislayer-above, .yaxislayer-above, .infolayer) text {fill: currentColor !important;}
+[data-testid="stCaptionContainer"] {color: color-mix(in srgb, currentColor 80%, transparent);}
+.save-figure {display: flex; gap: .5rem; justify-content: flex-end; font-size: 13px;}
+.save-figure button {all: unset; cursor: pointer; text-decoration: underline; padding: 2px 4px; min-height: 24px;
+  box-sizing: border-box;}
+.save-figure button:focus-visible {outline: 2px solid currentColor;}
 </style>"""
 
 _Signs = tuple[tuple[Path, str, int, int], ...]
@@ -51,6 +64,7 @@ def main() -> None:
     st.set_page_config(page_title="ResEmoteNet results", page_icon=_icon(), layout="wide")
     st.html(_STYLE)
     one_step_an_act()
+    savable_figures()
     try:
         options = read_options(sys.argv[1:])
     except OptionsError as error:
@@ -104,8 +118,10 @@ def _page(module: str, runs: Sequence[Run], pictures: Pictures | None) -> Callab
 
 @st.cache_resource(show_spinner=False)
 def _pictures(path: Path) -> Pictures:
-    """One copy of the data for all visitors."""
-    return Pictures(path)
+    """One copy of the data for all visitors, read from now on, so that it is there when a page shows the first face."""
+    pictures = Pictures(path)
+    Thread(target=pictures.problem, name="pictures", daemon=True).start()
+    return pictures
 
 
 def _sidebar(options: Options, runs: Sequence[Run]) -> None:
@@ -114,10 +130,6 @@ def _sidebar(options: Options, runs: Sequence[Run]) -> None:
     st.caption(
         f"**{states['finished']:,}** finished · **{states['running']:,}** running · **{len(odd):,}** with a problem"
     )
-    for run in [run for run in runs if run.state == "running"][:5]:
-        planned = run.epochs_planned or 0
-        text = f"{run.caption}: epoch {len(run.epochs)} of {planned or '?'}"
-        st.progress(min(1.0, len(run.epochs) / planned) if planned else 0.0, text=text)
     if odd:
         with st.expander(f"Runs with a problem ({len(odd)})", icon=":material/report:"):
             for run, problem in odd[:50]:
@@ -131,8 +143,21 @@ def _sidebar(options: Options, runs: Sequence[Run]) -> None:
             st.caption("No pictures: start with `--data PATH` to see the faces behind the numbers.")
         else:
             st.markdown(f"pictures: `{options.data}`")
+    if training := [run for run in runs if run.state == "running"]:
+        _training(training, names(runs))
     if len(options.folders) > 1:  # the published runs alone never change
         _watch(options, _signs(runs), _SOON if states["running"] else _LATER)
+
+
+@st.fragment(run_every=_SOON)
+def _training(training: Sequence[Run], called: Mapping[str, str]) -> None:
+    """How far runs are that still train, looked at again every few seconds without drawing the page anew."""
+    for run in training[:_MOST_TRAINING]:
+        link("run", called[run.id], icon="timelapse", run=run.id)
+        state_of = going(run)
+        st.progress(state_of.share, text=state_of.text.capitalize())
+    if len(training) > _MOST_TRAINING:
+        st.caption(f"and {len(training) - _MOST_TRAINING} more")
 
 
 def _problems(run: Run) -> list[str]:

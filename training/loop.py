@@ -263,6 +263,8 @@ def _train_epoch(run: _Run, model: nn.Module, optimizer: Any, progress: Progress
         if progress.average is not None:
             progress.average.update_parameters(progress.model)
         run.bar.update()
+        if accelerator.is_main_process:
+            run.recorder.step(epoch, step + 1 - epoch * len(batches), len(batches))
     return watch
 
 
@@ -318,6 +320,7 @@ def finish(recorder: Recorder, data: Data, progress: Progress, accelerator: Acce
     )
     record(result, "validation", predictions, made_with(model))
     note_latency(result, model)
+    recorder.no_step()
     write_json(folder.result, result.to_dict())
 
 

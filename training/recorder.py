@@ -1,6 +1,7 @@
 """Writes the results folder of one run; only the main process writes."""
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -16,9 +17,10 @@ import torch
 from resemotenet.checkpoints.checkpoint import load_model
 from resemotenet.errors import ResultsError, in_words
 from resemotenet.runs.results import ResultsFolder, replacing, write_json
-from resemotenet.runs.schema import Audit, Environment, Epoch, RunConfig, Start, read
+from resemotenet.runs.schema import Audit, Environment, Epoch, RunConfig, Start, Step, read
 
 _STATE = "state.pt"
+_SECONDS_BETWEEN_STEPS = 2.0
 # The state of a run none of whose epochs is done: without it, one whose state is lost could not be told from that.
 _BEGUN = {"epoch": 0}
 
@@ -32,6 +34,7 @@ class Recorder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = ResultsFolder(folder)
+        self._noted = -math.inf
 
     @classmethod
     def start(cls, config: RunConfig, device: str, audit: Audit) -> "Recorder":
@@ -80,6 +83,17 @@ class Recorder:
         except OSError as error:
             error.filename = str(self.folder.epochs)
             raise
+
+    def step(self, epoch: int, batch: int, batches: int) -> None:
+        """Note how far an epoch is, for those who watch; every few seconds, for a batch takes milliseconds."""
+        if time.monotonic() - self._noted < _SECONDS_BETWEEN_STEPS:
+            return
+        write_json(self.folder.step, Step(epoch=epoch, batch=batch, batches=batches).to_dict())
+        self._noted = time.monotonic()
+
+    def no_step(self) -> None:
+        """The run no longer works on an epoch."""
+        self.folder.step.unlink(missing_ok=True)
 
     def forget_epochs_from(self, epoch: int) -> None:
         """Drop the lines of epochs that will be run again, when a run goes on."""

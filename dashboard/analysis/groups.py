@@ -8,6 +8,7 @@ from resemotenet.runs.metrics import wilson_interval
 from resemotenet.runs.seeds import OverSeeds
 
 from ..data import Latency, Run, Score, label_set, scores
+from .names import teachers
 
 
 @dataclass(frozen=True)
@@ -178,11 +179,6 @@ def setting(run: Run) -> str:
         teachers(run),
     ]
     return ", ".join(part for part in parts if part) or "unknown"
-
-
-def teachers(run: Run) -> str | None:
-    """How many trained models taught a run, in words; None where none did."""
-    return f"{run.teachers} teacher{'s' if run.teachers > 1 else ''}" if run.teachers else None
 
 
 def in_percent(accuracy: float, interval: tuple[float, float]) -> str:

@@ -105,9 +105,19 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
 
 
+# Of a median: further than this apart, the quartiles tell of a machine that did other things as well.
+_STEADY = 0.2
+
+
+def is_steady(latency: Latency) -> bool:
+    """Whether the machine seems to have been idle but for the measurement, so that the figure is one of the model."""
+    return latency.high - latency.low <= _STEADY * latency.milliseconds
+
+
 def milliseconds(latency: Latency) -> str:
     """ "32.9 ms (32.8 to 33.5)": median and quartiles."""
-    return f"{latency.milliseconds:.3g} ms ({latency.low:.3g} to {latency.high:.3g})"
+    text = f"{latency.milliseconds:.3g} ms ({latency.low:.3g} to {latency.high:.3g})"
+    return text if is_steady(latency) else f"{text}, on a busy machine"
 
 
 def times(number: int) -> str:

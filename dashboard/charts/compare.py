@@ -4,7 +4,7 @@ Values come as fractions and are drawn in percent; rows carry their names.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,33 +58,30 @@ class Line:
     text: str
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One cell of a train-on, test-on table.
-
-    Attributes:
-        home: the labels scored are those that were trained on.
-    """
-
-    value: float
-    note: str
-    home: bool
-
-
 def ranking(
-    measured: Sequence[Mark], claimed: Sequence[Range], reported: Sequence[Range], lines: Sequence[Line] = ()
+    measured: Sequence[Mark],
+    claimed: Sequence[Range],
+    reported: Sequence[Range],
+    lines: Sequence[Line] = (),
+    others: Sequence[Mark] = (),
 ) -> go.Figure:
     """Accuracies below each other, rows in the order of their first appearance: filled markers with their intervals
-    are measured, hollow diamonds are papers' claims, bars are what users of the released code report."""
+    are measured, hollow diamonds are papers' claims, bars are what users of the released code report.
+
+    Args:
+        others: measured too, and drawn as small grey rings.
+    """
     figure = go.Figure()
     rows = list(dict.fromkeys([*(mark.row for mark in measured), *(entry.row for entry in (*claimed, *reported))]))
     if reported:
         figure.add_trace(_reports(reported))
     if claimed:
         figure.add_trace(_claims(claimed))
+    if others:
+        figure.add_trace(_others(others))
     if measured:
         figure.add_scatter(name="Measured here, 95% interval", **_marks(measured, rows=True))
-    ends = [end for mark in measured for end in (mark.low, mark.high, mark.value) if end is not None]
+    ends = [end for mark in (*measured, *others) for end in (mark.low, mark.high, mark.value) if end is not None]
     ends += [end for entry in (*claimed, *reported) for end in (entry.low, entry.high)] + [line.value for line in lines]
     # Given, because bars that do not begin at 0 mislead Plotly's own choice.
     span = (max(0.0, 100 * min(ends) - 2), min(101.0, 100 * max(ends) + 2)) if ends else (0.0, 101.0)
@@ -99,9 +96,21 @@ def ranking(
         margin={"t": 30, "b": 84},
         dragmode=False,
     )
-    figure.update_xaxes(title="Accuracy, %", range=span)
+    figure.update_xaxes(title_text="Accuracy, %", range=span)
     figure.update_yaxes(categoryorder="array", categoryarray=rows[::-1], showgrid=False)
     return figure
+
+
+def _others(others: Sequence[Mark]) -> go.Scatter:
+    return go.Scatter(
+        name="Other runs",
+        mode="markers",
+        y=[mark.row for mark in others],
+        x=[100 * mark.value for mark in others],
+        marker={"symbol": "circle-open", "size": 7, "color": GREY, "line": {"width": 1.5}},
+        customdata=[mark.note for mark in others],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
 
 
 def _reports(reported: Sequence[Range]) -> go.Bar:
@@ -142,11 +151,11 @@ def against(marks: Sequence[Mark], x_title: str, lines: Sequence[Line] = (), *, 
             x=1, xref="paper", xanchor="right", y=100 * line.value, yanchor="bottom", text=line.text, showarrow=False
         )
     finish(figure, height=380, revision=x_title)
-    figure.update_xaxes(title=x_title, type="log" if log else "linear")
+    figure.update_xaxes(title_text=x_title, type="log" if log else "linear")
     if log and (places := [mark.x for mark in drawn if mark.x]):
         low, high = math.log10(min(places)) - 0.35, math.log10(max(places)) + 0.35
         figure.update_xaxes(range=[low, high], **ticks(low, high))
-    figure.update_yaxes(title="Accuracy, %")
+    figure.update_yaxes(title_text="Accuracy, %")
     return figure
 
 
@@ -166,9 +175,8 @@ def deltas(measured: Sequence[Mark], claimed: Sequence[Mark], left_title: str, r
     finish(figure, height=110 + 36 * len(rows), legend=False)
     for column in range(1, len(titles) + 1):
         figure.add_vline(0, line={"color": GREY, "width": 1.5}, row=1, col=column)
-        figure.update_xaxes(title="Points against C1", row=1, col=column)
+        figure.update_xaxes(title_text="Points against C1", row=1, col=column)
     figure.update_yaxes(categoryorder="array", categoryarray=rows[::-1], showgrid=False)
-    figure.update_annotations(font={"size": 13})
     return figure
 
 
@@ -182,49 +190,6 @@ def _deltas(name: str, values: Sequence[Mark], **more: Any) -> go.Scatter:
         hovertemplate="%{customdata}<extra></extra>",
         **more,
     )
-
-
-def crossing(rows: Sequence[str], columns: Sequence[str], cells: Mapping[tuple[str, str], Cell]) -> go.Figure:
-    """Train on a row, test on a column: accuracies in percent; framed where both are the same labels."""
-    shown = [100 * cell.value for cell in cells.values()]
-    heat = go.Heatmap(
-        x=list(columns),
-        y=list(rows),
-        z=[[_percent(cells.get((row, column))) for column in columns] for row in rows],
-        # The figures stand in the cells; colour only leads the eye, from ten points below the least.
-        zmin=max(0.0, min(shown, default=0.0) - 10),
-        zmax=max(shown, default=100.0),
-        colorscale=[[0, "#5762BE"], [1, "#2B347F"]],  # white can be read on all of it
-        showscale=False,
-        xgap=3,
-        ygap=3,
-        hoverongaps=False,
-        customdata=[[cells[row, column].note if (row, column) in cells else "" for column in columns] for row in rows],
-        hovertemplate="%{customdata}<extra></extra>",
-    )
-    figure = go.Figure(heat)
-    for (row, column), cell in cells.items():
-        _inscribe(figure, row, column, cell, (columns.index(column), rows.index(row)))
-    lines = max((row.count("<br>") + 1 for row in rows), default=1)
-    finish(figure, height=150 + (28 + 17 * lines) * len(rows), legend=False)
-    figure.update_layout(dragmode=False)
-    figure.update_xaxes(side="top", showgrid=False, title="tested on")
-    figure.update_yaxes(autorange="reversed", showgrid=False)
-    return figure
-
-
-def _inscribe(figure: go.Figure, row: str, column: str, cell: Cell, place: tuple[int, int]) -> None:
-    """Write a cell's figure into it; the home cell gets a frame."""
-    text = f"<b>{100 * cell.value:.1f}</b>" if cell.home else f"{100 * cell.value:.1f}"
-    figure.add_annotation(x=column, y=row, text=text, showarrow=False, font={"color": "#FFFFFF", "size": 15})
-    if cell.home:
-        x, y = place
-        frame = {"color": "#F08C00", "width": 3}
-        figure.add_shape(type="rect", x0=x - 0.48, x1=x + 0.48, y0=y - 0.47, y1=y + 0.47, line=frame)
-
-
-def _percent(cell: Cell | None) -> float | None:
-    return None if cell is None else 100 * cell.value
 
 
 def _marks(marks: Sequence[Mark], *, rows: bool) -> dict[str, Any]:

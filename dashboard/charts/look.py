@@ -12,6 +12,8 @@ import plotly.graph_objects as go
 
 from resemotenet.emotions import COLORS
 
+# Pixels; nothing in a figure is smaller, on a phone neither.
+TEXT, SMALL_TEXT = 13, 12
 # In between on purpose: lines and frames that must show on white and on black.
 GREY = "#888888"
 CLAIM = "#B07A00"
@@ -63,15 +65,33 @@ def _model_style(name: str) -> tuple[str, str]:
     return _MODELS.get(name, spare)
 
 
+def dress(figure: go.Figure, **layout: Any) -> None:
+    """Give a figure the look; letters of the axes too, because Streamlit's own are smaller."""
+    figure.update_layout(**figure_layout())
+    figure.update_layout(**layout)
+    letters = {"tickfont": {"size": SMALL_TEXT}, "title": {"font": {"size": TEXT}}}
+    figure.update_xaxes(**letters)
+    figure.update_yaxes(**letters)
+    figure.update_annotations(font={"size": TEXT})
+
+
 def figure_layout() -> dict[str, Any]:
     """The look that all figures share: keyword arguments for ``figure.update_layout``."""
     return {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"size": 13},
+        "font": {"size": TEXT},
         "hoverlabel": {"align": "left"},
         "margin": {"l": 8, "r": 12, "t": 36, "b": 8},
-        "legend": {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "title": {"text": ""}},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "title": {"text": ""},
+            "font": {"size": TEXT},
+        },
         # Zoom outlasts a new drawing of the same numbers; Streamlit takes other numbers for another figure.
         "uirevision": "same",
     }
@@ -79,8 +99,7 @@ def figure_layout() -> dict[str, Any]:
 
 def finish(figure: go.Figure, *, height: int, revision: str = "same", legend: bool = True) -> None:
     """Give a figure the look, its height, and axes without a line at zero."""
-    figure.update_layout(**figure_layout())
-    figure.update_layout(height=height, uirevision=revision, showlegend=legend)
+    dress(figure, height=height, uirevision=revision, showlegend=legend)
     grid = {"gridcolor": "rgba(136,136,136,0.22)", "zeroline": False, "automargin": True}
     figure.update_xaxes(**grid)
     figure.update_yaxes(**grid)

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from resemotenet.emotions import EMOTIONS
 
-from .look import figure_layout
+from .look import SMALL_TEXT, dress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,8 +81,7 @@ def matrix_figure(cells: Cells, axes: Axes, selected: tuple[int, int] | None, in
         row, column = selected
         edge = {"x0": column - 0.48, "x1": column + 0.48, "y0": row - 0.48, "y1": row + 0.48}
         figure.add_shape(type="rect", line={"width": 3, "color": "#E0A100"}, **edge)
-    figure.update_layout(**figure_layout())
-    figure.update_layout(height=MATRIX_HEIGHT, showlegend=False, dragmode=False, hovermode="closest")
+    dress(figure, height=MATRIX_HEIGHT, showlegend=False, dragmode=False, hovermode="closest")
     figure.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8})
     _label(figure, axes)
     return figure
@@ -107,15 +106,15 @@ def _label(figure: go.Figure, axes: Axes) -> None:
         (figure.update_xaxes, axes.columns, axes.column_title),
         (figure.update_yaxes, axes.rows, axes.row_title),
     ):
-        update(tickvals=list(range(len(names))), ticktext=[_capital(name) for name in names], title=title, **plain)
-    figure.update_xaxes(range=[-0.5, len(axes.columns) - 0.5], tickfont={"size": 11})
+        update(tickvals=list(range(len(names))), ticktext=[_capital(name) for name in names], title_text=title, **plain)
+    figure.update_xaxes(range=[-0.5, len(axes.columns) - 0.5], tickfont={"size": SMALL_TEXT})
     figure.update_yaxes(range=[len(axes.rows) - 0.5, -0.5])
 
 
 def narrow(figure: go.Figure) -> go.Figure:
     """The same figure for a third of a page: names stand aslant, letters are smaller."""
     figure.update_xaxes(tickangle=-45)
-    figure.update_traces(textfont={"size": 11}, selector={"mode": "text"})
+    figure.update_traces(textfont={"size": SMALL_TEXT}, selector={"mode": "text"})
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Figures of one run and of its data: curves, reliability, counts. Pure functions: numbers in, ``go.Figure`` out."""
+"""Figures of one run and of its data: reliability, counts, agreement. Pure functions: numbers in, ``go.Figure`` out."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,85 +7,13 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from resemotenet.emotions import EMOTIONS
-from resemotenet.runs.schema import Epoch
 
-from .look import emotion_color, figure_layout
+from .look import dress, emotion_color
 from .matrix import MATRIX_HEIGHT
 
 # Two lines of one chart also differ by dash and marker.
-_DASHES = ("solid", "dash", "dot", "dashdot")
-_LINES = ("#4C5FD5", "#D95F02", "#7A7A7A", "#A6761D")
-
-
-def curves_figure(
-    epochs: Sequence[Epoch],
-    names: Mapping[str, str],
-    *,
-    chosen: int | None,
-    shown: tuple[int, int] | None = None,
-) -> go.Figure:
-    """Validation accuracy under each label definition, training loss and learning rate over the epochs (from 1).
-
-    Dragging selects epochs; the page then draws these (``shown``). Plotly's own zoom would be lost with every epoch,
-    for Streamlit puts another chart in the place of one whose data changed.
-
-    Args:
-        epochs: lines of epochs.jsonl; what one does not say is left out.
-        names: label definition -> what people call it.
-        chosen: the "epoch" of the chosen line (from 0).
-        shown: first and last epoch to show, from 1; None shows all.
-    """
-    figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.05, row_heights=[0.5, 0.3, 0.2])
-    places = [line.epoch + 1 for line in epochs]
-    definitions = list(dict.fromkeys(name for line in epochs for name in line.validation))
-    panels = (
-        ("Validation accuracy, %", {name: [_accuracy(line, name) for line in epochs] for name in definitions}),
-        ("Training loss", {"training loss": [line.loss for line in epochs]}),
-        ("Learning rate", {"learning rate": [line.learning_rate for line in epochs]}),
-    )
-    for row, (title, curves) in enumerate(panels, start=1):
-        for place, (name, values) in enumerate(curves.items()):
-            figure.add_trace(_line(places, values, names.get(name, name), place, legend=row == 1), row=row, col=1)
-        figure.update_yaxes(title=title, row=row, col=1)
-        if shown is not None:
-            figure.update_yaxes(range=_span(places, list(curves.values()), shown), row=row, col=1)
-    _style_curves(figure, shown)
-    if chosen is not None:
-        figure.add_vline(x=chosen + 1, line={"width": 1.5, "dash": "dot", "color": "#808080"})
-    return figure
-
-
-def _style_curves(figure: go.Figure, shown: tuple[int, int] | None) -> None:
-    figure.update_layout(**figure_layout())
-    figure.update_layout(
-        height=560,
-        hovermode="x unified",
-        dragmode="select",
-        selectdirection="h",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        margin={"l": 8, "r": 8, "t": 40, "b": 8},
-    )
-    figure.update_yaxes(automargin=True, fixedrange=True)
-    figure.update_xaxes(fixedrange=True)
-    if shown is None:
-        figure.update_yaxes(rangemode="tozero", row=3, col=1)
-    else:
-        figure.update_xaxes(range=[shown[0] - 0.2, shown[1] + 0.2])
-    figure.update_xaxes(title="Epoch", row=3, col=1)
-
-
-def _span(places: list[int], curves: list[list[Any]], shown: tuple[int, int]) -> list[float] | None:
-    """From the least to the largest value between two epochs, and a little room; None where there is no value."""
-    inside = [
-        value
-        for values in curves
-        for epoch, value in zip(places, values, strict=True)
-        if value is not None and shown[0] <= epoch <= shown[1]
-    ]
-    if not inside:
-        return None
-    room = 0.06 * (max(inside) - min(inside)) or 0.02 * abs(max(inside)) or 1.0
-    return [min(inside) - room, max(inside) + room]
+_DASHES = ("solid", "dash")
+_LINES = ("#4C6FD5", "#D95F02")
 
 
 def reliability_figure(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> go.Figure:
@@ -108,8 +36,8 @@ def reliability_figure(before: Sequence[Mapping[str, Any]], after: Sequence[Mapp
         filled = [each for each in bins if each["n"]]
         figure.add_trace(_reliability_line(name, filled, place, symbol), row=1, col=1)
         figure.add_trace(_reliability_bars(name, bins, place), row=2, col=1)
-    figure.update_layout(**figure_layout())
-    figure.update_layout(
+    dress(
+        figure,
         height=460,
         barmode="group",
         bargap=0.15,
@@ -118,9 +46,9 @@ def reliability_figure(before: Sequence[Mapping[str, Any]], after: Sequence[Mapp
         hovermode="closest",
     )
     figure.update_xaxes(range=[0, 101])
-    figure.update_yaxes(title="Right, %", range=[0, 103], row=1, col=1, automargin=True)
-    figure.update_yaxes(title="Faces", row=2, col=1, automargin=True)
-    figure.update_xaxes(title="Confidence, %", row=2, col=1)
+    figure.update_yaxes(title_text="Right, %", range=[0, 103], row=1, col=1, automargin=True)
+    figure.update_yaxes(title_text="Faces", row=2, col=1, automargin=True)
+    figure.update_xaxes(title_text="Confidence, %", row=2, col=1)
     return figure
 
 
@@ -144,9 +72,8 @@ def counts_figure(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
             hovertemplate=f"%{{y}}, {split}: %{{customdata:,}}, %{{x:.1f}}%<extra></extra>",
         )
         figure.add_trace(bars, row=1, col=column)
-        figure.update_xaxes(title="%", row=1, col=column)
-    figure.update_layout(**figure_layout())
-    figure.update_layout(height=330, bargap=0.25, showlegend=False, margin={"l": 8, "r": 8, "t": 30, "b": 8})
+        figure.update_xaxes(title_text="%", row=1, col=column)
+    dress(figure, height=330, bargap=0.25, showlegend=False, margin={"l": 8, "r": 8, "t": 30, "b": 8})
     # One scale: the splits are there to be compared.
     figure.update_xaxes(matches="x", rangemode="tozero")
     figure.update_yaxes(autorange="reversed", automargin=True)
@@ -177,23 +104,10 @@ def agreement_figure(rows: Mapping[str, tuple[int, int, tuple[float, float]]]) -
             hovertemplate="%{y}: %{customdata[0]:,} of %{customdata[1]:,}, %{x:.1f}%<extra></extra>",
         )
     )
-    figure.update_layout(**figure_layout())
-    figure.update_layout(height=MATRIX_HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False)
-    figure.update_xaxes(title="The crowd agrees, %", range=[0, 100])
+    dress(figure, height=MATRIX_HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False)
+    figure.update_xaxes(title_text="The crowd agrees, %", range=[0, 100])
     figure.update_yaxes(autorange="reversed", automargin=True)
     return figure
-
-
-def _line(x: list[int], y: list[Any], name: str, place: int, *, legend: bool = True) -> go.Scatter:
-    return go.Scatter(
-        x=x,
-        y=y,
-        name=name,
-        mode="lines+markers" if len(x) < 8 else "lines",
-        line={"color": _LINES[place % len(_LINES)], "dash": _DASHES[place % len(_DASHES)], "width": 2},
-        showlegend=legend,
-        hovertemplate="%{y:.4g}",
-    )
 
 
 def _reliability_line(name: str, bins: list[Mapping[str, Any]], place: int, symbol: str) -> go.Scatter:
@@ -230,10 +144,6 @@ def _reliability_bars(name: str, bins: Sequence[Mapping[str, Any]], place: int) 
         showlegend=False,
         hovertemplate=f"{name}: %{{y:,}} faces<extra></extra>",
     )
-
-
-def _accuracy(line: Epoch, name: str) -> float | None:
-    return 100 * line.validation[name].accuracy if name in line.validation else None
 
 
 def _capital(name: str) -> str:

@@ -226,14 +226,3 @@ class Run:
     def recipe_key(self) -> str:
         """Equal for runs that differ in nothing but seed, place, machine and layout: the seeds of one experiment."""
         return recipe_key(self.config, data=self.data_hash)
-
-    @property
-    def caption(self) -> str:
-        """A short name that tells runs apart: "resemotenet x0.5, bundled on ferplus, seed 0, 21 Nov 12:48"."""
-        if not self.config:
-            return self.id
-        network = self.model if self.width in (None, 1) else f"{self.model} x{self.width:g}"
-        seed = "" if self.seed is None else f", seed {self.seed}"
-        when = "" if self.started is None else f", {self.started.day} {self.started:%b %H:%M}"
-        place = "" if self.id == self.path.name else f", in {self.path.parent}"
-        return f"{network}, {self.recipe} on {self.taught}{seed}{when}{place}"

@@ -1,4 +1,4 @@
-"""The ablations C1 to C6, measured beside the paper's table; and in what any runs differ."""
+"""The ablations C1 to C6, measured beside the paper's table."""
 
 import shlex
 from collections.abc import Sequence
@@ -21,26 +21,32 @@ from ..analysis.ablations import (
     series_of,
 )
 from ..analysis.groups import commits_of, devices_of, interval_in_percent, p_in_words, setting
+from ..analysis.telling import is_steady
 from ..charts import compare
 from ..data import Run, Score, label_set, score_of
 from ..data.pictures import Pictures
 from ..widgets import state
+from ..widgets.figures import show_figure
 from ..widgets.tables import copy_buttons, show_table
-from .differences import show_differences
 
-_PARTS = ("C1 to C6", "What differs")
+# What a paper's table holds unless other columns are chosen.
+_FOR_A_PAPER = ("Configuration", "Removed", "Measured, %", "95% interval", "n", "Points", "Paired 95%")
+# What the paper's Table IV calls the parts of the network.
+_TERMS = (
+    "C1 is the whole network. SE (256): the squeeze-and-excitation block on 256 channels, which weighs them against "
+    "each other. CNN (64): the convolution stage that gives 64 channels. RB (256): the residual block that takes 256 "
+    "channels. Where a stage is gone, the next one takes what arrives, so later maps are larger."
+)
 
 
 def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     """Draw the page."""
     st.title("Ablations")
-    if state.tab(_PARTS, key="study") == _PARTS[0]:
-        _configurations(runs)
-    else:
-        show_differences(runs)
-
-
-def _configurations(runs: Sequence[Run]) -> None:
+    st.markdown(
+        "What each part of ResEmoteNet is worth: the paper's configurations C1 to C6, each without some part, trained "
+        "here in the same way, beside what the paper claims."
+    )
+    st.caption(_TERMS)
     every = series_of(runs)
     if not every:
         st.info(
@@ -64,7 +70,9 @@ def _configurations(runs: Sequence[Run]) -> None:
     about = ("Multiply-adds: one face, once.", about_layouts(against), _about_latency(against))
     st.caption(" ".join(filter(None, about)))
     copied = [_row(name, against.get(name), series, labels, split, digits=2) for name in CONFIGURATIONS]
-    copy_buttons(_filled(copied), name="ablations", caption=f"Ablations, {label_set(labels).name}, {split}.")
+    copy_buttons(
+        _filled(copied), name="ablations", caption=f"Ablations, {label_set(labels).name}, {split}.", usual=_FOR_A_PAPER
+    )
     _claims(against, f"Measured, seed {seed}")
     _missing(series, against)
 
@@ -79,6 +87,8 @@ def _about_latency(against: dict[str, Against]) -> str:
         )
     places = {each.place for each in times}
     text = f"ms a face: one face alone in its batch, float32, median, on {'; '.join(sorted(places))}."
+    if busy := sum(not is_steady(each) for each in times):
+        text += f" {busy} of {len(times)} were measured on a busy machine (quartiles far apart): hints only."
     if len(places) > 1:
         return f"{text} **Times of different devices cannot be compared**: see Timed on."
     if len({each.time for each in times}) > 1:
@@ -239,7 +249,7 @@ def _claims(against: dict[str, Against], title: str) -> None:
         if name != "C1"
     ]
     figure = compare.deltas(measured, claimed, title or "Measured: nothing yet", "Claimed, RAF-DB")
-    st.plotly_chart(figure, key="deltas", config={"displayModeBar": False})
+    show_figure(figure, key="deltas", alt="How far each configuration lies from C1, measured and claimed")
     if not against:
         rows = [
             {

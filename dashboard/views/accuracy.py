@@ -1,19 +1,21 @@
 """The figures of the overview: accuracies below each other, and against what they cost."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from textwrap import wrap
 
 import streamlit as st
 
 from resemotenet.runs.claims import DATASETS
 
-from ..analysis.groups import Group, in_percent, labels_name, setting, teachers
-from ..analysis.telling import milliseconds
+from ..analysis.groups import Group, in_percent, labels_name, setting
+from ..analysis.telling import is_steady, milliseconds
 from ..analysis.verdicts import claim_for, span, user_reports
 from ..charts import compare
-from ..data import LABEL_SETS, Latency, Run
+from ..data import LABEL_SETS, Latency
 from ..widgets import state
+from ..widgets.figures import show_figure
 
 _COSTS = {
     "macs": "Multiply-adds for one face",
@@ -27,33 +29,33 @@ _COST_OF: dict[str, Callable[[Group], float | None]] = {
     "parameters": lambda group: group.parameters,
     "minutes": lambda group: group.minutes,
 }
-_SMALL = '<span style="font-size:11px">'
+_SMALL = '<span style="font-size:12px">'
 # More rows than this make a figure unreadable; the table has all.
 _MOST_DRAWN = 24
+_ROW_LETTERS = 30
 
 
-def show_accuracy(groups: Sequence[Group]) -> None:
-    """Draw two figures over one label definition: accuracies by different ones do not belong on one axis."""
+def show_accuracy(groups: Sequence[Group], called: Mapping[str, str]) -> None:
+    """Draw two figures over rows of one label definition; accuracies by different ones do not belong on one axis.
+
+    Args:
+        called: by run id, the names of the rows.
+    """
     st.subheader("Accuracy, and what it costs")
     left, right = st.columns(2, gap="large")
-    with left:
-        present = list(dict.fromkeys(group.labels for group in groups))
-        labels = state.one("Scored on", present, key="drawn", text=labels_name, what="label definition")
     with right:
         cost = state.one("Against", list(_COSTS), key="cost", text=_COSTS.__getitem__, fixed=True)
-    chosen = [group for group in groups if group.labels == labels]
-    with left:
-        _ranking(chosen)
-    with right:
         if cost == "latency":
-            _latency(chosen)
+            _latency(groups, called)
         else:
-            _cost(chosen, cost or "macs")
+            _cost(groups, called, cost or "macs")
+    with left:
+        _ranking(groups, called)
 
 
-def _ranking(groups: Sequence[Group]) -> None:
+def _ranking(groups: Sequence[Group], called: Mapping[str, str]) -> None:
     drawn = groups[:_MOST_DRAWN]
-    measured = [_mark(group, name) for group, name in zip(drawn, _row_names(drawn), strict=True)]
+    measured = [_mark(group, called, row=_row_name(called[group.run.id])) for group in drawn]
     claimed, reported = [], []
     for model, labels in dict.fromkeys((group.run.model, group.labels) for group in drawn if group.split == "test"):
         if claim := claim_for(model, labels):
@@ -66,7 +68,7 @@ def _ranking(groups: Sequence[Group]) -> None:
             ]
     crowd = _crowd(drawn)
     figure = compare.ranking(measured, claimed, reported, crowd)
-    st.plotly_chart(figure, key="ranking", config={"displayModeBar": False})
+    show_figure(figure, key="ranking", alt="Accuracy of every row, best first")
     if crowd:
         n = LABEL_SETS["fer2013"].most_votes[drawn[0].split].n
         st.caption(
@@ -76,47 +78,23 @@ def _ranking(groups: Sequence[Group]) -> None:
         st.caption(f"The first {len(drawn)} of {len(groups):,} rows; filter or sort to see others.")
 
 
-def _row_names(groups: Sequence[Group]) -> list[str]:
-    """Short names, with as much as tells them apart."""
-    sized = len({group.run.size for group in groups}) > 1
-    scale = [_scale(group.run, sized=sized) for group in groups]
-    names = [(group.run.model, size) for group, size in zip(groups, scale, strict=True)]
-    counts = Counter(names)
-    more = [
-        size if counts[name] == 1 else f"{size}, {group.run.recipe}, {group.run.taught}"
-        for name, group, size in zip(names, groups, scale, strict=True)
-    ]
-    counts = Counter(zip((group.run.model for group in groups), more, strict=True))
-    return [
-        f"{group.run.model}<br>{_SMALL}{words}</span>"
-        if counts[group.run.model, words] == 1
-        else f"{group.run.model}<br>{_SMALL}{words}<br>seeds: {group.seeds}, {_stamp(group.run)}</span>"
-        for group, words in zip(groups, more, strict=True)
-    ]
+def _row_name(name: str) -> str:
+    """The network on one line, all that tells it apart on the next."""
+    network, _, rest = name.partition(", ")
+    words = "<br>".join(wrap(rest, _ROW_LETTERS))
+    return f"{network}<br>{_SMALL}{words}</span>"
 
 
-def _stamp(run: Run) -> str:
-    """When it began; and where it lies, if another run has its name."""
-    return run.id[len(run.path.name) - len("20260101T120000Z") :]
-
-
-def _scale(run: Run, *, sized: bool) -> str:
-    width = "" if run.width is None else f"x{run.width:g}, "
-    size = f"{run.size or '?'} px, " if sized else ""
-    taught = "" if (each := teachers(run)) is None else f", {each}"
-    return f"{width}{size}{run.epochs_planned or '?'} epochs{taught}"
-
-
-def _mark(group: Group, name: str) -> compare.Mark:
+def _mark(group: Group, called: Mapping[str, str], *, row: str = "") -> compare.Mark:
     low, high = group.interval
     std = group.accuracies.std
     spread = "" if std is None else f" ± {100 * std:.1f} points over {len(group.scores)} seeds"
     note = (
         f"<b>{in_percent(group.accuracy, group.interval)}</b>{spread}, n = {group.n:,}<br>"
-        f"{group.run.model}, {setting(group.run)}<br>{group.run.recipe}, taught {group.run.taught}, scored on "
+        f"{called[group.run.id]}<br>{group.run.recipe}, {setting(group.run)}, scored on "
         f"{labels_name(group.labels)}, {group.split}<br>{group.devices}, commit {group.commits}"
     )
-    return compare.Mark(name, group.run.model, group.accuracy, low, high, note)
+    return compare.Mark(row, group.run.model, group.accuracy, low, high, note)
 
 
 def _crowd(groups: Sequence[Group]) -> list[compare.Line]:
@@ -131,19 +109,20 @@ def _crowd(groups: Sequence[Group]) -> list[compare.Line]:
     return [compare.Line(crowd.share, f"most votes: {100 * crowd.share:.1f}%")]
 
 
-def _cost(groups: Sequence[Group], cost: str) -> None:
+def _cost(groups: Sequence[Group], called: Mapping[str, str], cost: str) -> None:
     name, of = _COSTS[cost], _COST_OF[cost]
-    marks = [replace(_mark(group, ""), x=value) for group in groups if (value := of(group)) is not None]
+    marks = [replace(_mark(group, called), x=value) for group in groups if (value := of(group)) is not None]
     if not marks:
         st.info(
             f"None of these runs says its {name.lower()}, or seeds in a row have both layouts.",
             icon=":material/straighten:",
         )
         return
-    st.plotly_chart(compare.against(marks, name, _crowd(groups)), key=f"cost-{cost}", config={"displaylogo": False})
+    figure = compare.against(marks, name, _crowd(groups))
+    show_figure(figure, key=f"cost-{cost}", alt=f"Accuracy against {name.lower()}")
 
 
-def _latency(groups: Sequence[Group]) -> None:
+def _latency(groups: Sequence[Group], called: Mapping[str, str]) -> None:
     """One device at a time: what others took says nothing of the models."""
     counted = Counter(place for group in groups for place in group.latencies)
     if not counted:
@@ -158,9 +137,9 @@ def _latency(groups: Sequence[Group]) -> None:
     if len(places) > 1:
         place = state.one("Measured on", places, key="timed", what="device") or place
     drawn = [(group, group.latencies[place]) for group in groups if place in group.latencies]
-    marks = [_timed(*each) for each in drawn]
+    marks = [_timed(group, latency, called) for group, latency in drawn]
     figure = compare.against(marks, _COSTS["latency"], _crowd(groups))
-    st.plotly_chart(figure, key="cost-latency", config={"displaylogo": False})
+    show_figure(figure, key="cost-latency", alt="Accuracy against the time for one face")
     text = (
         f"One face alone in its batch, float32, in each row's views, on **{place}**: median, and quartiles as bars. "
         "Finding the face is not included."
@@ -170,12 +149,17 @@ def _latency(groups: Sequence[Group]) -> None:
             " These were not all measured together, so the machine may have been busier at one time than at another: "
             "`python -m training latency RUN...` measures in turns."
         )
+    if busy := sum(not is_steady(latency) for _, latency in drawn):
+        text += (
+            f" **{busy} of {len(drawn)} were measured on a busy machine** (their quartiles lie far apart): take "
+            "them as hints."
+        )
     if others := len(groups) - len(drawn):
         text += f" Not drawn: {others} of {len(groups)} rows, not measured, or elsewhere, or seeds in both layouts."
     st.caption(text)
 
 
-def _timed(group: Group, latency: Latency) -> compare.Mark:
-    mark = _mark(group, "")
+def _timed(group: Group, latency: Latency, called: Mapping[str, str]) -> compare.Mark:
+    mark = _mark(group, called)
     note = f"{mark.note}<br>one face: {milliseconds(latency)}, views: {latency.views}"
     return replace(mark, x=latency.milliseconds, x_low=latency.low, x_high=latency.high, note=note)

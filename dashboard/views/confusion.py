@@ -1,7 +1,7 @@
 """What is taken for what: one run or two, per class, and the faces of any cell."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,6 +14,7 @@ from resemotenet.runs.results import Predictions
 
 from .. import data
 from ..analysis.groups import p_in_words
+from ..analysis.names import names
 from ..analysis.per_class import (
     ClassFigures,
     Together,
@@ -31,9 +32,7 @@ from ..widgets.choices import (
     accuracy_in_words,
     choose_run,
     choose_scored,
-    clickable,
     context,
-    ink,
     interval_in_words,
     no_predictions,
     no_runs,
@@ -41,6 +40,7 @@ from ..widgets.choices import (
     show_problem,
 )
 from ..widgets.faces import show_faces
+from ..widgets.figures import clickable, ink
 from ..widgets.samples import of_cell
 
 if TYPE_CHECKING:
@@ -75,11 +75,13 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     if not candidates:
         no_runs("with predictions")
         return
+    called = names(runs)
     left, right = st.columns(2)
     with left:
-        first = choose_run(candidates, "Run", key="run")
+        first = choose_run(candidates, "Run", key="run", called=called)
     with right:
-        second = choose_run([run for run in candidates if run != first], "Compare with", key="against", optional=True)
+        others = [run for run in candidates if run != first]
+        second = choose_run(others, "Compare with", key="against", called=called, optional=True)
     if first is None:
         return
     show_problem(first)
@@ -95,7 +97,7 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     if second is None:
         _one(first, stored[0], chosen, pictures)
     else:
-        _two(first, second, together(*stored), chosen, pictures)
+        _two((first, second), called, together(*stored), chosen, pictures)
 
 
 def _choose(first: Run, second: Run | None) -> tuple[str, str] | None:
@@ -133,14 +135,20 @@ def _one(run: Run, predictions: Predictions, chosen: tuple[str, str], pictures: 
     _cell_faces(predictions, run, chosen, cell, pictures)
 
 
-def _two(first: Run, second: Run, both: Together, chosen: tuple[str, str], pictures: Pictures | None) -> None:
+def _two(
+    runs: tuple[Run, Run],
+    called: Mapping[str, str],
+    both: Together,
+    chosen: tuple[str, str],
+    pictures: Pictures | None,
+) -> None:
+    first, second = runs
     tables = [both.first.confusion, both.second.confusion]
     for letter, run in (("A", first), ("B", second)):
         if (score := data.score_of(run, *chosen)) is not None:
             whole = _averages(data.predictions(run, *chosen).confusion)
-            st.markdown(
-                f"**{letter}** {run.caption}: **{accuracy_in_words(score)}** right, {whole}  \n:small[{context(score)}]"
-            )
+            words = f"**{accuracy_in_words(score)}** right, {whole}"
+            st.markdown(f"**{letter}** {called[run.id]}: {words}  \n:small[{context(score)}]")
     if both.problem is not None:
         st.warning(both.problem, icon=":material/warning:")
     else:

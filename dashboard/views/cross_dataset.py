@@ -1,6 +1,6 @@
 """Train on one kind of label, test on another: what is learned, and what the label sets disagree on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -10,16 +10,15 @@ from resemotenet.runs.label_sets import teaching
 from resemotenet.runs.paired import pair_up
 
 from ..analysis.crossing import Crossing, crossings
-from ..analysis.groups import in_percent, interval_in_percent, labels_name, p_in_words, setting, usable
+from ..analysis.groups import interval_in_percent, labels_name, p_in_words, setting, usable
+from ..analysis.names import names, taught
 from ..analysis.settings import differing
-from ..charts import compare
 from ..data import LABEL_SETS, Run, score_of, scores
 from ..data.pictures import Pictures
 from ..widgets import state
+from ..widgets.crossing import Cell, crossing_table
 from ..widgets.tables import copy_buttons, show_table
 
-# Short enough for the rows of the figure.
-_TAUGHT_SHORT = {"fer2013": "FER2013", "ferplus": "FER+", "synthetic": "drawn"}
 _MOST_ROWS = 12
 
 
@@ -27,8 +26,8 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     """Draw the page."""
     st.title("Cross data set")
     st.caption(
-        "Rows: what a network was trained on. Columns: whose labels score it. Along a row the network stays the same; "
-        "down a column the labels do. Framed and bold: tested on the kind of label it was taught."
+        "Rows: what a network was trained on. Columns: the labels that it is scored by. Along a row the network stays "
+        "the same, down a column the labels do. Framed and bold: scored by the kind of labels that it learned."
     )
     finished = [run for run in usable(runs) if scores(run)]
     if not finished:
@@ -43,16 +42,19 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
         return
     _matrix(table, split)
     _reading(table, split)
-    rows = [_row(each) for each in table]
     st.subheader("Every cell")
-    show_table(rows, _columns())
-    rows = [_row(each, digits=2) for each in table]
-    copy_buttons(rows, name="cross-data-set", caption=f"Trained on one kind of label, tested on another ({split}).")
+    show_table([_row(each) for each in table], _columns())
+    copy_buttons(
+        [_row(each, digits=2) for each in table],
+        name="cross-data-set",
+        caption=f"Trained on one kind of label, tested on another ({split}).",
+        usual=("Trained on", "Tested on", "Accuracy, %", "95% interval", "n", "Setting"),
+    )
     _lessons(table, split)
 
 
 def _choose(finished: Sequence[Run]) -> tuple[str, list[Run]]:
-    by_id = {run.id: run for run in finished}
+    called = names(finished)
     scored: set[str] = {score.split for run in finished for score in scores(run)}
 
     def counted(split: str) -> str:
@@ -63,18 +65,19 @@ def _choose(finished: Sequence[Run]) -> tuple[str, list[Run]]:
         splits = [split for split in ("test", "validation", "train") if split in scored]
         split = state.one("Split (runs)", splits, key="split", text=counted, kind="buttons", what="split") or splits[0]
     with right:
-        names = state.several(
+        chosen = state.several(
             "Runs",
-            list(by_id),
+            list(called),
             key="runs",
             default=_usual(finished, split),
-            text=lambda name: by_id[name].caption if name in by_id else name,
+            text=lambda name: called.get(name, name),
             what="run",
             most=_MOST_ROWS,
             of=split,
             help="Unless chosen: of each kind of label taught, the run with the highest validation accuracy on it.",
         )
-    return split, [by_id[name] for name in names]
+    by_id = {run.id: run for run in finished}
+    return split, [by_id[name] for name in chosen]
 
 
 def _usual(finished: Sequence[Run], split: str) -> list[str]:
@@ -94,44 +97,20 @@ def _matrix(table: Sequence[Crossing], split: str) -> None:
     columns = sorted(
         {each.labels for each in table}, key=lambda name: (known.index(name) if name in known else 99, name)
     )
-    names = {
-        labels: f"{labels_name(labels).replace(', ', ',<br>')}<br>n = {_counts(table, labels)}" for labels in columns
-    }
-    rows = _row_names([each.run for each in table])
+    called = names(list({each.run.id: each.run for each in table}.values()))
     cells = {
-        (rows[each.run.id], names[each.labels]): compare.Cell(each.accuracy, _note(each), _is_home(each))
+        (each.run.id, each.labels): Cell(each.accuracy, interval_in_percent(each.interval), _is_home(each))
         for each in table
     }
-    figure = compare.crossing(list(rows.values()), list(names.values()), cells)
-    st.plotly_chart(figure, key=f"matrix-{split}", config={"displayModeBar": False})
-
-
-def _row_names(runs: Sequence[Run]) -> dict[str, str]:
-    """Short names by run id; with the setting where it differs, with seed and date where they would be alike."""
-    by_id = {run.id: run for run in runs}
-    short = {name: f"<b>{_TAUGHT_SHORT.get(run.taught, run.taught)}</b><br>{run.model}" for name, run in by_id.items()}
-    if len({setting(run) for run in by_id.values()}) > 1:
-        short = {name: f"{text}<br>{setting(by_id[name])}" for name, text in short.items()}
-    if len(set(short.values())) == len(short):
-        return short
-    return {name: f"{text}<br>{_told_apart(by_id[name])}" for name, text in short.items()}
-
-
-def _told_apart(run: Run) -> str:
-    place = "" if run.id == run.path.name else f", in {run.path.parent}"
-    return f"{run.recipe}, seed {run.seed}" + ("" if run.started is None else f", {run.started:%d %b %H:%M}") + place
+    rows = {each.run.id: (taught(each.run), called[each.run.id]) for each in table}
+    titles = {labels: (labels_name(labels), f"n = {_counts(table, labels)}") for labels in columns}
+    st.html(crossing_table(rows, titles, cells))
+    st.caption(f"Accuracy on {split}, %, and its 95% interval.")
 
 
 def _counts(table: Sequence[Crossing], labels: str) -> str:
     counts = sorted({each.n for each in table if each.labels == labels})
     return " or ".join(f"{n:,}" for n in counts[:3])
-
-
-def _note(each: Crossing) -> str:
-    return (
-        f"<b>{in_percent(each.accuracy, each.interval)}</b>, n = {each.n:,}<br>"
-        f"trained on {teaching(each.run.taught).name}<br>tested on {labels_name(each.labels)}, {each.split}"
-    )
 
 
 def _is_home(each: Crossing) -> bool:
@@ -182,8 +161,9 @@ def _columns() -> dict[str, Any]:
 
 def _lessons(table: Sequence[Crossing], split: str) -> None:
     """On one column, the networks that were taught it against those that were not, face by face."""
+    called = names(list({each.run.id: each.run for each in table}.values()))
     lines = [
-        _lesson(home, other)
+        _lesson(home, other, called)
         for home in table
         for other in table
         if home.labels == other.labels and _is_home(home) and not _is_home(other)
@@ -223,23 +203,23 @@ def _lessons(table: Sequence[Crossing], split: str) -> None:
     )
 
 
-def _lesson(home: Crossing, other: Crossing) -> dict[str, Any]:
+def _lesson(home: Crossing, other: Crossing, called: Mapping[str, str]) -> dict[str, Any]:
     more = [name.rpartition(".")[2] for name in differing(home.run, other.run)]
     note = f"differ in {', '.join(more[:6])}{', …' * (len(more) > 6)}" if more else ""
     line: dict[str, Any] = {"Tested on": labels_name(home.labels), "Note": note}
-    names = {"Taught these": home.run.caption, "Taught others": other.run.caption}
+    pair_names = {"Taught these": called[home.run.id], "Taught others": called[other.run.id]}
     try:
         ids = (home.run.id, other.run.id)
         pair = pair_up(home.answers, other.answers, split=home.split, labels=home.labels, names=ids)
     except ResultsError as error:
-        return line | {"Points": None, "Paired 95%": "", "p": "", "n": None} | names | {"Not compared": str(error)}
+        return line | {"Points": None, "Paired 95%": "", "p": "", "n": None} | pair_names | {"Not compared": str(error)}
     figures = {
         "Points": 100 * pair.difference,
         "Paired 95%": interval_in_percent(pair.interval, signed=True),
         "p": p_in_words(pair.p_value),
         "n": pair.n,
     }
-    return line | figures | names
+    return line | figures | pair_names
 
 
 def _empty() -> None:

@@ -13,11 +13,13 @@ from resemotenet.runs.schema import Audit
 
 from .. import data
 from ..analysis.counting import Counts, copies_left_out, learned_counts, scored_counts
+from ..analysis.names import names
 from ..charts.run import counts_figure
 from ..data import Run
 from ..data.pictures import Pictures
 from ..widgets import state
 from ..widgets.choices import choose_run, no_predictions, percent, show_problem
+from ..widgets.figures import show_figure
 from .votes import show_votes
 
 _PARTS = ("Class counts", "Audit", "Labels against votes")
@@ -29,7 +31,8 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     if part == "Labels against votes":
         show_votes(runs, pictures)
         return
-    run = choose_run([run for run in runs if run.config and run.state != "newer"], "As used by the run", key="run")
+    usable = [run for run in runs if run.config and run.state != "newer"]
+    run = choose_run(usable, "As used by the run", key="run", called=names(runs))
     if run is not None:
         show_problem(run)
     if part == "Audit":
@@ -66,10 +69,9 @@ def _counts(run: Run, pictures: Pictures | None) -> None:
         return
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        st.plotly_chart(
+        show_figure(
             counts_figure({each.split: each.by_emotion for each in splits}),
             key="counts",
-            config={"displayModeBar": False},
             alt="Faces per emotion in each split",
         )
     with right:

@@ -12,15 +12,20 @@ from resemotenet.runs.claims import DATASETS, OURS, cost_for
 from resemotenet.runs.label_sets import teaching
 
 from .. import data
+from ..analysis.live import going
+from ..analysis.names import names, network, when
 from ..analysis.per_class import averages
-from ..analysis.telling import best_epoch, duration, milliseconds, reliability_bins, thousands, why_chosen
+from ..analysis.telling import best_epoch, duration, is_steady, milliseconds, reliability_bins, thousands, why_chosen
 from ..analysis.verdicts import METHODS
-from ..charts.run import curves_figure, reliability_figure
+from ..charts.curves import curves_figure
+from ..charts.run import reliability_figure
 from ..data import Calibrated, Run, Score
 from ..data.pictures import Pictures
 from ..widgets import state
 from ..widgets.choices import choose_run, choose_scored, no_predictions, no_runs, percent, show_problem
 from ..widgets.faces import show_faces
+from ..widgets.figures import show_figure
+from ..widgets.links import link
 from ..widgets.samples import hardest, most_confident_mistakes
 from .run_settings import show_settings
 
@@ -34,7 +39,8 @@ _MISTAKES_HELP = (
 
 def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     st.title("Run")
-    run = choose_run(runs, "Run", key="run") if runs else None
+    called = names(runs)
+    run = choose_run(runs, "Run", key="run", called=called) if runs else None
     if run is None:
         no_runs("here")
         return
@@ -42,6 +48,9 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     if run.state == "newer":
         return
     _head(run)
+    if run.state == "running":
+        state_of = going(run)
+        st.progress(state_of.share, text=state_of.text.capitalize())
     _one_face(run)
     _claimed_cost(run)
     _figures(run)
@@ -58,14 +67,18 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
 
 def _head(run: Run) -> None:
     """What it is and what it cost, as one row of figures."""
-    st.caption(f"`{run.id}`")
+    st.caption(f"`{run.id}`" + (f" · begun {begun} UTC" if (begun := when(run)) else ""))
+    _links(run)
     shown = {
-        "Model": run.model if run.width in (None, 1) else f"{run.model} x{run.width:g}",
+        "Model": network(run),
         "Learned from": _learned_from(run),
         "Epochs": f"{len(run.epochs)}" + ("" if run.epochs_planned is None else f" of {run.epochs_planned}"),
         "Parameters": None if run.parameters is None else thousands(run.parameters),
         "Multiply-adds per face": None if run.macs is None else thousands(run.macs),
-        "Time per face": None if run.latency is None else f"{run.latency.milliseconds:.3g} ms",
+        # What a busy machine took is no figure of the network: it stands below, with its word of warning.
+        "Time per face": None
+        if run.latency is None or not is_steady(run.latency)
+        else f"{run.latency.milliseconds:.3g} ms",
         "Training": None if run.seconds is None else duration(run.seconds),
         "Peak memory": None if run.peak_memory is None else f"{run.peak_memory / 2**30:.2f} GiB",
         "Device": None if run.device == "unknown" else run.device,
@@ -76,6 +89,13 @@ def _head(run: Run) -> None:
         if value is not None  # a run that still trains does not know all of it
     )
     st.html(f'{_HEAD_STYLE}<div class="run-head">{cells}</div>')
+
+
+def _links(run: Run) -> None:
+    with st.container(horizontal=True):
+        if run.state == "finished":
+            link("confusion", "Its confusion", icon="grid_on", run=run.id)
+        link("compare", "Compare it", icon="stacked_line_chart", beside=[run.id])
 
 
 def _learned_from(run: Run) -> str:
@@ -152,24 +172,27 @@ def _curves(run: Run) -> None:
         return
     chosen = best_epoch(run)
     st.markdown(why_chosen(run))
-    names = {name: data.label_set(name).name for line in lines for name in line.validation}
+    definitions = {name: data.label_set(name).name for line in lines for name in line.validation}
     shown = _shown_epochs(max(line.epoch for line in lines) + 1)
-    figure = curves_figure(lines, names, chosen=None if chosen is None else chosen[0], shown=shown)
+    figure = curves_figure(
+        lines, definitions, deciding=run.labels, chosen=None if chosen is None else chosen[0], shown=shown
+    )
     if shown is not None and st.button("Show all epochs", icon=":material/zoom_out:"):
         del st.query_params["epochs"]
         st.rerun()
-    st.plotly_chart(
+    show_figure(
         figure,
         key="curves",
+        alt="Validation accuracy, loss and learning rate by epoch",
         on_select=_zoom,
         selection_mode="box",
-        config={"displayModeBar": False},
-        alt="Validation accuracy, loss and learning rate by epoch",
     )
     line = "best epoch so far" if run.state == "running" else "chosen epoch"
     st.caption(
-        f"The dotted line is the {line}. Validation faces are never augmented. Drag across the chart to zoom in on "
-        "some epochs; new epochs do not change the zoom."
+        f"The dotted line is the {line}. Validation faces are never augmented; their loss is the negative logarithm "
+        f"of what the right emotion got, under {data.label_set(run.labels).name}. Training loss is that of augmented "
+        "faces and of all that is learned from (shares of votes, teachers), so the two need not meet. Drag across the "
+        "figure to see some epochs; new ones do not change that."
     )
 
 
@@ -207,7 +230,7 @@ def _calibration(run: Run) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         figure = reliability_figure(reliability_bins(scaled, after=False), reliability_bins(scaled, after=True))
-        st.plotly_chart(figure, key="reliability", config={"displaylogo": False}, alt="Reliability before and after")
+        show_figure(figure, key="reliability", alt="Reliability before and after")
     with right:
         ece, nll = scaled.ece, scaled.nll
         table = pd.DataFrame(

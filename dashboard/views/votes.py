@@ -17,7 +17,7 @@ from ..charts.run import agreement_figure
 from ..data import Run
 from ..data.pictures import Pictures
 from ..widgets import state
-from ..widgets.choices import clickable, ink
+from ..widgets.figures import clickable, ink, show_figure
 from ..widgets.samples import Sample, cards
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _matrix_and_faces(labelled: Labelled, table: "NDArray[np.int64]", pictures: 
     with right:
         st.markdown("**How often the crowd agrees with the label**, where it has a majority")
         figure = agreement_figure(crowd.agreement(table))
-        st.plotly_chart(figure, key="agreement", config={"displayModeBar": False}, alt="Agreement by emotion")
+        show_figure(figure, key="agreement", alt="Agreement by emotion")
         st.caption("The thin lines are 95% Wilson intervals.")
     cell = _choose_cell(table)
     with left:

@@ -1,28 +1,39 @@
 """What the pages about single runs share: choosing a run and a split, and saying what a run is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from .. import data
+from ..analysis.names import is_bundled, opened_first
 from ..data import Run, Score
 from . import state
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 NONE = "none"
 _STATE_WORDS = {"running": "running", "unfinished": "stopped early", "broken": "damaged", "newer": "newer version"}
 _SPLIT_ORDER = ("test", "validation", "train")
 
 
-def choose_run(runs: Sequence[Run], label: str, *, key: str, optional: bool = False) -> Run | None:
-    """A list of runs to choose from, newest first; with ``optional`` its first entry is none of them."""
+def choose_run(
+    runs: Sequence[Run], label: str, *, key: str, called: Mapping[str, str], optional: bool = False
+) -> Run | None:
+    """A list of runs to choose from, newest first; it opens on the run of the bundled weights, if that is among them.
+
+    Args:
+        called: by id, the name of each.
+        optional: whether none of them is a choice too; then it is what the list opens on.
+    """
     by_id = {run.id: run for run in runs}
-    options = [NONE, *by_id] if optional else list(by_id)
-    chosen = state.one(label, options, key=key, text=lambda name: _named(by_id.get(name)), what="run")
+    usual = None if optional else opened_first(runs)
+    chosen = state.one(
+        label,
+        [NONE, *by_id] if optional else list(by_id),
+        key=key,
+        default=None if usual is None else usual.id,
+        text=lambda name: _named(by_id.get(name), called),
+        what="run",
+    )
     return None if chosen is None else by_id.get(chosen)
 
 
@@ -124,35 +135,8 @@ def interval_in_words(interval: tuple[float, float] | None, *, signed: bool = Fa
     return f"({low} to {high})"
 
 
-def clickable(figure: "go.Figure", *, key: str, alt: str, take: Callable[[int, int], None]) -> None:
-    """A matrix of ``charts.matrix.matrix_figure``; ``take`` gets row and column of a cell that is clicked.
-
-    A figure that frames another cell is another widget to Streamlit, so every click begins with nothing selected and
-    a second click on a cell is a click too.
-    """
-
-    def clicked() -> None:
-        points = st.session_state[key]["selection"]["points"]
-        if points and len(place := points[0].get("customdata", ())) == 2:
-            take(*place)
-
-    st.plotly_chart(
-        figure,
-        key=key,
-        on_select=clicked,
-        selection_mode="points",
-        config={"displayModeBar": False},
-        alt=alt,
-    )
-
-
-def ink() -> str | None:
-    """The page's text colour, for letters on a coloured ground; None while the browser has not told its theme."""
-    return {"light": "#31333F", "dark": "#FAFAFA"}.get(st.context.theme.type or "")
-
-
-def _named(run: Run | None) -> str:
+def _named(run: Run | None, called: Mapping[str, str]) -> str:
     if run is None:
         return "None"
-    note = _STATE_WORDS.get(run.state)
-    return run.caption if note is None else f"{run.caption} ({note})"
+    notes = [note for note in (_STATE_WORDS.get(run.state), "the bundled weights" * is_bundled(run)) if note]
+    return f"{called[run.id]} ({', '.join(notes)})" if notes else called[run.id]

@@ -46,16 +46,42 @@ def to_latex(rows: Rows, caption: str) -> str:
 
 def show_table(rows: Rows, columns: Mapping[str, Any] | None = None, *, key: str | None = None) -> None:
     """Draw a table that can be sorted, as high as its rows up to a screenful."""
+    st.dataframe(rows, key=key, **_look(rows, columns))
+
+
+def row_picker(rows: Rows, columns: Mapping[str, Any] | None = None, *, key: str) -> list[int]:
+    """The same with boxes to tick; the numbers of the rows that are, as they came."""
+    picked = st.dataframe(rows, key=key, on_select="rerun", selection_mode="multi-row", **_look(rows, columns))
+    return sorted(row for row in picked["selection"]["rows"] if row < len(rows))
+
+
+def _look(rows: Rows, columns: Mapping[str, Any] | None) -> dict[str, Any]:
     height = _ROW * (min(len(rows), _MOST_ROWS) + 1) + 2
-    st.dataframe(rows, hide_index=True, column_config=columns, placeholder="", height=height, row_height=_ROW, key=key)
+    return {
+        "hide_index": True,
+        "column_config": columns,
+        "placeholder": "",
+        "height": height,
+        "row_height": _ROW,
+    }
 
 
-def copy_buttons(rows: Rows, *, name: str, caption: str) -> None:
-    """A menu with the table as CSV and as LaTeX, to copy or to save."""
-    with st.popover("Copy table", icon=":material/content_copy:", key=f"copy-{name}", on_change="rerun") as menu:
+def copy_buttons(rows: Rows, *, name: str, caption: str, usual: Sequence[str] = ()) -> None:
+    """A menu with the table as CSV and as LaTeX, to copy or to save.
+
+    Args:
+        usual: the columns that a paper would want; others can be added. All of them unless given.
+    """
+    with st.popover(
+        "For a paper: CSV, LaTeX", icon=":material/content_copy:", key=f"copy-{name}", on_change="rerun"
+    ) as menu:
         if not menu.open:  # nothing is written out before it is asked for
             return
-        for title, ending, text in (("CSV", "csv", to_csv(rows)), ("LaTeX", "tex", to_latex(rows, caption))):
+        there = list(dict.fromkeys(column for row in rows for column in row))
+        kept = [column for column in usual if column in there] or there
+        chosen = st.multiselect("Columns", there, default=kept, key=f"columns-{name}", placeholder="all") or there
+        taken = [{column: row.get(column) for column in chosen} for row in rows]
+        for title, ending, text in (("CSV", "csv", to_csv(taken)), ("LaTeX", "tex", to_latex(taken, caption))):
             st.download_button(
                 f"Save as {title}",
                 text,

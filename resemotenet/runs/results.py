@@ -5,6 +5,7 @@
     audit.json          identical and nearly identical images within and between the splits; how many faces of each
                         emotion were learned from; a SHA-256 of the data
     epochs.jsonl        one line an epoch, appended while training runs; safe to read at any time
+    step.json           how far the epoch is that it works on; gone when it ends
     model/              the chosen epoch as a model folder
     resume/             what going on needs; local, never published
     predictions/        <labels>-<split>.npz
@@ -171,6 +172,10 @@ class ResultsFolder:
     @property
     def epochs(self) -> Path:
         return self.path / "epochs.jsonl"
+
+    @property
+    def step(self) -> Path:
+        return self.path / "step.json"
 
     @property
     def model(self) -> Path:

@@ -15,7 +15,8 @@ from tests.dashboard import comparing, fake_runs
 PAGES = {
     "": "Overview",
     "ablation": "Ablations",
-    "ablation?study=What+differs": "Ablations",
+    "compare": "Compare",
+    "run": "Run",
     "cross_dataset": "Cross data set",
 }
 SCREENS = {"wide, light": (1440, "light"), "wide, dark": (1440, "dark"), "phone, light": (390, "light")}
@@ -106,7 +107,7 @@ def test_a_link_to_what_is_gone_says_so(visit_dashboard: Visitor, many_runs: lis
 
 def test_a_table_is_taken_away_as_csv(visit_dashboard: Visitor, many_runs: list[str]):
     page = visit_dashboard(many_runs, "ablation")
-    page.get_by_role("button", name="Copy table").click()
+    page.get_by_role("button", name="For a paper: CSV, LaTeX").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Save as CSV").click()
     with Path(download.value.path()).open(encoding="utf-8") as file:
@@ -121,7 +122,7 @@ RANGES = "plot => [...plot._fullLayout.xaxis.range, ...plot._fullLayout.yaxis.ra
 
 def ranges(page: Page) -> list[float]:
     """Both axes of the figure of accuracy against cost, as they are seen."""
-    found: list[float] = page.locator(".js-plotly-plot").nth(1).evaluate(RANGES)
+    found: list[float] = page.locator(".js-plotly-plot").nth(2).evaluate(RANGES)
     return found
 
 
@@ -130,16 +131,16 @@ def test_a_page_follows_a_run_and_keeps_its_zoom(visit_dashboard: Visitor, tmp_p
         fake_runs.write_run(tmp_path, seed=seed, width=width)
     path = fake_runs.write_running(tmp_path, epochs=2, planned=10)
     page = visit_dashboard(["--results", str(tmp_path)])
-    expect(page.get_by_text("epoch 2 of 10")).to_be_visible()
+    expect(page.get_by_text("epoch 3 of 10")).to_be_visible()
     before = ranges(page)
     zoom(page)
-    second = "document.querySelectorAll('.js-plotly-plot')[1]"
+    second = "document.querySelectorAll('.js-plotly-plot')[2]"
     page.wait_for_function(f"before => ({RANGES})({second})[0] != before", arg=before[0])
     zoomed = ranges(page)
     line = json.loads((path / "epochs.jsonl").read_text().splitlines()[-1])
     with (path / "epochs.jsonl").open("a") as file:
         file.write(json.dumps(line | {"epoch": 2}) + "\n")
-    expect(page.get_by_text("epoch 3 of 10")).to_be_visible()
+    expect(page.get_by_text("epoch 4 of 10")).to_be_visible()
     drawn(page)
     assert ranges(page) == pytest.approx(zoomed)
     # A run that ends joins the table without a reload.
@@ -150,7 +151,7 @@ def test_a_page_follows_a_run_and_keeps_its_zoom(visit_dashboard: Visitor, tmp_p
 
 def zoom(page: Page) -> None:
     """Drag a box into the figure."""
-    plot = page.locator(".js-plotly-plot").nth(1)
+    plot = page.locator(".js-plotly-plot").nth(2)
     plot.scroll_into_view_if_needed()
     box = plot.locator(".nsewdrag").bounding_box()
     assert box is not None

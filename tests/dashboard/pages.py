@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 from streamlit.testing.v1 import AppTest
@@ -61,6 +62,15 @@ def numbers(values: Any) -> np.ndarray:
     packed = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
     shape = values.get("shape")
     return packed.reshape([int(side) for side in shape.split(",")]) if shape else packed
+
+
+def links(test: AppTest) -> dict[str, str]:
+    """Where the page's links to other pages lead: label -> "run?run=NAME"."""
+    found = {}
+    for each in test.get("page_link"):
+        link = each.proto
+        found[link.label] = f"{link.page}?{unquote(link.query_string)}" if link.query_string else link.page
+    return found
 
 
 def sound(test: AppTest) -> AppTest:

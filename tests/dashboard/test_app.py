@@ -82,7 +82,7 @@ def test_a_running_one_shows_how_far_it_is(start, results: Path):
     test = start("--results", results)
     (progress,) = test.sidebar.get("progress")
     assert progress.proto.value == 25
-    assert "epoch 3 of 12" in progress.proto.text
+    assert "Epoch 4 of 12" in progress.proto.text
 
 
 def test_new_runs_are_there_at_the_next_look(start, results: Path):

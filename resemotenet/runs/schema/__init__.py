@@ -40,6 +40,7 @@ from .result import (
     Result,
     Scored,
     Spread,
+    Step,
 )
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "Scored",
     "Spread",
     "Start",
+    "Step",
     "Teacher",
     "Weights",
     "adapter",

@@ -277,6 +277,25 @@ class Result(Record):
         )
 
 
+class Step(Record):
+    """step.json: how far the epoch is that a run works on; there only while it trains.
+
+    Attributes:
+        epoch: from 0.
+        batch, batches: how many of its training batches are done, and how many it has.
+    """
+
+    epoch: Count
+    batch: Count
+    batches: Some
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Step":
+        if self.batch > self.batches:
+            raise ValueError(f"batch {self.batch} cannot be one of {self.batches}")
+        return self
+
+
 class Epoch(Record):
     """A line of epochs.jsonl.
 

@@ -115,7 +115,7 @@ class TestStates:
 def everything_of(run: data.Run) -> None:
     """Ask a run for all a page could ask for."""
     names = [name for name, value in vars(data.Run).items() if isinstance(value, property | cached_property)]
-    assert {"caption", "seed", "labels", "started", "seconds"} <= set(names)
+    assert {"seed", "labels", "started", "seconds"} <= set(names)
     for name in names:
         getattr(run, name)
     for score in data.scores(run):
@@ -176,7 +176,6 @@ class TestScan:
         runs = scan([tmp_path / "a", tmp_path / "b"])
         assert sorted(run.path for run in runs) == paths
         assert {run.id for run in runs} == {paths[0].name, f"{paths[0].name} in {tmp_path / 'b'}"}
-        assert len({run.caption for run in runs}) == 2
         assert {run.started for run in runs} == {datetime(2026, 1, 1, 12, tzinfo=UTC)}
         again = scan([tmp_path / "a", tmp_path / "b"])  # a page that was opened finds its run again
         assert {run.id: run.path for run in runs} == {run.id: run.path for run in again}
@@ -240,7 +239,6 @@ class TestRun:
         assert (run.parameters, run.macs, run.seconds, run.peak_memory) == (2_269_415, 12_465_088, 240.0, 1_500_000_000)
         assert (run.protocol, run.views, run.touched) == ("validation-chosen", "none", 1)
         assert run.started == datetime(2026, 1, 1, 12, tzinfo=UTC)
-        assert run.caption == "resemotenet x0.25, made_up on ferplus, seed 3, 1 Jan 12:00"
         assert not run.published
 
     @pytest.mark.parametrize(
@@ -297,7 +295,7 @@ def test_reading_needs_no_torch_and_no_streamlit(results: Path):
     code = (
         "import sys\nfrom pathlib import Path\nfrom dashboard import data\n"
         f"(run,) = data.scan([Path({str(results)!r})])\n"
-        "data.scores(run), data.calibrated(run, 'fer2013', 'test'), run.caption\n"
+        "data.scores(run), data.calibrated(run, 'fer2013', 'test')\n"
         "print(*({'torch', 'streamlit', 'plotly', 'pandas'} & set(sys.modules)))"
     )
     root = Path(__file__).resolve().parents[3]

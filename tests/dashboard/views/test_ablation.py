@@ -7,22 +7,20 @@ import pytest
 
 from dashboard import data
 from dashboard.analysis.ablations import CONFIGURATIONS, against_c1, over_seeds, series_of
-from dashboard.analysis.settings import side_by_side
 from resemotenet.runs.claims import ABLATIONS
 from resemotenet.runs.metrics import mcnemar
 from resemotenet.runs.results import Predictions, read_json, write_json
 from tests.dashboard import comparing, fake_runs
-from tests.dashboard.comparing import again, opened, rows, words
+from tests.dashboard.comparing import opened, rows, words
 from tests.dashboard.pages import figures
 
 C1, C2, C3 = "resemotenet", "resemotenet_c2", "resemotenet_c3"
 
 
-@pytest.mark.parametrize("part", ["C1 to C6", "What differs"])
 @pytest.mark.parametrize("state", comparing.STATES)
-def test_the_page_opens_whatever_the_folder_holds(results: Path, state: str, part: str):
+def test_the_page_opens_whatever_the_folder_holds(results: Path, state: str):
     comparing.STATES[state](results)
-    assert "Ablations" in words(opened("ablation", results, study=part))
+    assert "Ablations" in words(opened("ablation", results))
 
 
 def test_without_runs_the_papers_table_stands_as_claims_beside_the_command(results: Path):
@@ -226,39 +224,3 @@ def test_a_link_to_a_series_that_is_gone_says_so(results: Path):
     page = opened("ablation", results, series="00000000")
     assert "series of runs that is not here" in words(page)
     assert rows(page)[0]["n"] == 200
-
-
-def test_only_what_differs_is_shown(results: Path):
-    a = fake_runs.write_run(results, model=C1)
-    b = fake_runs.write_run(results, model=C2, width=0.5)
-    page = opened("ablation", results, study="What differs", beside=[a.name, b.name])
-    table = {row.pop("Setting"): list(row.values()) for row in rows(page)}
-    assert table["network.name"] == [C1, C2]
-    assert table["network.width"] == ["0.25", "0.5"]
-    assert "network.size" not in table
-    assert "dataset.limit" not in table
-    page.toggle(key="differing").set_value(False)
-    table = {row.pop("Setting"): list(row.values()) for row in rows(again(page))}
-    assert table["network.size"] == ["48", "48"]
-    assert table["dataset.limit"] == ["none", "none"]
-    assert page.query_params["differing"] == "off"
-
-
-def test_runs_of_other_versions_know_other_settings(results: Path):
-    a, b = fake_runs.write_run(results, seed=0), fake_runs.write_run(results, seed=1)
-    config = read_json(b / "config.json")
-    config["network"]["attention"] = True
-    write_json(b / "config.json", config)
-    runs = {run.id: run for run in data.scan([results])}
-    told = side_by_side([runs[a.name], runs[b.name]], only_differing=True)
-    assert told["network.attention"] == ["not set", "yes"]
-    assert told["seed"] == ["0", "1"]
-
-
-def test_running_and_stopped_runs_can_be_compared_too(results: Path):
-    a, b = fake_runs.write_running(results), fake_runs.write_unfinished(results, seed=3)
-    page = opened("ablation", results, study="What differs", beside=[a.name, b.name, "lost"])
-    assert "“lost”" in words(page)
-    table = {row.pop("Setting"): list(row.values()) for row in rows(page)}
-    assert table["state"] == ["running", "unfinished"]
-    assert table["seed"] == ["0", "3"]

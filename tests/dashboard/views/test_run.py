@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score, log_loss, recall_score
 from dashboard import data
 from dashboard.analysis.settings import flat
 from dashboard.analysis.telling import best_epoch, command_of, duration, thousands, why_chosen
-from dashboard.charts.run import curves_figure
+from dashboard.charts.curves import curves_figure
 from resemotenet.emotions import EMOTIONS
 from resemotenet.runs.results import read_json, write_json
 from resemotenet.runs.schema import Epoch
@@ -212,7 +212,7 @@ def test_epochs_that_make_no_sense_show_all(tmp_path: Path, words: str):
 
 def test_the_view_of_some_epochs_holds_all_their_values():
     lines = [Epoch(epoch=n, loss=2.0 / (n + 1), learning_rate=0.1) for n in range(9)]
-    figure = curves_figure(lines, {}, chosen=None, shown=(3, 6)).to_plotly_json()
+    figure = curves_figure(lines, {}, deciding="fer2013", chosen=None, shown=(3, 6)).to_plotly_json()
     low, high = figure["layout"]["yaxis2"]["range"]
     assert low < 2.0 / 6 < 2.0 / 3 < high < 1.0
     low, high = figure["layout"]["yaxis3"]["range"]
