@@ -19,6 +19,7 @@ from resemotenet.checkpoints.checkpoint import LoadedModel, load_model
 from resemotenet.datasets import ReadyFaces
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import ResultsError, TrainingError
+from resemotenet.runs.intervals import bootstrap
 from resemotenet.runs.results import Predictions, ResultsFolder, write_json
 from resemotenet.runs.schema import Entry, Result, RunConfig, Weights, read
 
@@ -134,7 +135,7 @@ def entries_of(
     """
     found = {}
     for name, each in predictions.items():
-        found[name] = entry = Entry(**each.figures(), **measured_with)
+        found[name] = entry = _entry(each, measured_with)
         if left_out := unanswered(definitions[name].targets, model.labels):
             entry.unanswered = left_out
     return found
@@ -215,4 +216,11 @@ def record(result: Result, split: str, predictions: dict[str, Predictions], meas
     Args:
         measured_with: see ``made_with``.
     """
-    result.enter(split, {name: Entry(**each.figures(), **measured_with) for name, each in predictions.items()})
+    result.enter(split, {name: _entry(each, measured_with) for name, each in predictions.items()})
+
+
+def _entry(predictions: Predictions, measured_with: Mapping[str, Any]) -> Entry:
+    entry = Entry(**predictions.figures(), **measured_with)
+    if (interval := bootstrap(predictions.confusion).macro_recall) is not None:
+        entry.macro_recall_interval = list(interval)
+    return entry

@@ -28,13 +28,17 @@ def print_figures(result: Result, split: str) -> None:
 
 
 def print_entry(name: str, split: str, entry: Entry, verdict: str = "") -> None:
-    assert entry.interval is not None  # just measured
-    low, high = entry.interval
+    assert entry.macro_recall is not None  # just measured
     clean = entry.without_leaks
     extra = f"; without leaked faces {100 * clean.accuracy:.2f}% (n = {clean.n})" if clean else ""
-    recall = "" if entry.macro_recall is None else f", macro recall {100 * entry.macro_recall:.2f}%"
+    recall = f", macro recall {_with_interval(entry.macro_recall, entry.macro_recall_interval)}"
     left_out = "".join(f"; without {n} {label}, unanswered" for label, n in (entry.unanswered or {}).items())
     say(
-        f"{name} {split}: accuracy {100 * entry.accuracy:.2f}% [{100 * low:.1f}, {100 * high:.1f}], "
+        f"{name} {split}: accuracy {_with_interval(entry.accuracy, entry.interval)}, "
         f"n = {entry.n}{recall}{extra}{left_out}{verdict and ': '}{verdict}"
     )
+
+
+def _with_interval(share: float, interval: list[float] | None) -> str:
+    brackets = "" if interval is None else f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
+    return f"{100 * share:.2f}%{brackets}"

@@ -1,10 +1,11 @@
 """The part of a model card that says how good the model is: every figure with what it was measured on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..emotions import EMOTIONS
+from ..runs.intervals import bootstrap
 from ..runs.label_sets import label_set
-from ..runs.schema import Audit, Entry, Released
+from ..runs.schema import Audit, Released
 from .calibration import calibration
 from .escaping import code, text
 from .facts import Evaluation, ModelFacts
@@ -104,7 +105,7 @@ def _row(each: Evaluation, leaks: bool) -> list[str]:
     figures = each.figures
     accuracy = f"**{share(figures.accuracy)}**" if each.primary else share(figures.accuracy)
     row = [label_name(each.labels), text(split_name(each.dataset, each.split)), f"{figures.n:,}"]
-    row += [accuracy + _brackets(figures), share(figures.macro_recall, 1), share(figures.macro_f1, 1)]
+    row += [accuracy + _brackets(figures.interval), _macro_recall(each), share(figures.macro_f1, 1)]
     row += [decimals(figures.nll), decimals(figures.ece)]
     if leaks:
         clean = figures.without_leaks
@@ -112,11 +113,19 @@ def _row(each: Evaluation, leaks: bool) -> list[str]:
     return row
 
 
-def _brackets(figures: Entry) -> str:
-    """The interval of the accuracy, to stand behind it; "" where it is not known."""
-    if figures.interval is None:
+def _macro_recall(each: Evaluation) -> str:
+    """With its interval, from the predictions where the figures do not have it."""
+    interval: Sequence[float] | None = each.figures.macro_recall_interval
+    if interval is None and each.predictions is not None:
+        interval = bootstrap(each.predictions.confusion).macro_recall
+    return share(each.figures.macro_recall, 1) + _brackets(interval)
+
+
+def _brackets(interval: Sequence[float] | None) -> str:
+    """An interval, to stand behind its figure; "" where it is not known."""
+    if interval is None:
         return ""
-    low, high = figures.interval
+    low, high = interval
     # A no-break space: a narrow column is to break before the bracket, not in it.
     return f" [{share(low, 1)},\u00a0{share(high, 1)}]"
 
@@ -198,7 +207,7 @@ def _elsewhere(evaluations: tuple[Evaluation, ...]) -> str:
     for each in evaluations:
         figures = each.figures
         row = [dataset_name(each.dataset), label_name(each.labels), text(each.split), f"{figures.n:,}"]
-        row += [share(figures.accuracy) + _brackets(figures), share(figures.macro_recall, 1), decimals(figures.ece)]
+        row += [share(figures.accuracy) + _brackets(figures.interval), _macro_recall(each), decimals(figures.ece)]
         rows.append([*row, str(figures.broken or 0)])
     titles = [
         "data set",

@@ -34,11 +34,13 @@ class Entry(Figures):
     """Figures, and what of the model they hold for: all that a release may change.
 
     Attributes:
+        macro_recall_interval: bootstrapped, 95% (see ``intervals``); None also where all draws agree.
         touched: how often the split was looked at; of test, and of other data sets.
         broken: pictures that could not be read.
         unanswered: label -> faces that were left out, since the model does not answer it.
     """
 
+    macro_recall_interval: Pair | None = None
     views: str | None = None
     weights: Weights | None = None
     operating_point: OperatingPoint | None = None

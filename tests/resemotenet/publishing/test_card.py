@@ -63,9 +63,11 @@ def test_measured_figures_are_those_of_the_result(run: Path) -> None:
         accuracy, low, high = (float(number) for number in re.findall(r"\d+\.\d+", row[3]))
         assert accuracy == round(100 * entry["accuracy"], 2)
         assert [low, high] == [round(100 * end, 1) for end in entry["interval"]]
-        assert [float(cell) for cell in row[4:6]] == [
+        assert [float(cell.partition(" [")[0]) for cell in row[4:6]] == [
             round(100 * entry[key], 1) for key in ("macro_recall", "macro_f1")
         ]
+        recall, low, high = (float(number) for number in re.findall(r"\d+\.\d+", row[4]))
+        assert low < recall < high
         assert [float(cell) for cell in row[6:8]] == [round(entry[key], 3) for key in ("nll", "ece")]
         clean = entry["without_leaks"]
         assert row[8] == f"{100 * clean['accuracy']:.2f} of\u00a0{clean['n']}"
