@@ -194,7 +194,7 @@ def test_a_file_that_does_not_fit(changes: dict[str, Any], message: str):
         ),
         ({"data": None}, "the data set fer2013 has to be given: --data PATH"),
         ({"data": Path("bad\udcff.csv")}, "is not UTF-8, so config.json cannot hold it; rename it"),
-        ({"distillation": Distillation(teachers=(Path("\udcff"),))}, "is no UTF-8"),
+        ({"distillation": Distillation(teachers=(Path("\udcff"),))}, "is not UTF-8"),
         ({"dataset": Dataset(name="synthetic")}, "'fer2013' do not belong to dataset.name 'synthetic'"),
         ({"dataset": Dataset(own_share=0.5)}, r"own_share 0\.5 mixes the original labels into FER\+ votes"),
         ({"dataset": Dataset(labels="synthetic")}, "'synthetic' do not belong to dataset.name 'fer2013'"),
