@@ -171,7 +171,7 @@ def test_without_npm_the_page_starts_and_says_how_to_get_the_rest(place: Place):
     done = place.make("demo")
     assert done.returncode == 0
     assert "Install Node.js with npm, then: make runtime" in done.stdout
-    assert place.calls()[-1] == "python -m demo --open "
+    assert place.calls()[-1] == "python -m demo --open"
 
 
 class TestCI:

@@ -12,24 +12,9 @@ from resemotenet.checkpoints.pretrained import Source
 from resemotenet.reading.portable import SETTINGS_FILE, write_reader
 
 from .. import guard, live
+from . import runtime
 
 HERE = Path(__file__).parent
-# What package.json asks for, as npm fetches it. Not beside this file: whoever walks through the sources would read it.
-RUNTIME = HERE.parents[1] / "build" / "browser" / "node_modules" / "onnxruntime-web"
-# File of the runtime -> its name in the folder.
-_SCRIPT, _BINARY = ("ort.wasm.bundle.min.mjs", "ort.js"), ("ort-wasm-simd-threaded.wasm", "ort.wasm")
-
-HOW = "make runtime"
-
-
-def missing() -> str | None:
-    """Why no browser can read here, in one sentence; None where the runtime is there."""
-    stated = RUNTIME / "package.json"
-    if not all(path.is_file() for path in (stated, *(RUNTIME / "dist" / name for name, _ in (_SCRIPT, _BINARY)))):
-        return f"ONNX Runtime Web is not there; {HOW!r} fetches it with npm"
-    wanted = json.loads((HERE / "package.json").read_text(encoding="utf-8"))["dependencies"]["onnxruntime-web"]
-    there = json.loads(stated.read_text(encoding="utf-8"))["version"]
-    return None if there == wanted else f"ONNX Runtime Web is {there}, expected {wanted}; {HOW!r} fetches it with npm"
 
 
 def assemble(model: LoadedModel, source: Source, folder: Path) -> Path:
@@ -39,14 +24,14 @@ def assemble(model: LoadedModel, source: Source, folder: Path) -> Path:
 
     Raises:
         BackendError: the network has no graph here, or was not calibrated for int8.
-        FileNotFoundError: the runtime is not there; see ``missing``.
+        FileNotFoundError: the runtime is not there; see ``runtime.missing``.
     """
     written = write_reader(model, source, folder)
     for module in HERE.glob("*.js"):
         shutil.copyfile(module, folder / module.name)
-    for name, called in (_SCRIPT, _BINARY):
-        shutil.copyfile(RUNTIME / "dist" / name, folder / called)
-    large = [folder / _BINARY[1], *(path for path in written if path.name != SETTINGS_FILE)]
+    shutil.copyfile(runtime.SCRIPT, folder / "ort.js")
+    shutil.copyfile(runtime.BINARY, folder / "ort.wasm")
+    large = [folder / "ort.wasm", *(path for path in written if path.name != SETTINGS_FILE)]
     settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
     settings |= {
         "live": {"search_side": live.SEARCH_SIDE, "max_faces": live.MAX_FACES},

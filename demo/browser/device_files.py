@@ -17,7 +17,8 @@ from resemotenet import LoadedModel
 from resemotenet.checkpoints.pretrained import Source
 from resemotenet.errors import ResEmoteNetError
 
-from .assemble import assemble, missing
+from .assemble import assemble
+from .runtime import missing
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -17,6 +17,7 @@ from resemotenet.errors import ResEmoteNetError
 from resemotenet.runs.schema import ModelInfo
 
 from .. import handlers
+from ..browser import runtime
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,9 +35,14 @@ MARK = "<!-- Made by python -m demo.space, which replaces all of this when it is
 # people try their own pictures, and leave them there.
 _EXAMPLES = tuple(f"examples/{name}" for name in ("README.md", *(example.file for example in handlers.EXAMPLES)))
 _PACKAGES = {
-    "demo": ("*.py", "web/*.css", "web/*.html", "web/*.js", "web/*.png", *_EXAMPLES),
+    "demo": (
+        *("*.py", "web/*.css", "web/*.html", "web/*.js", "web/*.png", *_EXAMPLES),
+        *("browser/*.py", "browser/*.js", "browser/package.json"),
+    ),
     "resemotenet": ("**/*.py",),
 }
+# What browsers run the reader in, where npm has fetched it; a Space has no npm of its own.
+_RUNTIME = tuple(str(path.relative_to(ROOT)) for path in runtime.FILES)
 _WEIGHTS = (f"weights/{CONFIG_FILE}", f"weights/{WEIGHTS_FILE}")
 
 
@@ -87,7 +93,7 @@ def assemble(out: Path, model: Pinned | None = None) -> Path:
     if model is None:
         load_model(pretrained.bundled_folder())
         sources += _files(ROOT / "resemotenet", _WEIGHTS)
-    sources += _files(ROOT, ("LICENSE",))
+    sources += _files(ROOT, ("LICENSE", *(() if runtime.missing() else _RUNTIME)))
     if out.exists():
         shutil.rmtree(out)
     for source in sources:
@@ -205,7 +211,7 @@ def _replaceable(out: Path) -> bool:
     if not out.is_dir():
         return False
     names = {path.name for path in out.iterdir()}
-    ours = {"README.md", "app.py", "requirements.txt", "LICENSE", "__pycache__", *_PACKAGES}
+    ours = {"README.md", "app.py", "requirements.txt", "LICENSE", "__pycache__", "build", *_PACKAGES}
     readme = out / "README.md"
     if not names:
         return True

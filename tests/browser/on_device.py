@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page
 
-from demo.browser import assemble
+from demo.browser import runtime
 
 # A file's bytes -> its pixels as they are in it, with no colours changed on the way.
 _PIXELS = """
@@ -58,7 +58,7 @@ def served(folder: Path) -> Iterator[str]:
 
 def skip_without_runtime() -> None:
     """Where npm has not fetched the runtime this skips, unless REQUIRE_BROWSER=1 says that it must be there."""
-    if why := assemble.missing():
+    if why := runtime.missing():
         if os.environ.get("REQUIRE_BROWSER") == "1":
             raise RuntimeError(why)
         pytest.skip(why)

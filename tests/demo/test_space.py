@@ -23,6 +23,7 @@ pytest.importorskip("gradio", reason="the demo needs gradio: pip install -r requ
 from gradio_client import Client, handle_file
 
 from demo import handlers
+from demo.browser import runtime
 from demo.space import __main__ as command
 from demo.space.assemble import MARK, Pinned, app_file, assemble, front_matter, pin
 from resemotenet import EmotionPredictor
@@ -65,10 +66,14 @@ def test_a_space_holds_what_it_runs_and_nothing_else(space: Path):
     copied = [
         *(ROOT / "demo").glob("*.py"),
         *(ROOT / "demo" / "web").iterdir(),
+        *(ROOT / "demo" / "browser").glob("*.py"),
+        *(ROOT / "demo" / "browser").glob("*.js"),
+        ROOT / "demo" / "browser" / "package.json",
         *(ROOT / "demo" / "examples" / name for name in ("README.md", *(each.file for each in handlers.EXAMPLES))),
     ]
     copied += (ROOT / "resemotenet").rglob("*.py")
     copied += (ROOT / "resemotenet" / "weights" / name for name in ("config.json", "model.safetensors"))
+    copied += [] if runtime.missing() else runtime.FILES
     expected = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in [*copied, ROOT / "LICENSE"]}
     found = content(space)
     made = {name: found.pop(name) for name in ("README.md", "app.py", "requirements.txt")}

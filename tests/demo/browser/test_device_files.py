@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from demo import gate
-from demo.browser import assemble, device_files
+from demo.browser import assemble, device_files, runtime
 from resemotenet import load_model
 from resemotenet.checkpoints.pretrained import Source, resolve
 
@@ -27,15 +27,16 @@ FILES = {"worker.js": b"let reader;", "reader.json": b"{}", "network.onnx.gz": b
 
 
 @pytest.fixture
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A runtime of the right release, with files that only stand there."""
     folder = tmp_path / "runtime"
-    (folder / "dist").mkdir(parents=True)
+    folder.mkdir()
+    files = {name: folder / name.lower() for name in ("STATED", "SCRIPT", "BINARY")}
     wanted = json.loads((assemble.HERE / "package.json").read_text())["dependencies"]["onnxruntime-web"]
-    (folder / "package.json").write_text(json.dumps({"version": wanted}))
-    for name in ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"):
-        (folder / "dist" / name).write_text(name)
-    monkeypatch.setattr(assemble, "RUNTIME", folder)
+    for name, path in files.items():
+        path.write_text(json.dumps({"version": wanted}) if name == "STATED" else name)
+        monkeypatch.setattr(runtime, name, path)
+    monkeypatch.setattr(runtime, "FILES", tuple(files.values()))
     return folder
 
 
@@ -74,7 +75,7 @@ def test_what_is_named_by_its_digest_is_kept_and_the_rest_asked_for_again(client
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_downloads_are_listed_with_their_size_and_digest(runtime: Path, tmp_path: Path):
+def test_downloads_are_listed_with_their_size_and_digest(fetched: Path, tmp_path: Path):
     source = resolve()
     folder = assemble.assemble(load_model(source.folder), source, tmp_path / "device")
     listed = json.loads((folder / "reader.json").read_text())["downloads"]
@@ -82,21 +83,21 @@ def test_downloads_are_listed_with_their_size_and_digest(runtime: Path, tmp_path
     assert {name: (each["bytes"], each["sha256"]) for name, each in listed.items()} == {
         name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in packed.items()
     }
-    assert gzip.decompress(packed["ort.wasm"]) == b"ort-wasm-simd-threaded.wasm"
+    assert gzip.decompress(packed["ort.wasm"]) == b"BINARY"
     assert {path.name for path in assemble.HERE.glob("*.js")} <= {path.name for path in folder.iterdir()}
     assert all(gate.answers("GET", f"/device/{path.name}") for path in folder.iterdir())
 
 
-def test_another_release_of_the_runtime_is_not_taken(runtime: Path):
-    assert assemble.missing() is None
-    (runtime / "package.json").write_text('{"version": "1.0.0"}')
-    assert "is 1.0.0, expected" in str(assemble.missing())
-    shutil.rmtree(runtime)
-    assert "'make runtime' fetches it" in str(assemble.missing())
+def test_another_release_of_the_runtime_is_not_taken(fetched: Path):
+    assert runtime.missing() is None
+    (fetched / "stated").write_text('{"version": "1.0.0"}')
+    assert "is 1.0.0, expected" in str(runtime.missing())
+    shutil.rmtree(fetched)
+    assert "'make runtime' fetches it" in str(runtime.missing())
 
 
 def test_where_something_is_missing_the_server_says_so_and_reads(
-    runtime: Path, model_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    fetched: Path, model_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     source = resolve()
     bundled = load_model(source.folder)
@@ -106,6 +107,6 @@ def test_where_something_is_missing_the_server_says_so_and_reads(
     assert device_files.offered(bundled, source) is None
     assert capsys.readouterr().err == ""
     monkeypatch.delenv("RESEMOTENET_DEVICE")
-    shutil.rmtree(runtime)
+    shutil.rmtree(fetched)
     assert device_files.offered(bundled, source) is None
     assert "ONNX Runtime Web is not there" in capsys.readouterr().err
