@@ -5,6 +5,7 @@
 #   make push-space SPACE=owner/name        the same, uploaded with the token of `hf auth login` or HF_TOKEN
 
 VENV := .venv
+LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHON ?=
@@ -14,9 +15,13 @@ REVISION :=
 SPACE :=
 OUT := build/space
 NPM := build/browser
+# What touches each library: files, weights, networks, detector, command lines, a training, both pages. Old releases warn.
+CORE := $(addprefix tests/resemotenet/,runs datasets checkpoints models reading test_cli.py) \
+	$(addprefix tests/training/test_,usage.py recipes.py cli.py evaluation.py loading.py photographs.py) \
+	tests/demo/test_app.py tests/demo/test_handlers.py tests/dashboard/test_app.py
 WEIGHTS = $(if $(MODEL),--model "$(MODEL)") $(if $(REVISION),--revision "$(REVISION)")
 
-.PHONY: help demo dashboard runtime space push-space test lint bench bench-training clean
+.PHONY: help demo dashboard runtime space push-space test test-lowest lint bench bench-training clean
 
 help:
 	@echo 'make demo        serve the page on this machine; the first time makes $(VENV) and installs (minutes)'
@@ -24,6 +29,7 @@ help:
 	@echo 'make runtime     fetch with npm what browsers need to read pictures themselves; demo and test do it where npm is there'
 	@echo 'make space       put together what a Hugging Face Space runs, in build/space; push-space uploads it'
 	@echo 'make test        lint, types and tests'
+	@echo 'make test-lowest the core of the tests with the oldest releases that pyproject.toml allows, in $(LOWEST)'
 	@echo 'make lint        lint and types only'
 	@echo 'make bench       timings on this machine; make bench-training for those of a training step'
 	@echo 'make clean       remove $(VENV) and all caches'
@@ -54,6 +60,11 @@ runtime:
 	&& npm ci --prefix $(NPM) --ignore-scripts --no-audit --no-fund && touch $(NPM)/.made \
 	|| echo "npm failed: pictures are read by the server. To try again: make runtime"
 
+# Installing takes some four minutes and 8 GB (torch brings CUDA), the tests take TIMEON two cores.
+test-lowest:
+	$(MAKE) VENV=$(LOWEST) $(LOWEST)/.lowest
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -W default $(CORE) $(ARGS)
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -66,7 +77,7 @@ bench-training: $(VENV)/.dev
 	$(BIN)/python tests/benchmarks/bench_training.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are written last, so an installation that broke off starts again. Installing prints pip's own progress:
@@ -81,6 +92,11 @@ $(VENV)/.dashboard: pyproject.toml $(VENV)/.made
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.made
 	$(PIP) install -e '.[demo,dashboard,training,dev]'
+	@touch $@
+
+$(VENV)/.lowest: pyproject.toml tests/lowest.py $(VENV)/.made
+	$(BIN)/python tests/lowest.py >$(VENV)/lowest.txt
+	$(PIP) install --constraint $(VENV)/lowest.txt -e '.[demo,dashboard,training,dev]'
 	@touch $@
 
 CANDIDATES = $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python)

@@ -13,6 +13,7 @@ from pathlib import Path
 from resemotenet.cli import print_any_name
 from resemotenet.errors import ResultsError
 from resemotenet.runs.label_sets import teaching
+from resemotenet.runs.seeds import OverSeeds
 
 from .analysis.ablations import (
     CONFIGURATIONS,
@@ -31,13 +32,15 @@ from .analysis.ablations import (
 )
 from .analysis.groups import Group, grouped, interval_in_percent, labels_name, setting
 from .analysis.verdicts import claim_for
-from .data import LABEL_SETS, PUBLISHED, Run, Score, folder_problem, scan
+from .data import LABEL_SETS, PUBLISHED, Run, Score, folder_problem, scan, score_of
 
 _SCORE_IT = "'python -m training evaluate RUN --split test' scores a finished one"
 
 
 def results_table(runs: Iterable[Run], *, relative_to: Path) -> str:
-    """One part for each label definition that was scored on test, best first in each; seeds of a run in one row.
+    """One part for each label definition that was scored on test, the best on validation first; seeds of a run in one row.
+
+    The order is not that of the test figures shown, or the top row would be one chosen on test.
 
     Args:
         relative_to: the folder in which the links to the runs are to work.
@@ -48,7 +51,7 @@ def results_table(runs: Iterable[Run], *, relative_to: Path) -> str:
     groups = [group for group in grouped(runs) if group.split == "test"]
     if not groups:
         raise ResultsError(f"no run was scored on test; {_SCORE_IT}")
-    groups.sort(key=lambda group: -group.accuracy)
+    groups.sort(key=_validated, reverse=True)
     known = [labels for labels in LABEL_SETS if any(group.labels == labels for group in groups)]
     others = sorted({group.labels for group in groups} - set(LABEL_SETS))
     parts = []
@@ -58,6 +61,12 @@ def results_table(runs: Iterable[Run], *, relative_to: Path) -> str:
             rows.append(crowd)
         parts.append(f"**Scored on {labels_name(labels)}**\n\n{_markdown(rows)}")
     return "\n".join(parts)
+
+
+def _validated(group: Group) -> float:
+    """The mean accuracy on validation by the same labels; of a run that was not scored there none is lower."""
+    found = [score_of(score.run, group.labels, "validation") for score in group.scores]
+    return OverSeeds.of(score.accuracy for score in found if score).mean if all(found) else -1.0
 
 
 def ablation_table(runs: Iterable[Run], *, relative_to: Path) -> str:

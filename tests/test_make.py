@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.lowest import pins
+
 ROOT = Path(__file__).resolve().parents[1]
 MAKE = shutil.which("make")
 
@@ -18,7 +20,9 @@ call="$(basename "$0") $*"
 echo "${CI:+CI=$CI }${REQUIRE_BROWSER:+REQUIRE_BROWSER=$REQUIRE_BROWSER }$call" >>"$PLAYED_LOG"
 case "$call" in
     *"$PLAYED_FAILS"*) exit 3 ;;
-    *"-m venv"*) mkdir -p .venv/bin && for name in python ruff mypy; do cp "$0" ".venv/bin/$name"; done ;;
+    *"-m venv"*)
+        for venv in "$@"; do :; done
+        mkdir -p "$venv/bin" && for name in python ruff mypy; do cp "$0" "$venv/bin/$name"; done ;;
 esac
 """
 NEVER = "what is never called"
@@ -34,6 +38,7 @@ class Place:
             ".ci/run",
             "requirements.txt",
             "pyproject.toml",
+            "tests/lowest.py",
             "demo/browser/package.json",
             "demo/browser/package-lock.json",
         ):
@@ -126,6 +131,26 @@ def test_a_page_is_installed_once_and_again_where_that_broke_off(place: Place, t
 
     assert place.make(target).returncode == 0
     assert len(place.calls()) == 1
+
+
+def test_the_lowest_releases_have_a_place_of_their_own(place: Place):
+    place.play("python3")
+    assert place.make("test-lowest", "ARGS=-x").returncode == 0
+    pins, installed, tests = place.calls()[-3:]
+    assert pins == "python tests/lowest.py"
+    assert installed.endswith("install --constraint .venv-lowest/lowest.txt -e .[demo,dashboard,training,dev]")
+    assert tests.startswith("python -m pytest -W default tests/")
+    assert tests.endswith(" -x")
+    for each in tests.split()[5:-1]:
+        assert (ROOT / each).exists(), each
+    assert not (place.folder / ".venv").exists()
+
+
+def test_every_requirement_has_a_lower_bound_to_pin():
+    pinned = list(pins())
+    assert "numpy==1.26" in pinned
+    assert "facenet-pytorch==2.5.3" in pinned
+    assert len(pinned) == len({pin.partition("==")[0] for pin in pinned}) > 25
 
 
 def test_without_a_python_that_will_do_it_says_which_would(place: Place):

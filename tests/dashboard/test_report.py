@@ -59,6 +59,19 @@ def test_only_the_tables_of_a_document_are_written_anew(tmp_path: Path, capsys: 
     assert document.read_text() == "no marks"
 
 
+def test_rows_stand_in_the_order_of_validation(tmp_path: Path):
+    """The order of the test figures would make the first row one that was chosen on test."""
+    better = write_run(tmp_path, model="resemotenet", skill=3)
+    worse = write_run(tmp_path, model="vgg", skill=1)
+    one, other = (ResultsFolder(path).predictions("fer2013", "validation") for path in (better, worse))
+    kept = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(kept)
+    first, second, _ = rows(results_table(scan([tmp_path]), relative_to=tmp_path))
+    assert (first["model"], second["model"]) == ("vgg", "resemotenet")
+    assert float(first["accuracy, %"].split()[0]) < float(second["accuracy, %"].split()[0])
+
+
 def test_links_lead_to_the_runs():
     table = results_table(scan([PUBLISHED]), relative_to=REPOSITORY)
     links = re.findall(r"\]\(([^)]+)\)", table)
