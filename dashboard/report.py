@@ -38,7 +38,7 @@ _SCORE_IT = "'python -m training evaluate RUN --split test' scores a finished on
 
 
 def results_table(runs: Iterable[Run], *, relative_to: Path) -> str:
-    """One part for each label definition that was scored on test, the best on validation first; seeds of a run in one row.
+    """One part for each label definition that was scored on test, best on validation first; seeds of a run in one row.
 
     The order is not that of the test figures shown, or the top row would be one chosen on test.
 

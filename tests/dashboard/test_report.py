@@ -68,7 +68,7 @@ def test_rows_stand_in_the_order_of_validation(tmp_path: Path):
     one.write_bytes(other.read_bytes())
     other.write_bytes(kept)
     first, second, _ = rows(results_table(scan([tmp_path]), relative_to=tmp_path))
-    assert (first["model"], second["model"]) == ("vgg", "resemotenet")
+    assert (first["network"], second["network"]) == ("vgg", "resemotenet")
     assert float(first["accuracy, %"].split()[0]) < float(second["accuracy, %"].split()[0])
 
 
