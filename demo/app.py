@@ -17,14 +17,20 @@ from resemotenet import EmotionPredictor, LoadedModel
 from resemotenet.errors import ImageError
 from resemotenet.reading.detector import MTCNNDetector
 from resemotenet.reading.drawing import color_of, text_color
+from resemotenet.reading.faces import LOW_SCORE
 
 from . import gate, guard, handlers, live, markup
 from .browser import device_files
+from .opening import Opening
 from .origins import OriginCheck, Origins
 from .sessions import keep_few_answers, remember_nothing
 from .uploads import Uploads, UploadWatch
 
 _WEB = Path(__file__).parent / "web"
+_TITLE = "ResEmoteNet: emotions on faces"
+
+# Settings for whoever runs the page: addresses of its code and of a dashboard, to which it links.
+CODE, DASHBOARD = "RESEMOTENET_CODE", "RESEMOTENET_DASHBOARD"
 
 # Pictures that wait to be read; the next is told that the server is busy.
 _MAX_WAITING = 16
@@ -38,8 +44,17 @@ _SYSTEM_MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospac
 # Every so many seconds, uploads older than so many seconds go: those that no call ever asked for.
 _ABANDONED = (60, 600)
 
-_UNANSWERED = "() => document.querySelector('#picker .picker').dispatchEvent(new Event('unanswered'))"
-_RESULTS = "() => document.querySelector('#picker .picker').results"
+# What scripts need that show faces.
+_READING = ("ask.js", "camera.js", "words.js", "overlay.js", "cards.js", "why.js")
+# Those of the tabs, and of the page, which is there when the first of them is.
+_PICTURE = (
+    *("numbers.js", "saving.js", "shrink.js", "pictures.js", "results.js", "take.js"),
+    *("giving.js", "shot.js", "gallery.js", "picker.js", "page.js"),
+)
+_LIVE = ("reading.js", "numbers.js", "saving.js", "timeline.js", "recording.js", "live.js")
+_STYLES = ("page.css", "faces.css", "picture.css", "live.css")
+
+_UNANSWERED = "() => document.querySelector('#photo .picker').dispatchEvent(new Event('unanswered'))"
 
 _Result = TypeVar("_Result")
 _Call = Callable[[Any], Awaitable[dict[str, Any]]]  # of the page's scripts
@@ -82,9 +97,9 @@ def launch(
             server_port=port,
             inbrowser=open_browser,
             theme=_theme(),
-            head=f"<style>{_web('style.css')}</style>",
             favicon_path=_WEB / "favicon.png",
-            footer_links=["api", "gradio", "settings"],
+            # Not "settings": nobody records the screen or installs the page here, and the theme is the system's.
+            footer_links=["api", "gradio"],
             run_history=False,  # Gradio's default is that every call is stored in the visitor's browser
             enable_monitoring=False,
             ssr_mode=False,
@@ -105,6 +120,13 @@ def middleware(uploads: Uploads, files: device_files.Pending | None = None) -> l
         Middleware(gate.Gate),
         *([] if files is None else [Middleware(device_files.DeviceFiles, files=files)]),
         Middleware(UploadWatch, uploads=uploads),
+        Middleware(
+            Opening,
+            title=_TITLE,
+            description=markup.INVITATION,
+            styles=_web(*_STYLES),
+            masthead=markup.masthead(),
+        ),
     ]
 
 
@@ -128,16 +150,16 @@ def build(reader: handlers.Reader, uploads: Uploads, at_once: int = 1, *, on_dev
     Args:
         on_device: whether browsers are offered the reader's files, so that they read themselves.
     """
-    page = gr.Blocks(title="ResEmoteNet: emotions on faces", analytics_enabled=False, delete_cache=_ABANDONED)
+    page = gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=_ABANDONED)
     pictures, calls = PictureQueue(reader, at_once), live.CallQueue()
     with page:
         gr.HTML(markup.header(reader.source), apply_default_css=False)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Picture"):
-                _photo(pictures, _explainer(reader.model, calls))
+                _photo(pictures, reader.model, _explainer(reader.model, calls))
             with gr.Tab("Live camera"):
                 _live(reader, calls, on_device)
-        gr.HTML(markup.about(reader.model, reader.source), apply_default_css=False)
+        gr.HTML(markup.about(reader.model, reader.source, _links()), apply_default_css=False)
         _api(pictures, uploads)
     page.queue(max_size=_MAX_WAITING)
     keep_few_answers(page)
@@ -159,7 +181,7 @@ class PictureQueue:
         self._reader = reader
         self._threads = ThreadPoolExecutor(at_once, "pictures")
 
-    def answer(self, **asked: Any) -> handlers.Answer:
+    def answer(self, **asked: Any) -> dict[str, Any]:
         """``handlers.answer``."""
         return self._in_thread(partial(handlers.answer, self._reader, **asked))
 
@@ -172,6 +194,12 @@ class PictureQueue:
         return self._threads.submit(contextvars.copy_context().run, work).result()
 
 
+def _links() -> dict[str, str]:
+    """Where a visitor can go on to, as whoever runs the page says."""
+    named = {"The code": os.environ.get(CODE), "All figures": os.environ.get(DASHBOARD)}
+    return {name: address for name, address in named.items() if address}
+
+
 def _theme() -> gr.themes.Base:
     """Fonts of the visitor's system: nothing is fetched from elsewhere."""
     return gr.themes.Base(
@@ -179,38 +207,24 @@ def _theme() -> gr.themes.Base:
     )
 
 
-def _photo(pictures: PictureQueue, explain_face: _Call) -> None:
-    """One picture: picker and annotated picture on one side, faces on the other, numbers below."""
-    with gr.Row(elem_id="photo", equal_height=False):
-        with gr.Column(scale=7, min_width=280):
-            picker = gr.HTML(
-                value={"state": "empty"},
-                html_template=_web("picker.html"),
-                js_on_load=_web("camera.js", "picker.js"),
-                apply_default_css=False,
-                elem_id="picker",
-                accept=_ACCEPT,
-                max_bytes=guard.MAX_BYTES,
-                examples=[_example(example) for example in handlers.EXAMPLES],
-                nothing=_results(handlers.NOTHING),
-            )
-        with gr.Column(scale=5, min_width=280):
-            faces = gr.HTML(
-                markup.nothing_yet(),
-                js_on_load=_web("ask.js", "why.js", "cards.js"),
-                server_functions=[explain_face],
-                apply_default_css=False,
-                elem_id="faces",
-            )
-    with gr.Column(visible=False, elem_id="numbers") as numbers:
-        with gr.Accordion("As a table", open=False) as in_table:
-            table = gr.HTML(apply_default_css=False)
-        with gr.Accordion("As JSON", open=False):
-            report = gr.JSON(show_label=False, max_height=480)
+def _photo(pictures: PictureQueue, model: LoadedModel, explain_face: _Call) -> None:
+    """One picture, and all that was read of it, which the browser draws."""
+    picker = gr.HTML(
+        value={"state": "empty"},
+        html_template=_web("picture.html"),
+        js_on_load=_web(*_READING, *_PICTURE),
+        server_functions=[explain_face],
+        apply_default_css=False,
+        elem_id="photo",
+        accept=_ACCEPT,
+        max_bytes=guard.MAX_BYTES,
+        examples=[_example(example) for example in handlers.EXAMPLES],
+        nobody=markup.nobody("found"),
+        **_faces(model),
+    )
 
     def answer(event: gr.EventData) -> dict[str, Any]:
-        result = pictures.answer(picture=event.picture, example=event.example, request=event.request)
-        return {**result.stage, "results": _results(result)}
+        return pictures.answer(picture=event.picture, example=event.example, shown=event.shown, request=event.request)
 
     asked = picker.picture(
         answer,
@@ -222,13 +236,16 @@ def _photo(pictures: PictureQueue, explain_face: _Call) -> None:
         **pictures.event,
     )
     asked.failure(fn=None, js=_UNANSWERED)
-    picker.results(fn=None, js=_RESULTS, outputs=[faces, numbers, in_table, table, report], show_progress="hidden")
 
 
-def _results(answer: handlers.Answer) -> list[Any]:
-    """What stands beside and below the picture. It travels inside the picker's value, which passes it on as it is."""
-    numbers = gr.update(visible=answer.report is not None)
-    return [answer.faces, numbers, gr.update(visible=bool(answer.table)), answer.table, answer.report]
+def _faces(model: LoadedModel) -> dict[str, Any]:
+    """What the scripts know that draw faces."""
+    return {
+        "nothing": markup.nothing_yet(),
+        "card": markup.card(model.labels),
+        "tones": {label: [color_of(label), text_color(color_of(label))] for label in model.labels},
+        "doubt": LOW_SCORE,
+    }
 
 
 def _live(reader: handlers.Reader, calls: live.CallQueue, on_device: bool) -> None:
@@ -245,15 +262,13 @@ def _live(reader: handlers.Reader, calls: live.CallQueue, on_device: bool) -> No
 
     gr.HTML(
         html_template=_web("live.html"),
-        js_on_load=_web("ask.js", "reading.js", "camera.js", "overlay.js", "why.js", "live.js"),
+        js_on_load=_web(*_READING, *_LIVE),
         server_functions=[read_frame, _explainer(model, calls)],
         apply_default_css=False,
         elem_id="live",
         device=device_files.PATH[1:] if on_device else "",
-        nothing=markup.nothing_yet(),
         nobody=markup.nobody(),
-        card=markup.live_card(model.labels),
-        tones={label: [color_of(label), text_color(color_of(label))] for label in model.labels},
+        **_faces(model),
     )
 
 

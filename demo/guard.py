@@ -29,8 +29,6 @@ _BEGINNINGS = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\
 # What the page's own scripts send many times a second.
 MAX_FRAME_SIDE = 640
 MAX_FRAME_BYTES = 600_000
-# Faces that get bars of their own; the table and the JSON hold all of them.
-MAX_FACES_SHOWN = 12
 
 # A data URI is a third longer than the bytes in it; the rest is room for the event around it.
 MAX_BODY_BYTES = MAX_BYTES * 4 // 3 + 100_000

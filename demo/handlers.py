@@ -1,19 +1,15 @@
-"""What the page and the API do with a picture. Pure functions: bytes and a reader in, pictures and tables out."""
+"""What the page and the API do with a picture. Pure functions: bytes and a reader in, what can be sent out."""
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from PIL import Image
 
-from resemotenet import FaceEmotion, LoadedModel, Reading
+from resemotenet import LoadedModel, Reading
 from resemotenet.checkpoints.pretrained import Source
-from resemotenet.emotions import percent
 from resemotenet.errors import ImageError
 from resemotenet.reading.crops import cut
-from resemotenet.reading.drawing import annotate
 from resemotenet.reading.explain import Explanation, explain, overlay
 from resemotenet.reading.faces import clip
 from resemotenet.reading.images import Picture
@@ -22,7 +18,7 @@ from . import guard, markup
 
 EXAMPLES_FOLDER = Path(__file__).parent / "examples"
 
-# The longest side of the picture that goes back to the page: sharp on any screen, a few hundred kB.
+# The longest side of a picture that goes back to the page: sharp on any screen, a few hundred kB.
 _SHOWN_SIDE = 1600
 # The side of the picture that explains a face, in pixels.
 _HEAT_SIDE = 264
@@ -63,42 +59,30 @@ EXAMPLES = (
 )
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the page shows for one picture, as HTML and data URIs: nothing of it needs a file.
-
-    Attributes:
-        stage: for the picker: ``state`` ("done" or "refused"), ``message``, ``picture`` (data URI), ``request``.
-        faces: a card with seven bars for each face.
-        table: all faces as a table, "" where there is none.
-        report: the one JSON, None where the picture was refused.
-    """
-
-    stage: dict[str, Any]
-    faces: str
-    table: str
-    report: dict[str, Any] | None
-
-
-NOTHING = Answer({}, markup.nothing_yet(), "", None)
-
-
-def answer(reader: Reader, *, picture: str | None, example: str | None, request: int) -> Answer:
+def answer(reader: Reader, *, picture: str | None, example: str | None, shown: bool, request: int) -> dict[str, Any]:
     """Answer the picker.
 
     Args:
         picture: a data URI, unless an example was chosen.
         example: the name of one of ``EXAMPLES``.
+        shown: whether the picture comes back: the browser cannot decode it.
         request: a number that comes back with the answer, so that the page can tell which of its pictures was answered.
+
+    Returns:
+        {"state": "done", "request", "report": the one JSON, "looks": of each face what the network saw, as data URIs},
+        with "picture", a data URI, where it is shown or an example; or {"state": "refused", "request", "message": one
+        sentence}.
     """
     try:
         data = _example(example).read() if example else guard.decode_data_uri(picture or "")
         reading = reader.read(guard.open_picture(data))
     except ImageError as error:
-        return replace(NOTHING, stage={"state": "refused", "message": str(error), "request": request})
-    annotated = markup.data_uri(annotate(reading, max_side=_SHOWN_SIDE))
-    stage = {"state": "done", "message": summary(reading.faces), "picture": annotated, "request": request}
-    return Answer(stage, markup.cards(reading), markup.table(reading.faces), reading.to_dict())
+        return {"state": "refused", "message": str(error), "request": request}
+    looks = [markup.data_uri(look, "PNG") for look in reading.looks]
+    done = {"state": "done", "request": request, "report": reading.to_dict(), "looks": looks}
+    if shown or example:
+        done["picture"] = markup.thumbnail(reading.picture.image, _SHOWN_SIDE)
+    return done
 
 
 def _example(name: str) -> Example:
@@ -106,19 +90,6 @@ def _example(name: str) -> Example:
         if example.name == name:
             return example
     raise ImageError("There is no such example.")
-
-
-def summary(faces: Sequence[FaceEmotion]) -> str:
-    """One sentence about a picture's faces; screen readers hear it when a picture is done."""
-    if not faces:
-        return "No face was found in this picture."
-    if len(faces) == 1:
-        return f"1 face: {faces[0].label}, {percent(faces[0].confidence)}."
-    counts = Counter(face.label for face in faces).most_common()
-    text = f"{len(faces)} faces: " + ", ".join(f"{count} {label}" for label, count in counts) + "."
-    if len(faces) > guard.MAX_FACES_SHOWN:
-        text += f" Bars are shown for the {guard.MAX_FACES_SHOWN} largest; the table and the JSON hold all."
-    return text
 
 
 def explain_face(model: LoadedModel, asked: Any) -> dict[str, Any]:

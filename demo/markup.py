@@ -4,22 +4,20 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from html import escape
-from itertools import islice
 from typing import Any, Literal, TypeGuard
 
 from PIL import Image
 
-from resemotenet import FaceEmotion, LoadedModel, Reading
+from resemotenet import LoadedModel
 from resemotenet.checkpoints.pretrained import Source, bundled_folder
-from resemotenet.emotions import EMOTIONS, percent
+from resemotenet.emotions import EMOTIONS
 from resemotenet.reading.drawing import color_of
-from resemotenet.reading.faces import LOW_SCORE
-from resemotenet.runs.claims import DATASETS
+from resemotenet.runs.claims import DATASETS, PAPER
 from resemotenet.runs.label_sets import LABEL_SETS
 
-from . import guard
-
-_THUMBNAIL_SIDE = 112  # shown at 56 CSS pixels: sharp on screens of double density
+INVITATION = "Give a picture or start your camera: every face gets a box and a probability for each of seven emotions."
+# What the fact is about that says most of a visitor's own pictures.
+_PHOTOGRAPHS = "photographs"
 # Of what a config.json says, which may be anybody's: facts, and letters of a word and of a text.
 _MAX_FACTS, _MAX_WORD, _MAX_TEXT = 6, 80, 400
 
@@ -37,7 +35,7 @@ education. How well it works for different groups of people is not known: nobody
 
 # What the fields of a measured fact say, in words for visitors; values that are not known here stand as they are.
 _PLAIN = {
-    "dataset": {**DATASETS, "synthetic": "faces drawn by the program"},
+    "dataset": {**DATASETS, "synthetic": "faces drawn by the program", "photographs": "photographs"},
     "labels": {
         **{key: each.name for key, each in LABEL_SETS.items()},
         **{key: "its own labels" for key in LABEL_SETS if key in DATASETS or key == "synthetic"},
@@ -69,7 +67,7 @@ def nothing_yet() -> str:
   <div class="card">
     <div class="card-head"><div class="crop blank"></div>
     <div><p class="label">Result</p><p class="sub">Every face gets seven bars like these.</p></div></div>
-    {_bars(dict.fromkeys(EMOTIONS))}
+    {_bars(EMOTIONS)}
   </div>
 </section>"""
 
@@ -79,42 +77,18 @@ def nobody(where: str = "in sight") -> str:
     return _NO_FACE.format(where=where)
 
 
-def live_card(labels: Sequence[str]) -> str:
-    """A card without a face, which the live page copies and fills."""
-    return _card('<canvas class="crop" width="112" height="112"></canvas>', labels)
-
-
-def cards(reading: Reading) -> str:
-    """A card a face: its crop, what it was read as, and one bar an emotion. Largest face first, at most twelve."""
-    if not reading.faces:
-        return f'<section class="faces" aria-label="Result">{nobody("found")}</section>'
-    faces = zip(reading.faces, reading.crops, reading.looks, strict=True)
-    shown = "".join(_photo_card(*face, number) for number, face in enumerate(islice(faces, guard.MAX_FACES_SHOWN), 1))
-    # In the tab order, so that a list longer than its frame can be scrolled with the keyboard.
-    return f'<section class="faces" aria-label="Result" tabindex="0">{shown}</section>'
-
-
-def _photo_card(face: FaceEmotion, crop: Image.Image, look: Image.Image, number: int) -> str:
-    picture = f'<img class="crop" src="{thumbnail(crop, _THUMBNAIL_SIDE)}" alt="Face {number}">'
-    return _card(picture, list(face.probabilities), face, number, data_uri(look, "PNG"))
-
-
-def _card(picture: str, labels: Sequence[str], face: FaceEmotion | None = None, number: int = 0, seen: str = "") -> str:
+def card(labels: Sequence[str]) -> str:
+    """A card without a face, which the page's scripts copy and fill."""
     options = "".join(f'<option value="{escape(label)}">{escape(label.capitalize())}</option>' for label in labels)
-    bars = _bars(dict.fromkeys(labels)) if face is None else _bars(face.probabilities, face.label)
-    title = "" if face is None else escape(face.label.capitalize())
-    sub = "" if face is None else f"{escape(percent(face.confidence))} · face {number}"
-    if face is not None and face.detection_score < LOW_SCORE:
-        sub += f" · detection {escape(percent(face.detection_score))}"
-    given = "" if face is None else f' data-input="{seen}" data-label="{escape(face.label)}"'
     return f"""
-<article class="card" aria-label="Face {number}"{given}>
+<article class="card">
   <div class="card-head">
-    {picture}
-    <div class="read"><p class="label">{title}</p><p class="sub">{sub}</p></div>
-    <button type="button" class="why" aria-expanded="false" aria-label="Why? Face {number}">Why?</button>
+    <canvas class="crop" width="112" height="112"></canvas>
+    <div class="read"><p class="label"></p><p class="sub"></p></div>
+    <button type="button" class="more" aria-expanded="false">Bars</button>
+    <button type="button" class="why" aria-expanded="false">Why?</button>
   </div>
-  {bars}
+  {_bars(labels)}
   <div class="reason" hidden>
     <div class="heat"><img alt=""><span class="spinner" aria-hidden="true"></span></div>
     <div><label>What speaks for <select>{options}</select></label><p class="reason-text" role="status"></p></div>
@@ -122,71 +96,52 @@ def _card(picture: str, labels: Sequence[str], face: FaceEmotion | None = None, 
 </article>"""
 
 
-def _bars(probabilities: Mapping[str, float | None], winner: str | None = None) -> str:
-    """One row an emotion, in canonical order so that faces compare; the text says it all, the bar is decoration."""
-    rows = "".join(_bar(label, value, label == winner) for label, value in probabilities.items())
+def _bars(labels: Sequence[str]) -> str:
+    """One empty row an emotion, in canonical order so that faces compare; the text says it, the bar is decoration."""
+    rows = "".join(
+        f'<li data-emotion="{escape(label)}"><span class="name">{escape(label.capitalize())}</span>'
+        f'<span class="track" aria-hidden="true"><span class="fill" style="width:0;background:{color_of(label)}">'
+        '</span></span><span class="figure"></span></li>'
+        for label in labels
+    )
     return f'<ul class="bars" aria-label="Probabilities">{rows}</ul>'
 
 
-def _bar(label: str, value: float | None, winner: bool) -> str:
-    width, figure = (f"{value:.2%}", escape(percent(value))) if value is not None else ("0", "")
-    return (
-        f'<li data-emotion="{escape(label)}"{" class=winner" if winner else ""}>'
-        f'<span class="name">{escape(label.capitalize())}</span><span class="track" aria-hidden="true">'
-        f'<span class="fill" style="width:{width};background:{color_of(label)}"></span></span>'
-        f'<span class="figure">{figure}</span></li>'
-    )
-
-
-def table(faces: Sequence[FaceEmotion]) -> str:
-    """Every face as a row: label, probabilities in percent with one decimal, detection score, box."""
-    if not faces:
-        return ""
-    labels = list(faces[0].probabilities)
-    names = ["Face", "Emotion", *(label.capitalize() for label in labels), "Detection", "Box (x, y, width, height)"]
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
-    body = "".join(_row(face, number, labels) for number, face in enumerate(faces, 1))
-    return f"""
-<div class="table-frame" tabindex="0" role="region" aria-label="All faces as a table">
-<table><caption>Probabilities in percent, boxes in pixels of the upright picture.</caption>
-<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"""
-
-
-def _row(face: FaceEmotion, number: int, labels: Sequence[str]) -> str:
-    x1, y1, x2, y2 = face.box
-    cells = [f"{face.probabilities[label] * 100:.1f}" for label in labels]
-    cells += [f"{face.detection_score:.3f}", f"{x1:.0f}, {y1:.0f}, {x2 - x1:.0f}, {y2 - y1:.0f}"]
-    return (
-        f'<tr><th scope="row">{number}</th><td class="word">{escape(face.answer.capitalize())}</td>'
-        + "".join(f"<td>{cell}</td>" for cell in cells)
-        + "</tr>"
-    )
-
-
-def header(source: Source) -> str:
-    """Title and invitation; where the weights are not the project's own, which ones answer."""
-    answers = "" if _is_ours(source) else f'<p class="weights">Weights: {_named(source)}</p>'
+def masthead(answers: str = "") -> str:
+    """Title and invitation; below them, as HTML, which weights answer."""
     return f"""
 <header class="masthead">
   <h1>Read the emotions on faces</h1>
-  <p>Give a picture or start your camera: every face gets a box and a probability for each of seven emotions.</p>
+  <p>{INVITATION}</p>
   {answers}
 </header>"""
 
 
-def about(model: LoadedModel, source: Source) -> str:
-    """Which weights answer, what is known of them, their licence, and what none of it is for."""
+def header(source: Source) -> str:
+    """Title and invitation; where the weights are not the project's own, which ones answer."""
+    return masthead("" if _is_ours(source) else f'<p class="weights">Weights: {_named(source)}</p>')
+
+
+def about(model: LoadedModel, source: Source, links: Mapping[str, str] | None = None) -> str:
+    """How good the answers are, which weights give them, their licence, and what none of it is for.
+
+    Args:
+        links: names and addresses to go on to, besides the paper.
+    """
     info = model.info
     weights = "were trained by this project" if _is_ours(source) else f"come from {_named(source)}"
+    further = {"The paper": PAPER.rpartition(", ")[2], **(links or {})}
+    linked = " · ".join(_link(escape(name), address) for name, address in further.items())
     return f"""
 <footer class="about">
-  <section><h2>The model</h2>
-    <p>The network {escape(info.architecture)}, whose weights {weights}. It looks at {info.preprocess.size} by
-    {info.preprocess.size} grey pixels of each face.</p>
-    {_license(info.license)}
-    <p>Pictures are held in memory while they are read. They are not stored.</p></section>
-  <section><h2>Measured accuracy</h2>{_remarks(info.training)}{_measured(info.measured, source)}</section>
+  <section><h2>How good is it?</h2>{_remarks(info.training)}{_measured(info.measured, source)}</section>
   <section><h2>What it is for</h2>{_LIMITS}</section>
+  <section><h2>The model</h2>
+    <p>The network {escape(info.architecture)}, whose weights {weights}. It sees each face as {info.preprocess.size} by
+    {info.preprocess.size} grey pixels.</p>
+    {_license(info.license)}
+    <p>Pictures are held in memory while they are read. They are not stored.</p>
+    <p class="links">{linked}</p></section>
 </footer>"""
 
 
@@ -211,8 +166,9 @@ def _link(text: str, url: object) -> str:
 
 
 def _measured(facts: Sequence[dict[str, Any]], source: Source) -> str:
+    """One figure, what to expect on photographs, and the rest for those who open it."""
     # What was chosen on validation flatters itself there, so test stands alone where it was measured.
-    chosen = [fact for fact in facts if fact.get("split") == "test"] or facts
+    chosen = [fact for fact in facts if fact.get("split") == "test"] or list(facts)
     lines = "".join(f"<li>{line}</li>" for fact in chosen[:_MAX_FACTS] if (line := _fact(fact)))
     if not lines:
         return "<p>Not measured: nothing is known about these weights.</p>"
@@ -221,7 +177,30 @@ def _measured(facts: Sequence[dict[str, Any]], source: Source) -> str:
         notes.append("In brackets: the 95% interval.")
     if not _is_ours(source):
         notes.append("These figures come with the weights; they were not checked here.")
-    return f"<ul>{lines}</ul><p>{' '.join(notes)}</p>"
+    rest = f"<ul>{lines}</ul><p>{' '.join(notes)}</p>"
+    return f"{_headline(chosen)}<details><summary>All figures</summary>{rest}</details>"
+
+
+def _headline(facts: Sequence[dict[str, Any]]) -> str:
+    """Faces that were cut out for a test are easier than photographs, in which they must be found first."""
+    photographs = next((fact for fact in facts if fact.get("dataset") == _PHOTOGRAPHS and _fact(fact)), None)
+    crops = next((fact for fact in facts if fact.get("dataset") != _PHOTOGRAPHS and _fact(fact)), None)
+    told = []
+    if crops is not None:
+        told.append(
+            f"<p><strong>{crops['accuracy'] * 100:.1f}%</strong> of {_many(crops, 'test faces')} are read right.</p>"
+        )
+    if photographs is not None:
+        share = f"{photographs['accuracy'] * 100:.1f}%"
+        told.append(
+            f"<p>On photographs, where faces must be found first, expect <strong>{share}</strong> "
+            f"({_many(photographs, 'photographs')}).</p>"
+        )
+    return "".join(told)
+
+
+def _many(fact: Mapping[str, Any], what: str) -> str:
+    return f"{fact['n']:,} {what}" if type(fact.get("n")) is int else what
 
 
 def _remarks(training: Mapping[str, Any]) -> str:

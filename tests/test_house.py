@@ -14,7 +14,8 @@ MOST_LINES_OF_A_FUNCTION = 60
 
 def sources(*suffixes: str) -> Iterator[Path]:
     for package in PACKAGES:
-        yield from (path for path in sorted((ROOT / package).rglob("*")) if path.suffix in suffixes)
+        paths = (path for path in sorted((ROOT / package).rglob("*")) if "node_modules" not in path.parts)
+        yield from (path for path in paths if path.suffix in suffixes)
 
 
 def functions_over(limit: int, source: str) -> list[tuple[str, int]]:

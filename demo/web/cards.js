@@ -1,13 +1,22 @@
-// The cards of a picture's faces come whole from the server; here each gets its "Why?". Before this comes why.js.
+// A card of a face: what it is read as, and a bar an emotion. Before this come words.js and overlay.js.
 
-// Gradio changes the elements that are there rather than making new ones, so a card may be of the picture before.
-function prepare() {
-  for (const card of element.querySelectorAll(".card[data-input]")) {
-    if (card.explained) card.dispatchEvent(new Event("changed"));
-    else explainable(card, () => ({ picture: card.dataset.input, box: null, label: card.dataset.label }));
-    card.explained = true;
-  }
+// A copy of the template for the face of this number.
+function newCard(blank, number) {
+  const card = blank.content.firstElementChild.cloneNode(true);
+  card.dataset.number = number;
+  card.setAttribute("aria-label", `Face ${number}`);
+  card.querySelector(".why").setAttribute("aria-label", `Why? Face ${number}`);
+  return card;
 }
 
-watch("value", prepare);
-prepare();
+function fillCard(card, face, frame, doubt) {
+  drawUpright(card.querySelector("canvas.crop"), frame, face);
+  card.querySelector(".label").textContent = called(face);
+  card.querySelector(".sub").textContent = detail(face, doubt);
+  for (const row of card.querySelectorAll(".bars li")) {
+    const share = face.probabilities[row.dataset.emotion];
+    row.classList.toggle("winner", (face.not_sure ?? [face.label]).includes(row.dataset.emotion));
+    row.querySelector(".fill").style.width = `${100 * share}%`;
+    row.querySelector(".figure").textContent = percent(share);
+  }
+}

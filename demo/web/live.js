@@ -5,12 +5,11 @@
 // inside a call, the newest one wins, and what the reader must remember travels with it and comes back.
 //
 // States (data-state of the root): idle, asking, watching, paused, problem. While watching, data-server says how the
-// server is: fine, crowded or lost. Each answer raises the event "answered" with its times.
+// server is: fine, crowded or lost. Events: "begun", "answered" with faces and times, "ended".
 //
 // Gradio runs this once, with: element (the component's root), server (its functions), props. Before it come ask.js,
-// reading.js (reading, whoReads),
-// camera.js (noCamera, refusal, stopTracks, UNPLUGGED), overlay.js (drawFrame, drawUpright, percent) and why.js
-// (explainable).
+// reading.js (reading, whoReads), camera.js (noCamera, refusal, stopTracks, UNPLUGGED), words.js (sentence), overlay.js
+// (drawFrame), cards.js (newCard, fillCard), why.js (explainable), timeline.js and recording.js.
 
 const root = element.querySelector(".live");
 const find = (selector) => root.querySelector(selector);
@@ -42,7 +41,6 @@ let answers = []; // {at, latency} of the last seconds
 const reader = reading({ folder: props.device, readFrame: server.read_frame, changed: tellWho });
 const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 const state = () => root.dataset.state;
-const plural = (count) => `${count} ${count === 1 ? "face" : "faces"}`;
 
 function show(next, message = "") {
   const focused = document.activeElement;
@@ -115,6 +113,7 @@ async function start(camera = wanted) {
   const shape = Math.min(16 / 9, Math.max(3 / 4, video.videoWidth / video.videoHeight));
   find(".stage").style.aspectRatio = String(shape);
   memory = null;
+  root.dispatchEvent(new Event("begun"));
   watchOn();
   if (document.hidden) hide(); // since it was asked for
 }
@@ -130,6 +129,7 @@ function end(next = "idle", message = PRIVACY) {
   release();
   show(next, message);
   forget();
+  root.dispatchEvent(new Event("ended"));
 }
 
 // The next start takes any camera: this one may not come back, and without it there is no button for another.
@@ -248,12 +248,12 @@ function accept(answer, { taken, sent, arrived }) {
   fill(now);
   speak(now);
   const ms = { ...answer.ms, encode: sent - taken, call: arrived - sent, total: performance.now() - taken };
-  root.dispatchEvent(new CustomEvent("answered", { detail: { faces: shown, ms } }));
+  root.dispatchEvent(new CustomEvent("answered", { detail: { faces: shown, ms, at: now } }));
 }
 
 function draw() {
   root.classList.toggle("mirrored", mirror.checked);
-  if (still.width && state() !== "idle") drawFrame(view, still, shown, { mirror: mirror.checked, tones: props.tones });
+  if (still.width && state() !== "idle") drawFrame(view, still, shown, { mirror: mirror.checked, tones: props.tones, doubt: props.doubt });
 }
 
 function gauges(now) {
@@ -270,15 +270,7 @@ function fill(now) {
   for (const face of shown) {
     const card = cardOf(face.number);
     card.dataset.seen = now;
-    drawUpright(card.querySelector("canvas.crop"), still, face);
-    card.querySelector(".label").textContent = face.label;
-    card.querySelector(".sub").textContent = `${percent(face.confidence)} · face ${face.number}`;
-    for (const row of card.querySelectorAll(".bars li")) {
-      const share = face.probabilities[row.dataset.emotion];
-      row.classList.toggle("winner", row.dataset.emotion === face.label);
-      row.querySelector(".fill").style.width = `${100 * share}%`;
-      row.querySelector(".figure").textContent = percent(share);
-    }
+    fillCard(card, face, still, props.doubt);
   }
   for (const card of [...cards.children]) {
     const gone = now - Number(card.dataset.seen);
@@ -293,10 +285,7 @@ function fill(now) {
 function cardOf(number) {
   const known = [...cards.children].find((card) => Number(card.dataset.number) === number);
   if (known) return known;
-  const card = blank.content.firstElementChild.cloneNode(true);
-  card.dataset.number = number;
-  card.setAttribute("aria-label", `Face ${number}`);
-  card.querySelector(".why").setAttribute("aria-label", `Why? Face ${number}`);
+  const card = newCard(blank, number);
   explainable(card, () => {
     const face = shown.find((each) => each.number === number);
     if (face) pause("Paused, so that the face stays the one that is explained.");
@@ -310,19 +299,17 @@ function cardOf(number) {
 
 // What the result side shows: people, nobody, or that there is nothing yet.
 function people(count) {
-  root.dataset.people = count ? "some" : state() === "watching" || state() === "paused" ? "nobody" : "unknown";
+  root.dataset.faces = count ? "some" : state() === "watching" || state() === "paused" ? "nobody" : "unknown";
 }
 
 // Screen readers get a sentence when something has changed, not twenty a second.
 let spokenAt = 0;
 function speak(now) {
   const known = [...shown].sort((one, other) => one.number - other.number); // the largest is another one each second
-  const sentence = shown.length
-    ? `${plural(shown.length)}: ${known.map(({ number, label }) => (shown.length > 1 ? `${number} ${label}` : label)).join(", ")}.`
-    : "No face in sight.";
-  if (now - spokenAt < SPEAK || sentence === spoken.textContent) return;
+  const told = known.length ? sentence(known) : "No face in sight.";
+  if (now - spokenAt < SPEAK || told === spoken.textContent) return;
   spokenAt = now;
-  spoken.textContent = sentence;
+  spoken.textContent = told;
 }
 
 // What visitors do.
@@ -360,6 +347,8 @@ new ResizeObserver(() => {
   } else draw();
 }).observe(root);
 
+timeline(root, { tones: props.tones });
+recording(root);
 end();
 if (noCamera()) {
   find(".start .invite-title").textContent = "Give a picture instead";

@@ -1,188 +1,235 @@
-// Takes one picture (file, drop, paste, camera, example), shows it at once and hands it to the server as an event.
+// The tab Picture: takes pictures (files, drop, paste, camera, example), shows each at once, asks about it, and draws the
+// answer over it. Pictures that are given together are asked about one after the other.
 //
 // Why not gr.Image: it uploads each picture into a file and shows the copy that the server gives back, so the file must
-// outlive the answer. Here the picture travels inside the event, and nothing is written anywhere.
+// outlive the answer. Here the picture travels inside the question, and nothing is written anywhere.
 //
-// States (data-state of the root and of #photo): empty, asking, camera, working, done, refused. Faces and numbers are
-// components of their own, which take what the root holds as "results" when the event of that name comes: written by the
-// answers themselves, they would be those of the answer that came last, not of the picture that is shown.
+// States (data-state of the root): empty, asking, camera, and those of the picture that is shown: waiting, working, done,
+// refused, lost (the server cannot be reached; the picture stays, to be tried again). data-faces says what the cards show:
+// some, nobody, unknown.
 //
-// Gradio runs this once, with: element (the component's root), trigger (sends an event), props, watch (a new value).
-// Before it comes camera.js (noCamera, refusal, stopTracks, UNPLUGGED).
+// Gradio runs this once, with: element (the component's root), props. Before it come the files of _READING in app.py,
+// shrink.js (shrunk), pictures.js (askAbout, whenAnswered), numbers.js, results.js (showing), take.js (takeAway),
+// giving.js (takeFiles), shot.js (cameraShots), gallery.js (gallery).
 
 const root = element.querySelector(".picker");
 const find = (selector) => root.querySelector(selector);
-const [file, shown, camera, status, choose] = [".file", ".shown", ".camera", ".status", ".choose"].map(find);
-const page = document.querySelector("#photo");
+const [view, status, choose] = [".view", ".status", ".choose"].map(find);
+const options = { tones: props.tones, doubt: props.doubt };
+const shown = showing(root, options);
 const PRIVACY = status.textContent; // what the empty page says
-const UNREACHABLE = "The server is busy or cannot be reached: please try again in a moment.";
+const UNREACHABLE = "The server is busy or cannot be reached. Your picture is kept here: try again in a moment.";
 const SLOW = 4000; // ms without an answer, after which it is looked whether there still is a server
+const MOST = 100; // pictures that are taken together
 
-let request = 0; // counts what visitors ask for: a picture, the camera, neither; an answer to an older one is not taken
+let visit = 0; // counts what visitors ask for: pictures, the camera, neither; what an older wish brings is not taken
+let requests = 0; // counts questions
 let waiting; // timer while an answer is awaited
-let preview; // object URL of the picture shown while it is read
+// The pictures that were given together: {name, state, message} and, as far as they are there, file, frame (what is drawn,
+// of several only for the one that is shown: each has megabytes), source (what frame is made of), width and height (of the
+// original), question, request, report, looks.
+let items = [];
+let current; // the one that is shown
 
-function show(state, message, results = props.nothing) {
+function show(state, message) {
   const focused = document.activeElement;
-  if (state !== "camera") stopCamera();
-  root.dataset.state = page.dataset.state = state;
+  if (state !== "camera") letGo();
+  root.dataset.state = state;
+  if (state !== "done") root.dataset.faces = "unknown";
   status.textContent = message;
-  status.classList.toggle("problem", state === "refused");
-  choose.textContent = state === "done" ? "Another picture" : "Choose a picture";
-  clearTimeout(waiting);
-  if (state === "working") waiting = setTimeout(checkServer, SLOW);
-  else if (root.results !== results) {
-    root.results = results;
-    trigger("results");
-  }
+  status.classList.toggle("problem", ["refused", "lost"].includes(state));
+  choose.textContent = ["done", "lost"].includes(state) ? "Another picture" : "Choose a picture";
+  if (["empty", "asking", "camera", "refused"].includes(state)) shown.clear();
+  strip(items, current);
   // A button that goes away leaves the keyboard's focus to the one that stays.
   if (root.contains(focused) && !focused.checkVisibility({ visibilityProperty: true })) choose.focus();
 }
 
-// A connection that is gone raises no event in Gradio.
-async function checkServer() {
-  const asked = request;
-  // A proxy answers too where there is no server behind it.
-  const reached = await fetch(location.href, { method: "HEAD", cache: "no-store" }).then(({ ok }) => ok, () => false);
-  if (asked !== request || root.dataset.state !== "working") return;
-  show(...(reached ? ["working", "Still working: others may be ahead of you."] : ["refused", UNREACHABLE]));
-}
-
-function picture(source, description) {
-  if (preview) URL.revokeObjectURL(preview);
-  preview = source.startsWith("blob:") ? source : undefined;
-  shown.src = source;
-  shown.alt = description;
-}
-
-function ask({ picture: data = null, example = null }, source) {
-  picture(source, "The picture that is being read");
-  show("working", "Looking for faces…");
-  request += 1;
-  trigger("picture", { picture: data, example, request });
-}
-
-function give(blob) {
-  if (root.offsetParent === null) document.querySelector("#tabs [role=tab]").click(); // pasted on the live page
-  const mine = (request += 1);
-  if (blob.size > props.max_bytes) {
-    show("refused", `This file has ${Math.round(blob.size / 1e6)} MB, and at most ${props.max_bytes / 1e6} MB are read: make the picture smaller and try again.`);
-    return;
-  }
-  const reader = new FileReader();
-  reader.onload = () => mine === request && ask({ picture: reader.result }, URL.createObjectURL(blob));
-  reader.onerror = () => mine === request && show("refused", "The browser could not read this file.");
-  reader.readAsDataURL(blob);
-}
-
-// What the server answered, or that it did not.
-
-watch("value", () => {
-  const answer = props.value;
-  if (answer.request !== request) return;
-  if (answer.picture) picture(answer.picture, answer.message);
-  show(answer.state, answer.message, answer.results);
-});
-
-// Gradio does not say which call has failed. It is taken for the newest; if it was an older one, the newest's answer
-// still comes and takes the refusal's place.
-root.addEventListener("unanswered", () => {
-  if (root.dataset.state === "working") show("refused", UNREACHABLE);
-});
-
-// File, drop, paste, example.
-
-choose.addEventListener("click", () => file.click());
-
-file.addEventListener("change", () => {
-  if (file.files.length) give(file.files[0]);
-  file.value = ""; // so that the same file can be chosen again
-});
-
-for (const button of root.querySelectorAll(".example")) {
-  button.addEventListener("click", () => ask({ example: button.dataset.name }, button.querySelector("img").src));
-}
-
-const carriesFile = (transfer) => [...transfer.types].includes("Files");
-let depth = 0; // dragenter and dragleave also fire for every child that is crossed
-
-document.addEventListener("dragenter", (event) => {
-  if (carriesFile(event.dataTransfer)) root.classList.toggle("over", (depth += 1) > 0);
-});
-document.addEventListener("dragleave", (event) => {
-  if (carriesFile(event.dataTransfer)) root.classList.toggle("over", (depth -= 1) > 0);
-});
-document.addEventListener("dragover", (event) => {
-  if (carriesFile(event.dataTransfer)) event.preventDefault();
-});
-document.addEventListener("drop", (event) => {
-  if (!carriesFile(event.dataTransfer)) return;
-  event.preventDefault(); // the browser would leave the page and open the file
-  root.classList.toggle("over", (depth = 0) > 0);
-  give(event.dataTransfer.files[0]);
-});
-
-document.addEventListener("paste", (event) => {
-  if (event.clipboardData.files.length) give(event.clipboardData.files[0]);
-});
-
-// Camera: a single picture.
-
-function stopCamera() {
-  stopTracks(camera.srcObject);
-  camera.srcObject = null;
-}
-
-function closeCamera(state = "empty", message = PRIVACY) {
-  request += 1;
+// The page without a picture, or with the camera's.
+function leave(state = "empty", message = PRIVACY) {
+  [items, current] = [[], undefined];
+  clearTimeout(waiting);
   show(state, message);
 }
 
-find(".open-camera").addEventListener("click", async () => {
-  const mine = (request += 1);
-  if (noCamera()) {
-    show("refused", noCamera());
-    return;
+function begin() {
+  visit += 1;
+  return visit;
+}
+
+// A picture as it is now.
+function present(item) {
+  if (current && current !== item) current.frame = undefined;
+  current = item;
+  show(item.state, item.message);
+  view.setAttribute("aria-label", item.state === "done" ? item.message : "The picture that is being read");
+  if (item.state === "done") {
+    root.dataset.faces = item.report.faces.length ? "some" : "nobody";
+    find(".as-json pre").textContent = asJson([item]);
+    find(".table-frame").replaceChildren(...(item.report.faces.length ? [tableElement(item.report)] : []));
   }
-  show("asking", "Asking for the camera…");
+  if (item.frame && item.state !== "refused") shown.show(item.frame, facesIn(item), item.looks);
+  else shown.clear();
+  if (item.source && !item.frame) reframe(item);
+}
+
+async function reframe(item) {
+  const frame = await fetched(item.source);
+  if (item !== current) return;
+  item.frame = frame;
+  present(item);
+}
+
+// The faces of a picture, if they were found, with their numbers, in pixels of what is drawn.
+function facesIn({ report, frame }) {
+  return report ? numbered(rescaled(report, frame.width, frame.height).faces) : [];
+}
+
+function change(item, state, message) {
+  Object.assign(item, { state, message });
+  if (item === current) present(item);
+  else strip(items, current);
+}
+
+// Pictures that come together take the place of those before.
+function take(together) {
+  [items, current] = [together, undefined];
+  present(items[0]);
+  readAll(begin());
+}
+
+async function readAll(mine) {
+  for (const item of items) {
+    if (["done", "refused"].includes(item.state)) continue;
+    await prepare(item);
+    if (mine !== visit) return;
+    if (item.state === "refused") continue;
+    await read(item);
+    if (mine !== visit || item.state === "lost") return;
+    if (item !== current) item.frame = undefined;
+  }
+}
+
+// What travels of a file: as little of it as reading its faces allows, or all of it where this browser cannot decode it.
+async function prepare(item) {
+  if (item.question) return;
   try {
-    const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: 1280 } });
-    if (mine !== request) {
-      stopTracks(stream);
+    const small = await shrunk(item.file);
+    if (!small && item.file.size > props.max_bytes) {
+      change(item, "refused", `This file has ${Math.round(item.file.size / 1e6)} MB and is of a kind that this browser cannot make smaller; at most ${props.max_bytes / 1e6} MB are read.`);
       return;
     }
-    camera.srcObject = stream;
-    await camera.play();
-  } catch (error) {
-    if (mine === request) show("refused", refusal(error));
-    return;
+    item.question = { picture: await asDataUri(small?.blob ?? item.file), shown: !small };
+    Object.assign(item, { ...small, source: small && item.question.picture, file: undefined });
+  } catch {
+    change(item, "refused", "The browser could not read this file.");
   }
-  if (mine !== request) return; // whatever came instead has let it go
-  const [track] = camera.srcObject.getVideoTracks();
-  track.addEventListener("ended", () => {
-    if (camera.srcObject?.getVideoTracks()[0] === track) closeCamera("refused", UNPLUGGED);
+}
+
+// Ends when the question is answered, or given up.
+function read(item) {
+  item.request = requests += 1;
+  change(item, "working", "Looking for faces…");
+  clearTimeout(waiting);
+  waiting = setTimeout(() => checkServer(item), SLOW);
+  return new Promise((settled) => {
+    item.settled = settled;
+    askAbout({ picture: null, example: null, shown: false, ...item.question, request: item.request });
   });
-  show("camera", "Look at the camera.");
-  find(".snap").focus();
-  if (document.hidden) closeCamera(); // since it was asked for
+}
+
+// A connection that is gone raises no event in Gradio.
+async function checkServer(item) {
+  // A proxy answers too where there is no server behind it.
+  const reached = await fetch(location.href, { method: "HEAD", cache: "no-store" }).then(({ ok }) => ok, () => false);
+  if (item.state !== "working") return;
+  if (reached) change(item, "working", "Still working: others may be ahead of you.");
+  else lose(item);
+}
+
+function lose(item) {
+  change(item, "lost", UNREACHABLE);
+  item.settled();
+}
+
+// What came of a question, or that nothing did: that is taken for the newest; if it was an older one that failed, the
+// newest's answer still comes and takes the refusal's place.
+whenAnswered(async (answer) => {
+  const item = items.find(({ state, request }) => (answer ? request === answer.request : state === "working"));
+  if (!item) return;
+  if (!answer) lose(item);
+  else if (answer.state === "refused") change(item, "refused", answer.message);
+  else await found(item, answer);
+  item.settled();
 });
 
-find(".close-camera").addEventListener("click", () => closeCamera());
+async function found(item, { report, looks, picture }) {
+  const { width = report.image.width, height = report.image.height } = item;
+  if (picture) Object.assign(item, { source: picture, frame: await fetched(picture) });
+  Object.assign(item, { looks, report: rescaled(report, width, height) });
+  change(item, "done", report.faces.length ? sentence(report.faces) : "No face was found in this picture.");
+}
 
-find(".snap").addEventListener("click", () => {
-  const mine = request;
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [camera.videoWidth, camera.videoHeight];
-  canvas.getContext("2d").drawImage(camera, 0, 0);
-  canvas.toBlob((blob) => mine === request && give(blob), "image/jpeg", 0.95);
+// A picture that the server gave, as one to draw.
+async function fetched(source) {
+  const image = new Image();
+  image.src = source;
+  await image.decode();
+  return resized(image, 1);
+}
+
+// Gradio loads the page again when a server that was gone is back: what was to be tried again is kept over that, by this
+// browser and for this tab alone.
+const KEPT = "picture that was not answered";
+
+addEventListener("pagehide", () => {
+  if (root.dataset.state !== "lost") return;
+  const { name, width, height, source, question } = current;
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify({ name, width, height, source, question }));
+  } catch (error) {
+    if (error.name !== "QuotaExceededError") throw error; // what the browser could not make smaller
+  }
 });
 
-// A page that nobody sees does not hold the camera, nor does one with another of its tabs chosen.
+function takeKept() {
+  const kept = JSON.parse(sessionStorage.getItem(KEPT));
+  sessionStorage.removeItem(KEPT);
+  if (!kept) return;
+  items = [{ ...kept, state: "lost", message: "The connection was lost and is back: your picture was kept. Try again." }];
+  present(items[0]);
+}
 
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden && root.dataset.state === "camera") closeCamera();
+function give(files) {
+  if (root.offsetParent === null) document.querySelector("#tabs [role=tab]").click(); // pasted on another tab
+  const taken = files.slice(0, MOST).map((file) => {
+    // What a camera or the clipboard gives has no name.
+    return { name: file.name?.replace(/\.[^.]+$/, "") || "picture", file, state: "waiting", message: "Making it smaller…" };
+  });
+  take(taken);
+  find(".too-many").textContent = files.length > MOST ? `Of ${files.length} files the first ${MOST} are read.` : "";
+}
+
+const strip = gallery(root, present);
+const letGo = cameraShots(root, {
+  begin,
+  begun: () => visit,
+  show: leave,
+  leave: () => {
+    begin();
+    leave();
+  },
+  give: (blob) => give([blob]),
 });
-
-new ResizeObserver(() => {
-  if (root.offsetParent === null && ["asking", "camera"].includes(root.dataset.state)) closeCamera();
-}).observe(root);
+takeFiles(root, give);
+takeAway(root, options, { current: () => ({ ...current, faces: facesIn(current) }), all: () => items });
+choose.addEventListener("click", () => find(".file").click());
+find(".again").addEventListener("click", () => readAll(begin()));
+for (const button of root.querySelectorAll(".example")) {
+  button.addEventListener("click", () => {
+    const { name } = button.dataset;
+    const frame = resized(button.querySelector("img"), 1);
+    take([{ name, frame, question: { example: name }, state: "waiting", message: "Looking for faces…" }]);
+  });
+}
+takeKept();

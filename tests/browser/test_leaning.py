@@ -20,7 +20,7 @@ def test_a_leaning_head_stands_upright_on_its_card(visit_live: Visit):
     page.on("requestfinished", lambda request: sent.append(request) if asked(request) else None)
     watch(page)
     card = page.locator(".live .cards .card")
-    expect(card.locator(".label")).to_have_text("happy")
+    expect(card.locator(".label")).to_have_text("Happy")
     page.get_by_role("button", name="Pause").click()
     page.wait_for_timeout(300)  # what was under way has arrived, and must not be drawn any more
 

@@ -64,8 +64,7 @@ def test_a_smile_is_read_from_the_camera(visit_live: Visit, width: int):
     watch(page)
     card = page.locator(".live .cards .card")
     expect(card).to_have_count(1)
-    expect(card.locator(".label")).to_have_text("happy")
-    expect(card.locator(".label")).to_have_css("text-transform", "capitalize")
+    expect(card.locator(".label")).to_have_text("Happy")
     expect(card.locator(".sub")).to_have_text(re.compile(r"^[<>]?\d+% · face 1$"))
     expect(card.locator(".bars li")).to_have_text([re.compile(rf"^{each}[<>]?\d+%$", re.I) for each in EMOTIONS])
     expect(card.locator(".winner .name")).to_have_text("Happy")
@@ -140,7 +139,7 @@ def test_faces_keep_their_numbers_while_they_move(visit_live: Visit):
             assert math.dist(home, middle(face)) < 70  # they sway by 20, and are 200 from each other
     assert sorted(homes) == [1, 2, 3, 4, 5]
     expect(page.locator(".live .cards .card .sub")).to_have_text([re.compile(f"face {each}$") for each in range(1, 6)])
-    expect(page.locator(".spoken")).to_have_text(re.compile(r"^5 faces: 1 \w+, 2 \w+, 3 \w+, 4 \w+, 5 \w+\.$"))
+    expect(page.locator(".spoken")).to_have_text(re.compile(r"^5 faces: (\d .*and \d .*)\.$|^5 faces, all \w+\.$"))
 
 
 def test_pause_go_on_and_stop(visit_live: Visit):
@@ -186,7 +185,7 @@ def test_a_picture_pasted_while_live_goes_to_the_picture_page(visit_live: Visit)
     track = camera_of(page)
     page.evaluate(GIVE, ["paste", "photo.jpg", base64.b64encode((EXAMPLES / "astronaut.jpg").read_bytes()).decode()])
     expect(page.get_by_role("tab", name="Picture")).to_have_attribute("aria-selected", "true")
-    expect(page.locator(".picker .status")).to_have_text(re.compile(r"^1 face: happy, [<>]?\d+%\.$"))
+    expect(page.locator(".picker .status")).to_have_text("1 face: happy.")
     assert let_go(track)
 
 

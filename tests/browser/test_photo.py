@@ -42,9 +42,9 @@ def expect_state(page: Page, state: str, message: str | re.Pattern[str]) -> None
 
 
 def expect_one_face(page: Page) -> None:
-    expect_state(page, "done", re.compile(r"^1 face: \w+, [<>]?\d+%\.$"))
+    expect_state(page, "done", re.compile(r"^1 face: (not sure, )?[\w ]+\.$"))
     expect(page.locator(".card")).to_have_count(1)
-    expect(page.locator(".card .label")).to_have_text(re.compile(f"^({'|'.join(EMOTIONS)})$", re.IGNORECASE))
+    expect(page.locator(".card .label")).to_have_text(re.compile(f"^(Not sure: |{'|'.join(EMOTIONS)})", re.IGNORECASE))
     expect(page.locator(".card .bars li")).to_have_count(7)
 
 
@@ -73,24 +73,17 @@ def test_a_photo_ends_in_a_label_and_seven_bars(visit: Visit):
         assert bar is not None
         assert track is not None
         assert abs(bar["width"] / track["width"] - figure / 100) < 0.02 + 2 / track["width"]
-    expect(page.locator(".card img.crop")).to_have_js_property("complete", True)
-    assert 50 < page.locator(".card img.crop").evaluate("image => image.naturalWidth") <= 112
-    shown = page.locator(".stage .shown")
-    expect(shown).to_have_attribute("src", re.compile("^data:image/jpeg;base64,"))
-    expect(shown).to_have_js_property("naturalWidth", 512)
 
 
 def test_the_numbers_are_there_as_a_table_and_as_json(visit: Visit):
     page = visit()
     choose(page, TWO_FACES)
     expect_state(page, "done", re.compile("^2 faces: "))
-    page.get_by_role("button", name="As a table").click()
-    expect(page.locator("#numbers tbody tr")).to_have_count(2)
-    expect(page.locator("#numbers tbody tr").first).to_be_visible()
-    page.get_by_role("button", name="As JSON").click()
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.locator("#numbers").get_by_role("button", name=re.compile("copy", re.IGNORECASE)).click()
-    report = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    page.get_by_text("All numbers in a table").click()
+    expect(page.locator(".numbers tbody tr")).to_have_count(2)
+    expect(page.locator(".numbers tbody tr").first).to_be_visible()
+    page.get_by_text("All numbers as JSON").click()
+    report = json.loads(page.locator(".as-json pre").inner_text())
     assert report["image"] == {"width": 819, "height": 480}
     assert [list(face["probabilities"]) for face in report["faces"]] == [list(EMOTIONS)] * 2
 
@@ -113,8 +106,8 @@ def test_a_text_file_named_jpg_ends_in_a_message_and_the_page_goes_on(visit: Vis
     expect_one_face(page)
     choose(page, fake)
     expect_state(page, "refused", re.compile("^This file cannot be read: not a picture"))
-    expect(page.locator("#faces .faces.waiting")).to_be_visible()  # the bars of the picture before are gone
-    expect(page.get_by_role("button", name="As JSON")).to_be_hidden()
+    expect(page.locator(".picker .faces.waiting")).to_be_visible()  # the bars of the picture before are gone
+    expect(page.get_by_text("All numbers as JSON")).to_be_hidden()
     choose(page, fake)  # the same answer again is an answer too
     expect_state(page, "refused", re.compile("^This file cannot be read: not a picture"))
     choose(page, ASTRONAUT)
@@ -126,24 +119,21 @@ def test_a_picture_without_a_face_says_so(visit: Visit, tmp_path: Path):
     page = visit()
     choose(page, tmp_path / "grey.png")
     expect_state(page, "done", "No face was found in this picture.")
-    expect(page.locator(".notice-title")).to_have_text("No face found")
+    expect(page.locator(".picker .notice-title")).to_have_text("No face found")
     expect(page.locator(".card")).to_have_count(0)
 
 
 def test_too_small_and_too_large_say_so(visit: Visit, tmp_path: Path):
     Image.new("RGB", (20, 12)).save(tmp_path / "small.png")
     (tmp_path / "heavy.jpg").write_bytes(bytes(16_000_000))
-    Image.new("1", (6000, 5000)).save(tmp_path / "wide.png")
     page = visit()
     choose(page, tmp_path / "small.png")
     expect_state(page, "refused", re.compile("only 20 by 12 pixels"))
     choose(page, tmp_path / "heavy.jpg")
-    expect_state(page, "refused", re.compile("16 MB, and at most 15 MB"))
-    choose(page, tmp_path / "wide.png")
-    expect_state(page, "refused", re.compile("30 megapixels, and at most 25"))
+    expect_state(page, "refused", re.compile("16 MB .* at most 15 MB"))
 
 
-def test_many_faces_get_bars_up_to_twelve_and_a_row_each(visit: Visit, tmp_path: Path):
+def test_many_faces_have_a_card_and_a_row_each(visit: Visit, tmp_path: Path):
     face = Image.open(ASTRONAUT).crop((150, 0, 310, 160))
     crowd = Image.new("RGB", (5 * 160, 3 * 160))
     for index in range(15):
@@ -151,10 +141,14 @@ def test_many_faces_get_bars_up_to_twelve_and_a_row_each(visit: Visit, tmp_path:
     crowd.save(tmp_path / "crowd.png")
     page = visit()
     choose(page, tmp_path / "crowd.png")
-    expect_state(page, "done", re.compile("^15 faces: .* Bars are shown for the 12 largest"))
-    expect(page.locator(".card")).to_have_count(12)
-    page.get_by_role("button", name="As a table").click()
-    expect(page.locator("#numbers tbody tr")).to_have_count(15)
+    expect_state(page, "done", re.compile("^15 faces"))
+    expect(page.locator(".card")).to_have_count(15)
+    bars = page.locator(".card .bars")
+    expect(bars.nth(14)).to_be_hidden()
+    page.get_by_role("button", name="Bars of face 15").click()
+    expect(bars.nth(14)).to_be_visible()
+    page.get_by_text("All numbers in a table").click()
+    expect(page.locator(".numbers tbody tr")).to_have_count(15)
 
 
 @pytest.mark.parametrize("kind", ["paste", "drop"])
@@ -173,8 +167,8 @@ def test_examples_are_one_click_away(visit: Visit):
 def test_why_shows_what_spoke_for_an_emotion(visit: Visit):
     page = visit()
     choose(page, TWO_FACES)
-    expect(page.locator("#faces .why")).to_have_count(2)
-    cards = page.locator("#faces .card")
+    expect(page.locator(".picker .why")).to_have_count(2)
+    cards = page.locator(".picker .card")
     cards.nth(1).get_by_role("button", name="Why?").click()
     reason = cards.nth(1).locator(".reason")
     expect(reason).to_have_attribute("data-state", "done")
@@ -187,21 +181,21 @@ def test_why_shows_what_spoke_for_an_emotion(visit: Visit):
 
 
 def test_why_belongs_to_the_picture_that_is_shown(visit: Visit):
-    """Gradio reuses the elements of the cards: what was open for one picture must not stay for the next."""
+    """What was open for one picture must not stay for the next."""
     page = visit()
     asked = []
     page.on("request", lambda request: asked.append(request.url) if "component_server" in request.url else None)
     for count, picture in enumerate([ASTRONAUT, TWO_FACES, ASTRONAUT], start=1):
         choose(page, picture)
-        expect(page.locator("#faces .card")).to_have_count(2 if picture == TWO_FACES else 1)
-        expect(page.locator("#faces .reason").first).to_be_hidden()
-        page.locator("#faces .why").first.click()
-        expect(page.locator("#faces .reason").first).to_be_visible()
-        expect(page.locator("#faces .reason").first).to_have_attribute("data-state", "done")
-        expect(page.locator("#faces .reason img").first).to_have_js_property("naturalWidth", 264)
+        expect(page.locator(".picker .card")).to_have_count(2 if picture == TWO_FACES else 1)
+        expect(page.locator(".picker .reason").first).to_be_hidden()
+        page.locator(".picker .why").first.click()
+        expect(page.locator(".picker .reason").first).to_be_visible()
+        expect(page.locator(".picker .reason").first).to_have_attribute("data-state", "done")
+        expect(page.locator(".picker .reason img").first).to_have_js_property("naturalWidth", 264)
         assert len(asked) == count  # one question a click
-    page.locator("#faces .why").click()
-    expect(page.locator("#faces .reason")).to_be_hidden()
+    page.locator(".picker .why").click()
+    expect(page.locator(".picker .reason")).to_be_hidden()
 
 
 def test_why_says_when_the_server_cannot_be_reached(visit: Visit):
@@ -209,11 +203,11 @@ def test_why_says_when_the_server_cannot_be_reached(visit: Visit):
     choose(page, ASTRONAUT)
     expect_one_face(page)
     page.route("**/component_server/**", lambda route: route.abort())
-    page.locator("#faces .why").click()
-    expect(page.locator("#faces .reason-text")).to_have_text(re.compile("^The server cannot be reached"))
+    page.locator(".picker .why").click()
+    expect(page.locator(".picker .reason-text")).to_have_text(re.compile("^The server cannot be reached"))
     page.unroute("**/component_server/**")
-    page.locator("#faces .reason select").select_option("fear")
-    expect(page.locator("#faces .reason-text")).to_have_text(re.compile("(spoke|speaks) for fear"))
+    page.locator(".picker .reason select").select_option("fear")
+    expect(page.locator(".picker .reason-text")).to_have_text(re.compile("(spoke|speaks) for fear"))
 
 
 def test_the_camera_takes_one_picture_and_is_let_go(visit: Visit):
@@ -236,7 +230,7 @@ def test_a_server_that_cannot_be_reached_says_so(visit: Visit):
     page = visit()
     page.context.set_offline(True)
     choose(page, ASTRONAUT)
-    expect_state(page, "refused", re.compile("^The server is busy or cannot be reached"))
+    expect_state(page, "lost", re.compile("^The server is busy or cannot be reached"))
     page.context.set_offline(False)
     page.reload()
     choose(page, ASTRONAUT)
@@ -267,9 +261,9 @@ def test_nothing_scrolls_sideways_on_a_phone(visit: Visit, width: int, tmp_path:
     assert sideways() <= 0
     choose(page, TWO_FACES)
     expect_state(page, "done", re.compile("^2 faces: "))
-    page.get_by_role("button", name="As a table").click()
-    page.get_by_role("button", name="As JSON").click()
-    expect(page.locator("#numbers tbody tr").first).to_be_visible()
+    page.get_by_text("All numbers in a table").click()
+    page.get_by_text("All numbers as JSON").click()
+    expect(page.locator(".numbers tbody tr").first).to_be_visible()
     assert sideways() <= 0
 
 

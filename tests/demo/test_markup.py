@@ -1,22 +1,18 @@
 """HTML of the page, read back as HTML."""
 
 import dataclasses
-import io
-import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
-from demo import guard, markup
-from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
+from demo import markup
+from resemotenet import EMOTIONS, EmotionPredictor
 from resemotenet.checkpoints.checkpoint import LoadedModel
 from resemotenet.checkpoints.pretrained import Source, bundled_folder
 from resemotenet.emotions import COLORS
-from tests.readings import PREPROCESS, reading_of
 
 VOID = {"img", "br", "input"}
 
@@ -50,52 +46,19 @@ class Reader(HTMLParser):
                 yield attributes, " ".join("".join(text).split())
 
 
-def face(probabilities: dict[str, float]) -> FaceEmotion:
-    label = max(probabilities, key=lambda name: probabilities[name])
-    box, crop = (10.4, 20.0, 60.0, 90.6), (5.0, 20.0, 75.0, 90.0)
-    return FaceEmotion(box, crop, 0.987, label, probabilities[label], probabilities)
-
-
-PROBABILITIES = dict(zip(EMOTIONS, (0.004, 0.0, 0.02, 0.812, 0.1, 0.054, 0.01), strict=True))
-PICTURE = Image.linear_gradient("L").resize((100, 100)).convert("RGB")
-
-
-def test_a_face_has_seven_bars_in_canonical_order():
-    page = Reader(markup.cards(reading_of(PICTURE, [face(PROBABILITIES)])))
+def test_a_card_has_a_bar_for_each_label_in_their_order():
+    page = Reader(markup.card(EMOTIONS))
     assert [text for _, text in page.find("span", "name")] == [name.capitalize() for name in EMOTIONS]
-    assert [text for _, text in page.find("span", "figure")] == ["<1%", "0%", "2%", "81%", "10%", "5%", "1%"]
+    assert [attributes["data-emotion"] for attributes, _ in page.find("li")] == list(EMOTIONS)
     styles = [attributes["style"] for attributes, _ in page.find("span", "fill")]
-    assert styles[3] == f"width:81.20%;background:{COLORS['happy']}"
-    assert [text for _, text in page.find("li", "winner")] == ["Happy81%"]
-    assert [text for _, text in page.find("p", "label")] == ["Happy"]
-
-
-def test_a_face_shows_what_the_model_saw():
-    page = Reader(markup.cards(reading_of(PICTURE, [face(PROBABILITIES)])))
-    [(attributes, _)] = page.find("img", "crop")
-    crop = Image.open(io.BytesIO(guard.decode_data_uri(attributes["src"] or "")))
-    assert crop.size == (70, 70)
-    expected = PICTURE.crop((5, 20, 75, 90))
-    assert abs(crop.convert("L").getpixel((35, 2)) - expected.convert("L").getpixel((35, 2))) < 8  # type: ignore[operator]
-    assert attributes["alt"] == "Face 1"
-    [(card, _)] = page.find("article")
-    seen = Image.open(io.BytesIO(guard.decode_data_uri(card["data-input"] or "")))
-    assert seen.tobytes() == PREPROCESS.look(expected).tobytes()
-    assert card["data-label"] == "happy"
-
-
-def test_bars_for_the_largest_faces_only_but_a_row_for_each():
-    faces = [face(PROBABILITIES)] * (guard.MAX_FACES_SHOWN + 3)
-    assert len(list(Reader(markup.cards(reading_of(PICTURE, faces))).find("article"))) == guard.MAX_FACES_SHOWN
-    body = re.findall(r"<tbody>.*</tbody>", markup.table(faces), re.DOTALL)
-    assert len(list(Reader(body[0]).find("tr"))) == len(faces)
+    assert styles == [f"width:0;background:{COLORS[name]}" for name in EMOTIONS]
+    assert [attributes["value"] for attributes, _ in page.find("option")] == list(EMOTIONS)
 
 
 def test_no_face_says_what_would_help():
-    page = Reader(markup.cards(reading_of(PICTURE, [])))
+    page = Reader(markup.nobody("found"))
     assert [text for _, text in page.find("p", "notice-title")] == ["No face found"]
     assert not list(page.find("ul", "bars"))
-    assert markup.table([]) == ""
 
 
 def test_before_the_first_picture_bars_wait_empty():
@@ -104,25 +67,10 @@ def test_before_the_first_picture_bars_wait_empty():
     assert {(attributes["style"] or "").split(";")[0] for attributes, _ in page.find("span", "fill")} == {"width:0"}
 
 
-def test_the_table_says_where_the_model_is_not_sure():
-    page = Reader(markup.table([dataclasses.replace(face(PROBABILITIES), sure_margin=0.8)]))
-    assert [text for _, text in page.find("td", "word")] == ["Not sure: happy or neutral"]
-
-
-def test_the_table_holds_every_number():
-    page = Reader(markup.table([face(PROBABILITIES)]))
-    assert [text for _, text in page.find("td")] == (
-        ["Happy", "0.4", "0.0", "2.0", "81.2", "10.0", "5.4", "1.0", "0.987", "10, 20, 50, 71"]
-    )
-    assert len(list(page.find("th"))) == len(list(page.find("td"))) + 2  # a head for each cell, and the row's own two
-    assert all(attributes.get("scope") in ("col", "row") for attributes, _ in page.find("th"))
-
-
 def test_labels_of_a_model_are_text_not_markup():
-    hostile = face({"<img src=x onerror=alert(1)>": 1.0})
-    for html in (markup.cards(reading_of(PICTURE, [hostile])), markup.table([hostile])):
-        assert "<img src=x" not in html.lower()
-        assert "&lt;img src=x" in html.lower()
+    html = markup.card(["<img src=x onerror=alert(1)>"]).lower()
+    assert "<img src=x" not in html
+    assert "&lt;img src=x" in html
 
 
 def about(predictor: EmotionPredictor, source: Source | None = None, **changes: Any) -> str:
@@ -266,10 +214,3 @@ def test_facts_may_be_anybodys(predictor: EmotionPredictor):
 @pytest.mark.parametrize("words", ["research", "Not for decisions about people", "EU AI Act", "different groups"])
 def test_the_page_says_what_it_is_not_for(predictor: EmotionPredictor, words: str):
     assert words in about(predictor)
-
-
-@pytest.mark.parametrize(("score", "shown"), [(0.93, ["81% · face 1 · detection 93%"]), (0.98, ["81% · face 1"])])
-def test_a_card_says_where_the_detector_is_not_sure(score: float, shown: list[str]):
-    unsure = dataclasses.replace(face(PROBABILITIES), detection_score=score)
-    html = Reader(markup.cards(reading_of(PICTURE, [unsure])))
-    assert [text for _, text in html.find("p", "sub")] == shown

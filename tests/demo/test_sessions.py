@@ -41,8 +41,9 @@ predict = [f["id"] for f in page.config["dependencies"] if f["api_name"] == "pre
 before = held()
 answers = []
 for number in range(4):
+    question = {"picture": given, "example": None, "shown": True, "request": number}
     for event in (
-        {"fn_index": picker, "data": [], "event_data": {"picture": given, "example": None, "request": number}},
+        {"fn_index": picker, "data": [], "event_data": question},
         {"fn_index": predict[0], "data": [{"path": None, "url": given, "meta": {"_type": "gradio.FileData"}}]},
     ):
         session = f"session-{number}-{event['fn_index']}"
