@@ -192,4 +192,11 @@ def _checkpoint(folder: Path) -> Path | None:
     there = sorted(each for each in folder.iterdir() if each.suffix in _CHECKPOINTS)
     if len(there) > 1:
         raise ResEmoteNetError(f"{folder} holds {len(there)} checkpoints; name one: {', '.join(map(str, there))}")
-    return there[0] if there and not ResultsFolder(folder).config.is_file() else None
+    if ResultsFolder(folder).config.is_file():
+        return None
+    if not there:
+        raise ResEmoteNetError(
+            f"{folder} is neither a results folder (it has no config.json) nor a model folder (it has no "
+            "model.safetensors), and holds no .pth checkpoint; there is nothing to measure"
+        )
+    return there[0]

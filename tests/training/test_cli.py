@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from resemotenet.checkpoints.checkpoint import load_model, save_model
-from resemotenet.runs.results import ResultsFolder, read_json
-from resemotenet.runs.schema import Audit, RunConfig
+from resemotenet.errors import ResultsError
+from resemotenet.models import create_model
+from resemotenet.runs.results import Predictions, ResultsFolder, read_json
+from resemotenet.runs.schema import Audit, Fact, RunConfig, parse
 from tests.fake_fer2013 import draw, write_parquet
 from tests.training.conftest import TINY, epochs_of, error_line
 from training.cli import main
@@ -305,3 +308,55 @@ class TestEvaluateAModelFolder:
         (folder / "model.safetensors").write_bytes(b"x")
         assert main(["evaluate", str(folder), "--data", str(data_path)]) == 1
         assert "damaged, unreadable or not a safetensors file" in error_line(capsys)
+
+    def test_a_checkpoint_or_the_folder_that_it_lies_in(
+        self, capsys: pytest.CaptureFixture[str], data_path: Path, tmp_path: Path
+    ):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            torch.save(create_model("resemotenet").state_dict(), tmp_path / "best_model.pth")
+        assert main(["evaluate", str(tmp_path), "--data", str(data_path)]) == 0
+        printed = capsys.readouterr().out
+        assert printed.startswith("fer2013 test: accuracy ")
+        assert main(["evaluate", str(tmp_path / "best_model.pth"), "--on", str(data_path)]) == 0
+        assert capsys.readouterr().out == printed
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["best_model.pth"]
+        (tmp_path / "last.pth").write_bytes(b"x")
+        assert main(["evaluate", str(tmp_path), "--data", str(data_path)]) == 1
+        assert "holds 2 checkpoints; name one: " in error_line(capsys)
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (["--data", "DATA", "--on", "DATA"], "give --data or --on, not both"),
+            (["--data", "DATA", "--dataset.name", "raf-db"], "does not look like raf-db; it looks like fer2013"),
+            (["--data", "DATA", "--dataset.name", "rafdb"], "no data set is called 'rafdb'; there are raf-db,"),
+            (["--on", "DATA", "--json", "gone/x.json"], "gone/x.json cannot be written: its folder is not there"),
+        ],
+    )
+    def test_what_cannot_be_measured_is_no_success(
+        self, capsys: pytest.CaptureFixture[str], model_folder: Path, data_path: Path, options: list[str], said: str
+    ):
+        given = [str(data_path) if word == "DATA" else word for word in options]
+        assert main(["evaluate", str(model_folder), *given]) == 1
+        assert said in error_line(capsys)
+
+    def test_a_folder_of_neither_kind(self, capsys: pytest.CaptureFixture[str], data_path: Path, tmp_path: Path):
+        assert main(["evaluate", str(tmp_path), "--data", str(data_path)]) == 1
+        assert "is neither a results folder (it has no config.json) nor a model folder" in error_line(capsys)
+
+    def test_figures_and_predictions_as_files(
+        self, capsys: pytest.CaptureFixture[str], model_folder: Path, data_path: Path, tmp_path: Path
+    ):
+        files = ["--json", str(tmp_path / "facts.json"), "--predictions", str(tmp_path / "said.npz")]
+        assert main(["evaluate", str(model_folder), "--data", str(data_path), *files]) == 0
+        facts = [
+            parse(Fact, json.dumps(fact), "facts.json", ResultsError) for fact in read_json(tmp_path / "facts.json")
+        ]
+        assert [(fact.dataset, fact.labels, fact.split, fact.n) for fact in facts] == [
+            ("fer2013", "fer2013", "test", 35), ("fer2013", "ferplus-strict", "test", 35),
+            ("fer2013", "ferplus-usual", "test", 35),
+        ]  # fmt: skip
+        for fact in facts:
+            stored = Predictions.load(tmp_path / f"said-{fact.labels}-test.npz")
+            assert (stored.n, float(stored.correct.mean())) == (fact.n, fact.accuracy)
