@@ -12,6 +12,7 @@ from pathlib import Path
 
 from resemotenet.cli import print_any_name
 from resemotenet.errors import ResultsError
+from resemotenet.runs.claims import NOT_UPSTREAMS
 from resemotenet.runs.label_sets import teaching
 from resemotenet.runs.seeds import OverSeeds
 
@@ -59,7 +60,9 @@ def results_table(runs: Iterable[Run], *, relative_to: Path) -> str:
         rows = [_row(group, relative_to) for group in groups if group.labels == labels]
         if (crowd := _crowd(labels)) is not None:
             rows.append(crowd)
-        parts.append(f"**Scored on {labels_name(labels)}**\n\n{_markdown(rows)}")
+        notes = [f"{name} is not upstream's of that name: {note}." for name, note in NOT_UPSTREAMS.items()
+                 if any(row["network"] == name for row in rows)]  # fmt: skip
+        parts.append("\n".join([f"**Scored on {labels_name(labels)}**\n", _markdown(rows), *notes]))
     return "\n".join(parts)
 
 

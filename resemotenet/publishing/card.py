@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ..datasets import CATALOGUE
 from ..emotions import canonical_order
-from ..runs.claims import CLAIMS, OURS, USER_REPORTS, ablation_of
+from ..runs.claims import CLAIMS, NOT_UPSTREAMS, OURS, USER_REPORTS, ablation_of
 from ..runs.label_sets import FERPLUS
 from .escaping import link, text
 from .facts import Evaluation, ModelFacts
@@ -57,10 +57,11 @@ def _opening(facts: ModelFacts, repository: str) -> str:
             ["**This should not have been published; it was forced.**", *(text(each, 400) for each in facts.remarks)]
         )
         lines.append(f"> [!WARNING]\n> {warning}\n> Do not quote its figures.")
-    size = info.preprocess.size
+    size, network = info.preprocess.size, info.architecture
     lines.append(
         f"Reads one of {len(taught)} expressions in the picture of a face: {emotions}. The network is "
         f"{kind}, {facts.parameters:,} parameters, for face crops of {size} x {size} px, made grey."
+        + (f" It is not upstream's of that name: {NOT_UPSTREAMS[network]}." if network in NOT_UPSTREAMS else "")
     )
     if facts.untaught:
         names = " and ".join(text(label, 40) for label in facts.untaught)

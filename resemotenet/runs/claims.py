@@ -188,6 +188,17 @@ USER_REPORTS: tuple[UserReport, ...] = (
     UserReport("EmoNeXt, tiny", "fer2013", 0.714, 0.716, (6,), repository="the EmoNeXt repository"),
 )  # fmt: skip
 
+_RESNET = (
+    "torchvision's, with a max pooling after the first convolution that upstream's lacks: its maps are half as wide"
+)
+NOT_UPSTREAMS: dict[str, str] = {
+    "resnet18": _RESNET,
+    "resnet34": _RESNET,
+    "vgg": "each convolution has running statistics of its own, where upstream's share those of a stage",
+    "cnn_se": "SE takes the 1024 channels that arrive; upstream's, sized for 512, cannot run",
+}
+"""Network of ours -> in what it is not upstream's of that name, though it is one of the baselines."""
+
 ABLATIONS: tuple[Ablation, ...] = (
     Ablation("C1", "resemotenet", (64, 128, 256), (256,), (256, 512, 1024), "", 0.9476, 3.73),
     Ablation("C2", "resemotenet_c2", (64, 128, 256), (), (256, 512, 1024), "SE (256)", 0.9418, 16.83),

@@ -72,6 +72,13 @@ def test_rows_stand_in_the_order_of_validation(tmp_path: Path):
     assert float(first["accuracy, %"].split()[0]) < float(second["accuracy, %"].split()[0])
 
 
+def test_a_baseline_that_is_not_upstreams_says_so_below_its_table(tmp_path: Path):
+    write_run(tmp_path, model="resnet18")
+    write_run(tmp_path, model="plain_cnn")
+    below = results_table(scan([tmp_path]), relative_to=tmp_path).splitlines()[-1]
+    assert below.startswith("resnet18 is not upstream's of that name: torchvision's")
+
+
 def test_links_lead_to_the_runs():
     table = results_table(scan([PUBLISHED]), relative_to=REPOSITORY)
     links = re.findall(r"\]\(([^)]+)\)", table)

@@ -161,6 +161,10 @@ def test_the_ablations_are_networks_of_ours():
     assert claims.ablation_of("resnet18") is None
 
 
+def test_what_is_not_upstreams_is_a_network_of_ours():
+    assert set(claims.NOT_UPSTREAMS) <= set(list_models())
+
+
 def test_by_data_set():
     assert [each.threads for each in claims.reports_for("raf-db")] == [(50,)]
     assert claims.reports_for("raf-db")[0].source.endswith("ResEmoteNet/issues #50")
