@@ -49,7 +49,8 @@ _STYLE = """<style>
 .st-key-claims [data-testid="stTable"], .st-key-every-claim [data-testid="stTable"] {overflow-x: auto;}
 .st-key-claims table, .st-key-every-claim table {min-width: 44rem;}
 .js-plotly-plot :is(.xaxislayer-above, .yaxislayer-above, .infolayer) text {fill: currentColor !important;}
-[data-testid="stCaptionContainer"] {color: color-mix(in srgb, currentColor 80%, transparent);}
+[data-testid="stCaptionContainer"] {color: inherit !important; opacity: 1 !important;}
+[data-testid="stCaptionContainer"] > p {color: color-mix(in srgb, currentColor 78%, transparent);}
 .save-figure {display: flex; gap: .5rem; justify-content: flex-end; font-size: 13px;}
 .save-figure button {all: unset; cursor: pointer; text-decoration: underline; padding: 2px 4px; min-height: 24px;
   box-sizing: border-box;}
@@ -130,6 +131,8 @@ def _sidebar(options: Options, runs: Sequence[Run]) -> None:
     st.caption(
         f"**{states['finished']:,}** finished · **{states['running']:,}** running · **{len(odd):,}** with a problem"
     )
+    if training := [run for run in runs if run.state == "running"]:
+        _training(training, names(runs))
     if odd:
         with st.expander(f"Runs with a problem ({len(odd)})", icon=":material/report:"):
             for run, problem in odd[:50]:
@@ -143,8 +146,6 @@ def _sidebar(options: Options, runs: Sequence[Run]) -> None:
             st.caption("No pictures: start with `--data PATH` to see the faces behind the numbers.")
         else:
             st.markdown(f"pictures: `{options.data}`")
-    if training := [run for run in runs if run.state == "running"]:
-        _training(training, names(runs))
     if len(options.folders) > 1:  # the published runs alone never change
         _watch(options, _signs(runs), _SOON if states["running"] else _LATER)
 

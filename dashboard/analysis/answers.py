@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from resemotenet.runs.claims import OURS
 
 from ..data import LABEL_SETS, Run, Score, score_of, scores
-from .groups import Group, usable
-from .verdicts import Verdict
+from .groups import Group, in_percent, usable
+from .names import is_bundled
+from .verdicts import Verdict, span, user_reports
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,24 @@ def about_the_paper(judged: Sequence[Verdict]) -> str:
     ours = next(each for each in judged if (each.claim.method, each.claim.dataset) == (OURS, "fer2013"))
     text = f"The paper claims **{100 * ours.claim.accuracy:.2f}%** on FER2013's own labels: "
     text += f"re-run here, {ours.measured}, it {ours.text}." if ours.measured else f"{ours.text}."
-    return text + (f" Users report, in percent: {ours.reported}." if ours.reported else "")
+    reports = [span(each) for each in user_reports(OURS, "fer2013")]
+    return text + f" Users of its code report {in_words(reports)}%; who and what stands below."
+
+
+def about_photographs(runs: Iterable[Run]) -> str:
+    """How the run of the bundled weights reads photographs, with its detector; "" where that was not measured."""
+    measured = next((run.photographs for run in runs if is_bundled(run)), None)
+    if measured is None:
+        return ""
+    return (
+        f"On photographs, found by the detector, the bundled weights read "
+        f"**{in_percent(measured.accuracy, (measured.interval[0], measured.interval[1]))}** of {measured.n:,} right."
+    )
+
+
+def in_words(texts: Sequence[str]) -> str:
+    """ "58-60, 66 and 62"."""
+    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
 def networks(groups: Sequence[Group]) -> int:

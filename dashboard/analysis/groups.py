@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from resemotenet.runs.metrics import wilson_interval
+from resemotenet.runs.schema import Photographs
 from resemotenet.runs.seeds import OverSeeds
 
 from ..data import Latency, Run, Score, label_set, scores
 from .names import teachers
+
+PHOTOGRAPHS = "photographs"
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,11 @@ class Group:
         """Accuracy without the faces that have a copy in training; None where that is not known of every seed."""
         clean = [score.without_leaks for score in self.scores]
         return OverSeeds.of(each.accuracy for each in clean if each).mean if all(clean) else None
+
+    @property
+    def photographs(self) -> Photographs | None:
+        """That of the newest run that was measured on photographs."""
+        return next((each for score in self.scores if (each := score.run.photographs) is not None), None)
 
     @property
     def one_layout(self) -> bool:
@@ -156,7 +164,8 @@ def grouped(runs: Iterable[Run], *, seeds_together: bool = True) -> list[Group]:
     rows: dict[tuple[object, ...], list[Score]] = {}
     for run in usable(runs):
         who = (run.recipe_key, run.protocol, run.views) if seeds_together else (run.path,)
-        for score in scores(run):
+        # Stored of photographs is only what was made of those with a face; ``Run.photographs`` counts the others too.
+        for score in (each for each in scores(run) if each.labels != PHOTOGRAPHS):
             rows.setdefault((*who, score.labels, score.split, score.n), []).append(score)
     return [Group(tuple(_one_a_seed(group))) for group in rows.values()]
 

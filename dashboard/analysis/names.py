@@ -28,10 +28,10 @@ def taught(run: Run) -> str:
 
 
 def started_from(run: Run) -> str:
-    """ "from weights"; the folder of another run has a name that is too long for a row."""
+    """ "from weights"; or "continued" from another run, whose name is too long for a row."""
     if run.start is None:
         return ""
-    return "from an earlier run" if run.start.count("-") > 2 else f"from {run.start}"
+    return "continued" if run.start.count("-") > 2 else f"from {run.start}"
 
 
 def teachers(run: Run) -> str:

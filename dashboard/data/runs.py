@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any, Literal, TypeVar
 
 from resemotenet.runs.label_sets import teaching
-from resemotenet.runs.schema import Audit, Cost, Environment, Epoch, Latency, Released, Result
+from resemotenet.runs.schema import Audit, Cost, Environment, Epoch, Latency, Photographs, Released, Result
 from resemotenet.runs.settings import known_settings, recipe_key
 
 T = TypeVar("T")
@@ -201,6 +201,11 @@ class Run:
     def latency(self) -> Latency | None:
         """How long a face takes."""
         return None if self._cost is None else self._cost.latency
+
+    @property
+    def photographs(self) -> Photographs | None:
+        """How it reads photographs with its detector; None where that was not measured."""
+        return None if self.result is None else self.result.photographs
 
     @property
     def seconds(self) -> float | None:

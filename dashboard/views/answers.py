@@ -6,8 +6,8 @@ import streamlit as st
 
 from resemotenet.runs.claims import OURS
 
-from ..analysis.answers import Answer, about_the_paper, answers, networks
-from ..analysis.groups import Group, in_percent, labels_name
+from ..analysis.answers import Answer, about_photographs, about_the_paper, answers, networks
+from ..analysis.groups import Group, in_percent, labels_name, usable
 from ..analysis.names import names
 from ..analysis.verdicts import Verdict, claim_for, span, user_reports
 from ..charts import compare
@@ -19,17 +19,19 @@ from ..widgets.links import link
 def show_answers(runs: Sequence[Run], every: Sequence[Group], judged: Sequence[Verdict]) -> None:
     """What this is, the best of it, and what holds of the paper."""
     drawn = answers(runs)
-    others = networks(every) - any(group.run.model == "resemotenet" for group in every)
-    beside = f" and {others} other network{'s' * (others != 1)}" if others else ""
-    what = (
-        f"Runs of ResEmoteNet{beside}, which read one of seven emotions from a face. Every figure is computed again "
-        "from what a run said of each face."
-    )
+    finished, others = len(usable(runs)), networks(every) - any(group.run.model == "resemotenet" for group in every)
+    beside = f" and of {others} other network{'s' * (others != 1)}" if others else ""
+    what = "ResEmoteNet reads one of seven emotions from a face."
+    if finished:
+        what += (
+            f" Here {'are' if finished > 1 else 'is'} {finished:,} finished run{'s' * (finished > 1)} of it{beside}; "
+            "every figure is computed again from what a run said of each face."
+        )
     best = ", ".join(
         f"**{in_percent(each.best.accuracy, each.best.interval)}** on {labels_name(each.labels)}" for each in drawn
     )
-    lines = [what, *([f"The best of them on test, as validation chose it: {best}."] if best else [])]
-    st.markdown("  \n".join([*lines, about_the_paper(judged)]))
+    lines = [what, *([f"The best, chosen on validation and measured on test: {best}."] if best else [])]
+    st.markdown("  \n".join(filter(None, [*lines, about_photographs(runs), about_the_paper(judged)])))
     if not drawn:
         return
     called = names(runs)

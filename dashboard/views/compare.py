@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from ..analysis.groups import in_percent, usable
+from ..analysis.groups import PHOTOGRAPHS, in_percent, usable
 from ..analysis.names import is_bundled, names
 from ..analysis.settings import side_by_side
 from ..analysis.telling import milliseconds
@@ -117,13 +117,15 @@ def _table(beside: Sequence[Run], called: Mapping[str, str]) -> None:
 def _results(beside: Sequence[Run]) -> dict[str, list[str]]:
     """Accuracies by every definition that any of them was scored by, recomputed; and what the runs cost."""
     each = [{(s.labels, s.split): s for s in scores(run)} if run in usable([run]) else {} for run in beside]
-    pairs = dict.fromkeys(pair for by_pair in each for pair in by_pair)
+    pairs = dict.fromkeys(pair for by_pair in each for pair in by_pair if pair[0] != PHOTOGRAPHS)
     rows = {}
     for labels, split in sorted(pairs, key=lambda pair: (pair[1] != "test", pair[0])):
         rows[f"{label_set(labels).name}, {split}"] = [
             "" if (s := by_pair.get((labels, split))) is None else f"{in_percent(s.accuracy, s.interval)}, n = {s.n:,}"
             for by_pair in each
         ]
+    if any(run.photographs for run in beside):
+        rows["photographs, with the detector"] = [_photographs(run) for run in beside]
     rows["state"] = [run.state for run in beside]
     rows["parameters"] = ["" if run.parameters is None else f"{run.parameters:,}" for run in beside]
     rows["one face"] = [
@@ -131,3 +133,9 @@ def _results(beside: Sequence[Run]) -> dict[str, list[str]]:
     ]
     rows["training, minutes"] = ["" if run.seconds is None else f"{run.seconds / 60:.0f}" for run in beside]
     return rows
+
+
+def _photographs(run: Run) -> str:
+    if (measured := run.photographs) is None:
+        return "not measured"
+    return f"{in_percent(measured.accuracy, (measured.interval[0], measured.interval[1]))}, n = {measured.n:,}"

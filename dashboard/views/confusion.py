@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
 from resemotenet.emotions import EMOTIONS
@@ -42,6 +41,7 @@ from ..widgets.choices import (
 from ..widgets.faces import show_faces
 from ..widgets.figures import clickable, ink
 from ..widgets.samples import of_cell
+from ..widgets.tables import show_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -254,20 +254,18 @@ def _cell_faces(
 
 
 def _class_table(figures: Sequence[ClassFigures]) -> None:
-    table = pd.DataFrame(
-        [
-            {
-                "Emotion": each.emotion.capitalize(),
-                "Faces": each.support,
-                "Precision": percent(each.precision, each.precision_interval),
-                "Recall": percent(each.recall, each.recall_interval),
-                "F1": percent(each.f1, each.f1_interval),
-            }
-            for each in figures
-        ]
-    )
+    rows = [
+        {
+            "Emotion": each.emotion.capitalize(),
+            "Faces": each.support,
+            "Precision": percent(each.precision, each.precision_interval),
+            "Recall": percent(each.recall, each.recall_interval),
+            "F1": percent(each.f1, each.f1_interval),
+        }
+        for each in figures
+    ]
     st.markdown("**Per emotion, %**")
-    st.dataframe(table, hide_index=True, alt="Precision, recall and F1 of each emotion")
+    show_table(rows, alt="Precision, recall and F1 of each emotion")
     st.caption(_INTERVALS)
 
 
@@ -291,6 +289,6 @@ def _compared(both: Together, first: Sequence[ClassFigures], second: Sequence[Cl
             row["B - A, 95%"] = interval_in_words(intervals[number], signed=True)
         rows.append(row)
     points = st.column_config.NumberColumn(format="%+.1f")
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"B - A, points": points})
+    show_table(rows, {"B - A, points": points})
     unpaired = " B - A has no interval here: the two were not scored on the same faces."
     st.caption(_INTERVALS + (unpaired if intervals is None else _DIFFERENCES))

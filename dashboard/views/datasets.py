@@ -20,6 +20,7 @@ from ..data.pictures import Pictures
 from ..widgets import state
 from ..widgets.choices import choose_run, no_predictions, percent, show_problem
 from ..widgets.figures import show_figure
+from ..widgets.tables import show_table
 from .votes import show_votes
 
 _PARTS = ("Class counts", "Audit", "Labels against votes")
@@ -49,7 +50,7 @@ def _counts(run: Run, pictures: Pictures | None) -> None:
     """Classes of every split, as far as they are known."""
     splits: list[Counts] = []
     try:
-        with st.spinner("Counting"):
+        with st.spinner("Counting the faces, once"):
             learned = learned_counts(run, pictures)
         if learned is not None:
             splits.append(learned)
@@ -78,7 +79,7 @@ def _counts(run: Run, pictures: Pictures | None) -> None:
         table: dict[str, list[Any]] = {"Emotion": [*(emotion.capitalize() for emotion in EMOTIONS), "All"]}
         for each in splits:
             table[each.split.capitalize()] = [*each.by_emotion.values(), each.total]
-        st.dataframe(pd.DataFrame(table), hide_index=True, column_config=_whole(table), alt="Faces per emotion")
+        show_table(pd.DataFrame(table).to_dict("records"), _whole(table), alt="Faces per emotion")
     lines = [f"{each.split}: {data.label_set(each.labels).name}, from {each.source}" for each in splits]
     st.caption("Counted under: " + "; ".join(lines) + ".")
 
@@ -90,7 +91,7 @@ def _table_ii(run: Run | None, pictures: Pictures | None) -> None:
     dataset = dataset or "fer2013"
     used = _used(run, pictures, dataset)
     table = table_ii_rows(dataset, used)
-    st.dataframe(pd.DataFrame(table), hide_index=True, column_config=_whole(table), height="content", alt="Table II")
+    show_table(pd.DataFrame(table).to_dict("records"), _whole(table), alt="Table II")
     for each in errata_in("Table II"):
         if dataset in each.datasets:
             st.markdown(f"{each.mark} **Erratum, {each.where}**: printed are {each.printed}; {each.found}.")
@@ -230,7 +231,7 @@ def _without_leaks(run: Run) -> None:
     if rows:
         whole = st.column_config.NumberColumn(format="localized")
         st.markdown("**Accuracy with and without the faces that have a copy in the train split**")
-        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"n": whole, "n without": whole})
+        show_table(rows, {"n": whole, "n without": whole})
         st.caption(f"95% Wilson intervals. {_COPIES[copies_left_out(run)]}")
 
 

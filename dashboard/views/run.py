@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from resemotenet.errors import ResultsError
@@ -12,6 +11,7 @@ from resemotenet.runs.claims import DATASETS, OURS, cost_for
 from resemotenet.runs.label_sets import teaching
 
 from .. import data
+from ..analysis.groups import in_percent
 from ..analysis.live import going
 from ..analysis.names import names, network, when
 from ..analysis.per_class import averages
@@ -27,6 +27,7 @@ from ..widgets.faces import show_faces
 from ..widgets.figures import show_figure
 from ..widgets.links import link
 from ..widgets.samples import hardest, most_confident_mistakes
+from ..widgets.tables import show_table
 from .run_settings import show_settings
 
 _PARTS = ("Curves", "Calibration", "Mistakes", "Settings")
@@ -53,6 +54,7 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
         st.progress(state_of.share, text=state_of.text.capitalize())
     _one_face(run)
     _claimed_cost(run)
+    _photographs(run)
     _figures(run)
     part = state.tab(_PARTS, key="part")
     if part == "Curves":
@@ -115,6 +117,27 @@ def _one_face(run: Run) -> None:
         )
 
 
+def _photographs(run: Run) -> None:
+    """The whole chain, beside the crops of the table below."""
+    if (measured := run.photographs) is None:
+        return
+    accuracy = in_percent(measured.accuracy, (measured.interval[0], measured.interval[1]))
+    common = measured.common
+    of_emotions = (
+        ""
+        if common is None
+        else (f" Mean recall of {', '.join(common.emotions)}: {percent(common.value, _pair(common.interval))}%.")
+    )
+    st.markdown(
+        f"On photographs **{accuracy}** of {measured.n:,} read right, through detector, crop and network; a face was "
+        f"found in {measured.found:,}, and a photograph without one counts as wrong.{of_emotions}"
+    )
+
+
+def _pair(interval: Sequence[float] | None) -> tuple[float, float] | None:
+    return None if interval is None else (interval[0], interval[1])
+
+
 def _claimed_cost(run: Run) -> None:
     """What the paper says that its network took on the same data: a claim, beside what was measured."""
     claimed = cost_for(run.dataset) if METHODS.get(run.model) == OURS else None
@@ -141,7 +164,7 @@ def _figures(run: Run) -> None:
         "NLL": st.column_config.NumberColumn(format="%.3f"),
         "ECE, %": st.column_config.NumberColumn(format="%.1f"),
     }
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns, alt="All scores of this run")
+    show_table(rows, columns, alt="All scores of this run")
     st.caption(
         "Computed from the stored predictions, one seed. 95% intervals: Wilson's for accuracy, a bootstrap over faces "
         f"for macro recall and F1. Protocol: {run.protocol_in_words}."
@@ -233,16 +256,12 @@ def _calibration(run: Run) -> None:
         show_figure(figure, key="reliability", alt="Reliability before and after")
     with right:
         ece, nll = scaled.ece, scaled.nll
-        table = pd.DataFrame(
-            {
-                "": ["Before", "After"],
-                "ECE, %": [100 * value for value in ece],
-                "NLL": list(nll),
-            }
-        )
+        rows = [
+            {"": name, "ECE, %": 100 * error, "NLL": loss}
+            for name, error, loss in zip(("Before", "After"), ece, nll, strict=True)
+        ]
         formats = {"ECE, %": "%.2f", "NLL": "%.4f"}
-        columns = {name: st.column_config.NumberColumn(format=each) for name, each in formats.items()}
-        st.dataframe(table, hide_index=True, column_config=columns)
+        show_table(rows, {name: st.column_config.NumberColumn(format=each) for name, each in formats.items()})
         st.caption(
             "ECE: how far confidence and accuracy lie apart, averaged over the faces of 15 bins of equal width. "
             "Above the dotted line the model is more often right than it is sure, below less often. Bars are 95% "

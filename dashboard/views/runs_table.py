@@ -187,6 +187,7 @@ def _row(group: Group, called: Mapping[str, str]) -> dict[str, Any]:
         "Setting": setting(run),
         "Taught": run.taught,
         "Without copies, %": None if group.without_leaks is None else 100 * group.without_leaks,
+        "Photographs, %": _photographs(group),
         "Macro recall, %": 100 * group.macro_recall,
         "Macro F1, %": 100 * group.macro_f1,
         "Recipe": run.recipe,
@@ -200,6 +201,12 @@ def _row(group: Group, called: Mapping[str, str]) -> dict[str, Any]:
         "Commit": group.commits,
         "Run": ", ".join(score.run.id for score in group.scores),
     }
+
+
+def _photographs(group: Group) -> str:
+    if (measured := group.photographs) is None:
+        return ""
+    return f"{100 * measured.accuracy:.1f} {interval_in_percent((measured.interval[0], measured.interval[1]))}"
 
 
 def _timed_on(group: Group) -> str:
@@ -225,13 +232,16 @@ def _columns() -> dict[str, Any]:
         **{name: column(format="%.1f") for name in percent},
         "Claimed, %": column(format="%.2f", help="As printed"),
         "Parameters, M": column(format="%.2f"),
-        "Name": st.column_config.TextColumn(pinned=True, width=260),
+        "Name": st.column_config.TextColumn(pinned=True, width=230),
         "±": column(format="%.1f", help="Standard deviation over seeds, points"),
         "Gap": column(format="%+.1f", help="Measured minus claimed, points; only where the claim's labels were taught"),
         "Seeds": st.column_config.TextColumn(help="How many, and their numbers"),
         "n": column(format="localized", help="Faces scored"),
         "Multiply-adds, M": column(format="%.1f"),
         "ms a face": column(format="%.1f", help="One face alone, median; compare those timed on the same device only"),
+        "Photographs, %": st.column_config.TextColumn(
+            help="Read right of photographs, found by the detector; one without a face is wrong"
+        ),
         "Without copies, %": column(format="%.1f", help="Without the faces that have an identical copy in training"),
         "Users report, %": st.column_config.TextColumn(
             help="What users of the released code and weights report", width=165

@@ -64,7 +64,7 @@ def _labelled(runs: Sequence[Run], pictures: Pictures | None, definition: str, s
     """Both labels of every face: from the data where it has votes, else from a run's predictions."""
     if pictures is not None:
         try:
-            with st.spinner("Reading the votes"):
+            with st.spinner(f"Reading the votes in {pictures.path.name}, once for everybody"):
                 return crowd.of_pictures(pictures, definition, split)
         except DatasetError as error:
             st.warning(f"The votes cannot be read from the data: {error}.", icon=":material/warning:")

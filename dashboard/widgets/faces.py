@@ -72,7 +72,7 @@ def _usable(predictions: "Predictions", chosen: tuple[str, str], pictures: Pictu
     if pictures is None:
         st.caption("Start with `--data PATH` (FER2013) to see the faces, the crowd's votes and explanations.")
         return None
-    with st.spinner("Reading the pictures"):
+    with st.spinner(f"Reading the faces of {pictures.path.name}, once for everybody"):
         problem = pictures.mismatch(predictions, *chosen)
     if problem is not None:
         st.warning(problem, icon=":material/hide_image:")

@@ -44,9 +44,13 @@ def to_latex(rows: Rows, caption: str) -> str:
     return latex.translate(_SYMBOLS)
 
 
-def show_table(rows: Rows, columns: Mapping[str, Any] | None = None, *, key: str | None = None) -> None:
-    """Draw a table that can be sorted, as high as its rows up to a screenful."""
-    st.dataframe(rows, key=key, **_look(rows, columns))
+def show_table(rows: Rows, columns: Mapping[str, Any] | None = None, *, alt: str | None = None) -> None:
+    """Draw a table that can be sorted, as high as its rows up to a screenful.
+
+    Args:
+        alt: what it holds, for those who do not see it.
+    """
+    st.dataframe(rows, alt=alt, **_look(rows, columns))
 
 
 def row_picker(rows: Rows, columns: Mapping[str, Any] | None = None, *, key: str) -> list[int]:

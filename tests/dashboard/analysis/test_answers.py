@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from dashboard import data
-from dashboard.analysis.answers import about_the_paper, answers
+from dashboard.analysis.answers import about_photographs, about_the_paper, answers
 from dashboard.analysis.groups import grouped
+from dashboard.analysis.names import is_bundled
 from dashboard.analysis.verdicts import verdicts
 from resemotenet.runs.results import ResultsFolder, read_json, write_json
-from tests.dashboard.fake_runs import draw_predictions, write_run
+from tests.dashboard.fake_runs import draw_predictions, measure_on_photographs, write_run
 
 
 def test_validation_chooses_and_test_has_no_say(results: Path):
@@ -46,4 +47,16 @@ def test_of_the_paper_it_says_what_is_known(results: Path, runs: int):
     said = about_the_paper(verdicts(grouped(data.scan([results]))))
     assert said.startswith("The paper claims **79.79%** on FER2013's own labels: not yet re-run here")
     assert ("largest run: 0.25 of 1 wide" in said) == bool(runs)
-    assert "Users report, in percent: 58-66" in said
+    assert "Users of its code report 58-60, 66, 65.9-71.6, 62 and 90-92%" in said
+
+
+def test_photographs_are_spoken_of_where_the_bundled_run_was_measured_on_them(results: Path):
+    (bundled,) = [run for run in data.scan([data.PUBLISHED]) if is_bundled(run)]
+    path = write_run(results).rename(results / bundled.id)
+    measure_on_photographs(path, right=75, n=100)
+    (run,) = data.scan([results])
+    assert run.photographs is not None
+    assert about_photographs([run]) == (
+        "On photographs, found by the detector, the bundled weights read **75.0% (65.7 to 82.5)** of 100 right."
+    )
+    assert about_photographs([]) == ""

@@ -38,7 +38,7 @@ def test_one_run_is_its_network_and_what_it_was_taught(results: Path):
         ("network.size", 64, ["48 px", "64 px"]),
         ("optimization.epochs", 9, ["4 epochs", "9 epochs"]),
         ("network.start", "elsewhere/weights", ["", "from weights"]),
-        ("network.start", "strong-resemotenet-fer2013-s0-20260101T120000Z", ["", "from an earlier run"]),
+        ("network.start", "strong-resemotenet-fer2013-s0-20260101T120000Z", ["", "continued"]),
         ("distillation.teachers", ["a", "b"], ["", "2 teachers"]),
         ("augmentation.mixup", 0.2, ["mixup 0", "mixup 0.2"]),
         ("optimization.label_smoothing", 0.1, ["label_smoothing 0", "label_smoothing 0.1"]),

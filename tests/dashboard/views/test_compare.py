@@ -94,3 +94,21 @@ def test_it_opens_with_the_best_on_validation_and_not_with_the_newest(results: P
     page = opened("compare", results)
     runs = {run.id: run for run in data.scan([results])}
     assert [runs[name].seed for name in page.multiselect(key="beside").value] == [1, 3, 2]
+
+
+def test_photographs_stand_beside_crops(results: Path):
+    a, b = (fake_runs.write_run(results, model=model) for model in (C1, C2))
+    fake_runs.measure_on_photographs(a, right=75, n=100)
+    page = opened("compare", results, beside=[a.name, b.name])
+    table = {row.pop("Setting"): list(row.values()) for row in rows(page)}
+    assert table["photographs, with the detector"] == ["75.0% (65.7 to 82.5), n = 100", "not measured"]
+    assert "photographs, test" not in table  # which would leave out the pictures without a face
+
+
+def test_photographs_have_a_column_of_their_own_and_no_row(results: Path):
+    fake_runs.measure_on_photographs(fake_runs.write_run(results), right=75, n=100)
+    (row,) = rows(opened("overview", results))
+    assert row["Photographs, %"] == "75.0 [65.7, 82.5]"
+    page = opened("run", results)
+    assert "On photographs **75.0% (65.7 to 82.5)** of 100 read right" in words(page)
+    assert "found in 98" in words(page)
