@@ -121,7 +121,7 @@ def measure(model: LoadedModel, whole: Collection) -> Measured:
         broken=len(broken),
         unanswered=left_out,
         detector="MTCNN",
-        **made_with(model),
+        **made_with(predictor.model),
     )
     seen = pictures.where(found)
     return Measured(measured, Predictions(readings.probabilities[found], seen.targets, seen.ids))

@@ -77,7 +77,15 @@ def release(
             provenance["mixed"] = _mix_in_start(folder, config.network.start, model, start_share)
         if remarks := list(remarks_on(config, environment)):
             provenance["remarks"] = remarks  # the model folder goes its own way, without the run that says so
-        info = replace(model.info, views=views, temperature=1.0, logit_bias=None, measured=(), training=provenance)
+        info = replace(
+            model.info,
+            views=views,
+            temperature=1.0,
+            logit_bias=None,
+            photographs=None,
+            measured=(),
+            training=provenance,
+        )
         save_model(folder.model, model.module, info, dtype=dtype)
 
         stored = load_model(folder.model)

@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 INPUT, OUTPUT = "crops", "logits"
 
 _BEFORE = (
-    "crops: float32 (N, C, S, S). Make the face crop grey (0.299 R + 0.587 G + 0.114 B), resize it to S x S (bilinear, "
-    "antialiased), divide by 255, subtract mean, divide by std; C = 3 is the same grey three times. See preprocess."
+    "crops: float32 (N, C, S, S). Make the face crop grey (0.299 R + 0.587 G + 0.114 B), resize it to S x S with the "
+    "filter that preprocess names (antialiased, kept in 0 to 255), divide by 255, subtract mean, divide by std; C = 3 "
+    "is the same grey three times. See preprocess."
 )
 _AFTER = (
     "probabilities = softmax(logits / temperature). Where views is flip, average those of the crop and of its mirror "
-    "image. Where there is a logit_bias, take softmax(log(probabilities) + logit_bias)."
+    "image. Where there is a logit_bias, take softmax(log(probabilities) + logit_bias). For faces that a detector "
+    "found in pictures take temperature and logit_bias of photographs, where that is not null."
 )
 
 
@@ -132,6 +134,7 @@ def _metadata(model: "LoadedModel", precision: str) -> dict[str, str]:
         "temperature": info.temperature,
         "logit_bias": info.logit_bias,
         "sure_margin": info.sure_margin,
+        "photographs": None if info.photographs is None else asdict(info.photographs),
         "license": info.license,
     }
     return {

@@ -68,14 +68,17 @@ class Preprocess(Preprocessing):
         grey = _grey(pixels)
         if grey.shape == (self.size, self.size):
             return grey
-        resized = Image.fromarray(grey).resize((self.size, self.size), Image.Resampling.BILINEAR)
-        return np.asarray(resized)
+        resized = Image.fromarray(grey).resize((self.size, self.size), Image.Resampling[self.interpolation.upper()])
+        return np.clip(resized, 0, 255)  # beside an edge, Lanczos' filter swings beyond black and white
 
     def resize(self, grey: Tensor) -> Tensor:
         """(N, 1, H, W) in [0, 255] -> (N, 1, size, size) float32 in [0, 255]."""
         grey = grey.float()
         if grey.shape[-2:] == (self.size, self.size):
             return grey
+        if self.interpolation == "lanczos":
+            down, across = (_lanczos(side, self.size).to(grey.device) for side in grey.shape[-2:])
+            return (down @ grey @ across.T).clamp(0, 255)
         shape = (self.size, self.size)
         return torch.nn.functional.interpolate(grey, shape, mode="bilinear", antialias=True, align_corners=False)
 
@@ -84,6 +87,15 @@ class Preprocess(Preprocessing):
         mean = torch.tensor(self.mean, device=grey.device)[:, None, None]
         std = torch.tensor(self.std, device=grey.device)[:, None, None]
         return (grey / 255 - mean) / std
+
+
+def _lanczos(before: int, after: int) -> Tensor:
+    """(after, before): what each pixel along a side is made of, by Lanczos' filter of three lobes; rows sum to 1."""
+    scale = before / after
+    centers = (np.arange(after) + 0.5) * scale
+    x = (np.arange(before) + 0.5 - centers[:, None]) / max(1.0, scale)
+    shares = np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
+    return torch.from_numpy((shares / shares.sum(axis=1, keepdims=True)).astype(np.float32))
 
 
 def rounded(levels: Tensor) -> NDArray[np.uint8]:

@@ -41,14 +41,20 @@ def _settings(facts: ModelFacts) -> str:
         if info.logit_bias is None
         else ", ".join(f"{text(label)} {value:+.2f}" for label, value in zip(info.labels, info.logit_bias, strict=True))
     )
+    what = "answer" if info.photographs is None else "figure here"
     told = (
-        f"Part of `config.json` and of every answer: temperature {info.temperature:g}; operating point (logit bias) "
+        f"Part of `config.json` and of every {what}: temperature {info.temperature:g}; operating point (logit bias) "
         f"{bias}."
     )
     if info.sure_margin is not None:
         told += (
             f" Where the largest probability leads the next one by less than {info.sure_margin:g}, the answer is told "
             "as not sure between the two."
+        )
+    if info.photographs is not None:
+        told += (
+            " For faces that a detector finds in pictures the predictor has another operating point, `photographs` in "
+            "`config.json`; the table is of given crops and does not use it."
         )
     if released is None:
         return told

@@ -4,6 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
@@ -73,6 +74,7 @@ class EmotionPredictor:
         network: Callable[[Tensor], Tensor] | None = None,
         backend: str = "auto",
         precision: str | None = None,
+        operating_point: Literal["photographs", "given"] = "photographs",
     ) -> None:
         """Take a loaded model, which is moved to ``device``.
 
@@ -82,6 +84,8 @@ class EmotionPredictor:
             precision: "exact", or "int8": several times as fast on a CPU. As the model has it unless given.
             detector: MTCNN unless given.
             source: the model's own folder unless given.
+            operating_point: "photographs", that for faces found in pictures, where the model has one; "given", that for
+                crops as data sets have them, of which the model's measured figures speak.
             network: takes the place of ``model.probabilities``, for one that computes somewhere else: preprocessed
                 crops (N, C, S, S), at most 256 -> probabilities (N, K), both float32 on the CPU.
 
@@ -93,7 +97,9 @@ class EmotionPredictor:
         if device == "auto" and (backend == "onnxruntime" or precision == "int8"):
             device = "cpu"
         self.device = choose_device(device)
-        self.model = model.to(self.device).with_backend(backend, precision)
+        ready = model.to(self.device).with_backend(backend, precision)
+        info = ready.info.for_photographs() if operating_point == "photographs" else ready.info
+        self.model = ready if info is ready.info else replace(ready, info=info)
         self.labels = model.labels
         self.source = source or Source(model.folder, str(model.folder))
         self._network = network or self.model.probabilities

@@ -22,7 +22,7 @@ from .config import (
     default_results,
 )
 from .environment import Audit, Earlier, Environment, Learned, Start, Teacher
-from .model import SCHEMA, Int8, Int8Cost, ModelInfo, OperatingPoint, Preprocessing, Weights
+from .model import SCHEMA, Int8, Int8Cost, ModelInfo, OperatingPoint, Point, Preprocessing, Weights
 from .paths import without_paths
 from .photographs import MeanRecall, OfEmotion, Photographs
 from .reading import Salvaged, adapter, later, lines, parse, problem, read, read_lines, salvage
@@ -70,6 +70,7 @@ __all__ = [
     "OperatingPoint",
     "Optimization",
     "Photographs",
+    "Point",
     "Preprocessing",
     "Released",
     "Result",

@@ -1,7 +1,7 @@
 """What config.json of a model folder holds: everything needed to use the weights that lie beside it."""
 
 import json
-from dataclasses import asdict, field
+from dataclasses import asdict, field, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -14,7 +14,7 @@ SCHEMA = 1
 # Beyond these, float32 arithmetic gives infinities.
 SMALLEST_NUMBER, LARGEST_NUMBER = 1e-6, 1e6
 # Where they are None: older versions refuse a key that they do not know.
-_LEFT_OUT = ("int8", "sure_margin")
+_LEFT_OUT = ("int8", "sure_margin", "photographs")
 
 
 def _printable(label: str) -> str:
@@ -56,7 +56,8 @@ class Preprocessing:
         size: side of the input in pixels, 1 to 1024.
         channels: 1 (grey) or 3 (the same grey three times, as upstream).
         mean, std: one value a channel, for pixels in [0, 1]; at most a million, std at least a millionth.
-        interpolation: "bilinear" with antialiasing, PIL's filter (pixel centres, support grown by the scale).
+        interpolation: one of PIL's filters, with antialiasing (pixel centres, support grown by the scale): "bilinear",
+            as training has it; "lanczos", which keeps more of what is sharp.
 
     Raises:
         ValueError: a setting is out of range or of the wrong type.
@@ -66,7 +67,7 @@ class Preprocessing:
     channels: Channels = 3
     mean: tuple[Number, ...] = (0.485, 0.456, 0.406)
     std: tuple[Positive, ...] = (0.229, 0.224, 0.225)
-    interpolation: Literal["bilinear"] = "bilinear"
+    interpolation: Literal["bilinear", "lanczos"] = "bilinear"
 
     @model_validator(mode="after")
     def _one_value_a_channel(self) -> "Preprocessing":
@@ -140,6 +141,15 @@ class OperatingPoint(Record):
 
 
 @dataclass(frozen=True, config=STRICT)
+class Point:
+    """An operating point of its own for one kind of pictures; the fields are those of ``ModelInfo``."""
+
+    temperature: Positive = 1.0
+    logit_bias: tuple[Number, ...] | None = None
+    sure_margin: Share | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
 class ModelInfo:
     """What config.json holds.
 
@@ -154,6 +164,8 @@ class ModelInfo:
             several views it is added once, to the logarithm of their average.
         sure_margin: an answer is sure where its probability leads the next one by at least this, else it is told as
             "not sure: sad or neutral"; None: every answer is sure.
+        photographs: the operating point for faces that a detector finds in pictures, where it is another than that for
+            given crops, of which ``measured`` speaks; None: the same.
         views: "flip" averages the probabilities of a crop and its mirror image; "none" looks once.
         measured: facts, each a dict that says data set, labels, split, n and the figures (fractions in [0, 1]).
         training: where the weights come from: recipe, data, epochs, seed, commit; or what was converted.
@@ -173,6 +185,7 @@ class ModelInfo:
     temperature: Positive = 1.0
     logit_bias: tuple[Number, ...] | None = None
     sure_margin: Annotated[Share | None, LATER] = None
+    photographs: Annotated[Point | None, LATER] = None
     views: Literal["none", "flip"] = "none"
     measured: tuple[dict[str, Any], ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
@@ -189,9 +202,15 @@ class ModelInfo:
             raise ValueError(
                 f"the model takes {channels!r} channels, but preprocessing gives {self.preprocess.channels}"
             )
-        if self.logit_bias is not None and len(self.logit_bias) != count:
-            raise ValueError(f"logit_bias must have one number for each of {count} labels, got {self.logit_bias}")
+        for point in (self, self.photographs):
+            if point is not None and point.logit_bias is not None and len(point.logit_bias) != count:
+                raise ValueError(f"logit_bias must have one number for each of {count} labels, got {point.logit_bias}")
         return self
+
+    def for_photographs(self) -> "ModelInfo":
+        """With the operating point for faces found in pictures in the place of the other one."""
+        point = self.photographs
+        return self if point is None else replace(self, photographs=None, **asdict(point))
 
     @property
     def operating_point(self) -> OperatingPoint:
@@ -200,7 +219,7 @@ class ModelInfo:
         return OperatingPoint(temperature=self.temperature, logit_bias=bias)
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of config.json, made of JSON types only; without ``int8`` or ``sure_margin`` where there is none.
+        """The content of config.json, made of JSON types only; without what older versions lack where it is None.
 
         Raises:
             TypeError, ValueError: a value has no place in JSON (NaN, for one).

@@ -30,6 +30,21 @@ def test_resize_is_pils_bilinear_up_to_its_rounding(shape: tuple[int, int]) -> N
     assert np.abs(resized - expected).max() <= 1.05
 
 
+@pytest.mark.parametrize("shape", [(48, 48), (300, 300), (97, 31), (20, 33), (1, 1)])
+def test_lanczos_is_pils_whichever_way_it_is_computed_and_stays_between_black_and_white(shape: tuple[int, int]) -> None:
+    pixels = np.where(noise(*shape) < 128, 0, 255).astype(np.uint8)
+    preprocess = Preprocess(size=64, interpolation="lanczos")
+    whole = Image.fromarray(pixels.astype(np.float32)).resize((64, 64), Image.Resampling.LANCZOS)
+    expected = np.clip(whole, 0, 255)
+    np.testing.assert_allclose(preprocess.resize(torch.from_numpy(pixels)[None, None])[0, 0], expected, atol=0.01)
+    np.testing.assert_allclose(preprocess.levels([pixels])[0, 0], expected, atol=0.01)
+
+
+def test_a_crop_of_the_inputs_size_is_the_same_by_every_filter() -> None:
+    pixels = noise(48, 48)
+    np.testing.assert_array_equal(replace(GREY, interpolation="lanczos")([pixels]), GREY([pixels]))
+
+
 @pytest.mark.parametrize("shape", [(48, 48), (300, 280), (97, 31), (20, 33)])
 def test_upstreams_chain_up_to_its_roundings(shape: tuple[int, int]) -> None:
     upstream = transforms.Compose(

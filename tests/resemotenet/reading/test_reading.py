@@ -12,6 +12,7 @@ from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion
 from resemotenet.checkpoints.pretrained import Source
 from resemotenet.reading.crops import cut
 from resemotenet.reading.images import Picture
+from resemotenet.runs.schema import Point
 from tests.readings import reading_of
 
 FACE = FaceEmotion(
@@ -81,6 +82,23 @@ def test_the_margin_is_the_models_own(predictor, margin):
     model = dataclasses.replace(predictor.model, info=dataclasses.replace(predictor.model.info, sure_margin=margin))
     faces = EmotionPredictor(model, device="cpu", detector=predictor.detector)(data.astronaut())
     assert [face.not_sure is None for face in faces] == [margin is None]
+
+
+def test_pictures_are_read_at_their_own_operating_point_unless_the_other_is_asked_for(predictor):
+    point = Point(temperature=2.0, logit_bias=(0.0, 0.0, 0.0, 5.0, 0.0, 0.0, 0.0), sure_margin=0.5)
+    model = dataclasses.replace(predictor.model, info=dataclasses.replace(predictor.model.info, photographs=point))
+    own, given = (
+        EmotionPredictor(model, device="cpu", detector=predictor.detector, operating_point=which)
+        for which in ("photographs", "given")
+    )
+    picture = data.astronaut()
+    (face,), (before,) = own(picture), predictor(picture)
+    assert given(picture)[0].to_dict() == before.to_dict()
+    assert (face.label, face.sure_margin) == (predictor.labels[3], 0.5)
+    found = own.read(picture)
+    crops = own.model.preprocess(found.crops)
+    np.testing.assert_allclose(own.classify(found.crops), own.model.probabilities(crops), atol=1e-6)
+    assert found.info.temperature == 2.0
 
 
 @pytest.mark.parametrize("picture", [leaning, dark])

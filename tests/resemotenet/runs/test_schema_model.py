@@ -57,7 +57,7 @@ def test_there_and_back() -> None:
         ({"mean": [10**30]}, "mean.0 = 10+, which should be less than or equal to 1000000"),
         ({"std": [0.0]}, "std.0 = 0.0, which should be greater than or equal to 0.000001"),
         ({"std": [1e-60]}, "std.0 = 1e-60, which should be greater than or equal to 0.000001"),
-        ({"interpolation": "nearest"}, "interpolation = 'nearest', which should be 'bilinear'"),
+        ({"interpolation": "nearest"}, "interpolation = 'nearest', which should be 'bilinear' or 'lanczos'"),
         ({"colour": True}, r"has preprocess\.colour, which this version does not know"),
     ],
 )
@@ -162,6 +162,32 @@ def test_a_margin_is_read_back_and_older_files_have_none() -> None:
     assert read(INFO.to_dict()).sure_margin is None
     with pytest.raises(CheckpointFormatError, match="sure_margin"):
         read({**INFO.to_dict(), "sure_margin": 1.5})
+
+
+def test_photographs_have_an_operating_point_of_their_own_where_a_file_says_so() -> None:
+    point = {"temperature": 0.75, "logit_bias": [0.5, 0.0, 0.0, 0.0, 0.0, 0.0, -0.5], "sure_margin": 0.25}
+    info = read({**INFO.to_dict(), "photographs": point})
+    assert info.to_dict()["photographs"] == point
+    taken = info.for_photographs()
+    assert taken.to_dict() == {**INFO.to_dict(), **point}
+    assert INFO.for_photographs() is INFO
+    assert taken.for_photographs() is taken
+
+
+@pytest.mark.parametrize(
+    ("point", "message"),
+    [
+        (
+            {"temperature": 1.0, "logit_bias": [0.0], "sure_margin": None},
+            "logit_bias must have one number for each of 7",
+        ),
+        ({"temperature": 0.0, "logit_bias": None, "sure_margin": None}, r"photographs\.temperature"),
+        ({"temperature": 1.0, "logit_bias": None, "sure_margin": 2.0}, r"photographs\.sure_margin"),
+    ],
+)
+def test_an_operating_point_that_does_not_fit(point: dict[str, Any], message: str) -> None:
+    with pytest.raises(CheckpointFormatError, match=message):
+        read({**INFO.to_dict(), "photographs": point})
 
 
 def test_a_model_without_8_bits_says_nothing_of_them() -> None:
