@@ -7,14 +7,16 @@ import { resizeNumbers } from "./resample.js";
 const BATCH = 32; // crops that go through the network at once: bounds the memory that a crowd takes
 
 // Grey levels of a crop at the size that the network takes, not rounded. preprocess: of reader.json.
-export function levels({ data, width, height }, { size, luma: [red, green, blue] }) {
+export function levels({ data, width, height }, { size, interpolation, luma: [red, green, blue] }) {
   const grey = new Float32Array(width * height);
   const [r, g, b] = [red, green, blue].map(Math.fround);
   for (let to = 0, from = 0; to < grey.length; to += 1, from += CHANNELS) {
     const sum = Math.fround(Math.fround(data[from] * r) + Math.fround(data[from + 1] * g));
     grey[to] = sum + Math.fround(data[from + 2] * b);
   }
-  return width === size && height === size ? grey : resizeNumbers(grey, width, height, size, size);
+  if (width === size && height === size) return grey;
+  // Lanczos' filter swings beyond black and white beside an edge.
+  return resizeNumbers(grey, width, height, size, size, interpolation).map((level) => Math.min(255, Math.max(0, level)));
 }
 
 export class Network {
@@ -59,7 +61,9 @@ export class Network {
       for (let place = 0; place < size * size; place += 1) {
         const column = place % size;
         const from = mirrored ? place - column + size - 1 - column : place;
-        to[channel * size * size + place] = (look[from] / 255 - mean[channel]) / std[channel];
+        // Rounded as float32 arithmetic rounds: a last bit more or less can be another level in 8 bits.
+        const shifted = Math.fround(Math.fround(look[from] / 255) - Math.fround(mean[channel]));
+        to[channel * size * size + place] = shifted / Math.fround(std[channel]);
       }
     }
   }

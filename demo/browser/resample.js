@@ -5,8 +5,11 @@ import { CHANNELS, blank, clamp, quarterTurned } from "./pixels.js";
 const PRECISION = 22; // bits after the point of a filter's weights
 const HALF = 1 << (PRECISION - 1);
 
+const sinc = (x) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
+
 const FILTERS = {
   bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
+  lanczos: { support: 3, weight: (x) => (Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0) },
   box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
 };
 
@@ -92,9 +95,9 @@ function level(sum) {
 }
 
 // The same of one channel of numbers (Float32Array, row by row), which are not rounded to levels.
-export function resizeNumbers(numbers, width, height, newWidth, newHeight) {
-  const columns = weights(width, 0, width, newWidth, FILTERS.bilinear);
-  const rows = weights(height, 0, height, newHeight, FILTERS.bilinear);
+export function resizeNumbers(numbers, width, height, newWidth, newHeight, filter = "bilinear") {
+  const columns = weights(width, 0, width, newWidth, FILTERS[filter]);
+  const rows = weights(height, 0, height, newHeight, FILTERS[filter]);
   const narrow = newWidth === width ? numbers : new Float32Array(newWidth * height);
   if (narrow !== numbers) {
     for (let y = 0; y < height; y += 1) {

@@ -62,6 +62,7 @@ def settings(model: "LoadedModel", source: "Source", precision: str = "int8") ->
 
     Lengths are pixels, angles degrees, times seconds, shares 0 to 1, unless the module that is named says otherwise.
     """
+    point = model.info.for_photographs()
     values = {
         "schema": REPORT_SCHEMA,
         "model": model_report(model.info, source),
@@ -74,9 +75,9 @@ def settings(model: "LoadedModel", source: "Source", precision: str = "int8") ->
             "shown": canonical_order(model.labels),
             "preprocess": {**asdict(model.info.preprocess), "luma": preprocessing.LUMA},
             "views": model.info.views,
-            "temperature": model.info.temperature,
-            "logit_bias": model.info.logit_bias,
-            "sure_margin": model.info.sure_margin,
+            "temperature": point.temperature,
+            "logit_bias": point.logit_bias,
+            "sure_margin": point.sure_margin,
         },
         "cascade": _cascade(),
         "detector": _detector(),

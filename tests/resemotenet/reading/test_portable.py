@@ -63,7 +63,7 @@ def test_the_numbers_are_those_of_the_modules_and_of_the_model(bundled, folder):
     read = json.loads((folder / SETTINGS_FILE).read_text())
     assert read == settings(model, source)
     assert read["model"] == model_report(model.info, source)
-    assert read["network"]["temperature"] == model.info.temperature
+    assert read["network"]["temperature"] == model.info.for_photographs().temperature
     assert read["network"]["preprocess"]["size"] == model.preprocess.size
     assert read["cascade"]["thresholds"] == list(cascade.THRESHOLDS)
     assert read["detector"]["max_side"] == MTCNNDetector().max_side
