@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # Once the temperature is fitted, a lead says about the same of all models. Below this one, of the bundled weights'
 # answers, the first is right about every second time (LOG.md, "not sure").
 _SURE_MARGIN = 0.3
+# What is fitted, or follows from it.
+_AS_TRAINED: dict[str, Any] = {"temperature": 1.0, "logit_bias": None, "photographs": None, "measured": ()}
 
 
 def release(
@@ -77,15 +79,7 @@ def release(
             provenance["mixed"] = _mix_in_start(folder, config.network.start, model, start_share)
         if remarks := list(remarks_on(config, environment)):
             provenance["remarks"] = remarks  # the model folder goes its own way, without the run that says so
-        info = replace(
-            model.info,
-            views=views,
-            temperature=1.0,
-            logit_bias=None,
-            photographs=None,
-            measured=(),
-            training=provenance,
-        )
+        info = replace(model.info, views=views, training=provenance, **_AS_TRAINED)
         save_model(folder.model, model.module, info, dtype=dtype)
 
         stored = load_model(folder.model)

@@ -69,7 +69,7 @@ class Preprocess(Preprocessing):
         if grey.shape == (self.size, self.size):
             return grey
         resized = Image.fromarray(grey).resize((self.size, self.size), Image.Resampling[self.interpolation.upper()])
-        return np.clip(resized, 0, 255)  # beside an edge, Lanczos' filter swings beyond black and white
+        return np.asarray(resized).clip(0, 255)  # beside an edge, Lanczos' filter swings beyond black and white
 
     def resize(self, grey: Tensor) -> Tensor:
         """(N, 1, H, W) in [0, 255] -> (N, 1, size, size) float32 in [0, 255]."""
