@@ -56,7 +56,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu by tanh": lambda x: functional.gelu(x, approximate="tanh"),
     "pool that rounds up": lambda x: functional.max_pool2d(x, 3, 2, ceil_mode=True),
     "pool with a border": lambda x: functional.max_pool2d(x, 3, stride=2, padding=1),
-    "layer norm": lambda x: functional.layer_norm(x.permute(0, 2, 3, 1), (3,), torch.arange(3.0), torch.ones(3)),
+    "layer norm": lambda x: functional.layer_norm(x, (8,), torch.arange(8.0), torch.ones(8)),
     "what does not depend on the input": lambda x: x * (torch.arange(8.0) * 2 - 1).flip(0),
     "grid": lambda x: functional.grid_sample(
         x, functional.linear(x.permute(0, 2, 3, 1), torch.eye(3)[:2]), align_corners=False
