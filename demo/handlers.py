@@ -55,6 +55,7 @@ EXAMPLES = (
     Example("astronaut", "Eileen Collins, astronaut", "astronaut.jpg"),
     Example("hopper", "Grace Hopper, computer scientist", "grace_hopper.jpg"),
     Example("two", "Both of them in one picture", "two_faces.jpg"),
+    Example("crowd", "A crowd, put together from the two", "crowd.jpg"),
     Example("cat", "A cat: what happens without a human face", "chelsea.jpg"),
 )
 

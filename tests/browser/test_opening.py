@@ -73,7 +73,7 @@ def test_on_a_phone_the_answer_comes_before_the_examples(visit: Visit):
     page = visit(width=390, height=844)
     choose(page, ASTRONAUT)
     expect_state(page, "done", re.compile("^1 face"))
-    card, examples = page.locator(".picker .card").bounding_box(), page.locator(".examples").bounding_box()
+    card, examples = page.locator(".picker .cards .card").bounding_box(), page.locator(".examples").bounding_box()
     assert card is not None
     assert examples is not None
     assert card["y"] + card["height"] <= examples["y"]

@@ -43,9 +43,11 @@ def expect_state(page: Page, state: str, message: str | re.Pattern[str]) -> None
 
 def expect_one_face(page: Page) -> None:
     expect_state(page, "done", re.compile(r"^1 face: (not sure, )?[\w ]+\.$"))
-    expect(page.locator(".card")).to_have_count(1)
-    expect(page.locator(".card .label")).to_have_text(re.compile(f"^(Not sure: |{'|'.join(EMOTIONS)})", re.IGNORECASE))
-    expect(page.locator(".card .bars li")).to_have_count(7)
+    expect(page.locator(".cards .card")).to_have_count(1)
+    expect(page.locator(".cards .card .label")).to_have_text(
+        re.compile(f"^(Not sure: |{'|'.join(EMOTIONS)})", re.IGNORECASE)
+    )
+    expect(page.locator(".cards .card .bars li")).to_have_count(7)
 
 
 def test_the_empty_page_says_what_to_do(visit: Visit):
@@ -54,7 +56,7 @@ def test_the_empty_page_says_what_to_do(visit: Visit):
     expect(page.get_by_text("Choose a picture with faces")).to_be_visible()
     expect(page.get_by_role("button", name="Choose a picture", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Use the camera")).to_be_visible()
-    expect(page.locator(".example")).to_have_count(4)
+    expect(page.locator(".example")).to_have_count(5)
     expect(page.get_by_text("Not for decisions about people")).to_be_visible()
     expect(page.get_by_text("Not measured")).to_be_visible()  # these weights are random
 
@@ -64,7 +66,7 @@ def test_a_photo_ends_in_a_label_and_seven_bars(visit: Visit):
     choose(page, ASTRONAUT)
     expect_one_face(page)
     for index, emotion in enumerate(EMOTIONS):
-        row = page.locator(".card .bars li").nth(index)
+        row = page.locator(".cards .card .bars li").nth(index)
         expect(row).to_be_visible()
         expect(row).to_have_text(re.compile(rf"^{emotion}[<>]?\d+%$", re.IGNORECASE))
         figure = int(re.sub(r"\D", "", row.locator(".figure").inner_text()))
@@ -93,7 +95,7 @@ def test_two_pictures_in_a_row_end_in_the_second(visit: Visit):
     choose(page, ASTRONAUT)
     choose(page, TWO_FACES)  # while the first is still being read
     expect_state(page, "done", re.compile("^2 faces: "))
-    expect(page.locator(".card")).to_have_count(2)
+    expect(page.locator(".cards .card")).to_have_count(2)
     choose(page, ASTRONAUT)
     expect_one_face(page)
 
@@ -120,7 +122,7 @@ def test_a_picture_without_a_face_says_so(visit: Visit, tmp_path: Path):
     choose(page, tmp_path / "grey.png")
     expect_state(page, "done", "No face was found in this picture.")
     expect(page.locator(".picker .notice-title")).to_have_text("No face found")
-    expect(page.locator(".card")).to_have_count(0)
+    expect(page.locator(".cards .card")).to_have_count(0)
 
 
 def test_too_small_and_too_large_say_so(visit: Visit, tmp_path: Path):
@@ -142,8 +144,8 @@ def test_many_faces_have_a_card_and_a_row_each(visit: Visit, tmp_path: Path):
     page = visit()
     choose(page, tmp_path / "crowd.png")
     expect_state(page, "done", re.compile("^15 faces"))
-    expect(page.locator(".card")).to_have_count(15)
-    bars = page.locator(".card .bars")
+    expect(page.locator(".cards .card")).to_have_count(15)
+    bars = page.locator(".cards .card .bars")
     expect(bars.nth(14)).to_be_hidden()
     page.get_by_role("button", name="Bars of face 15").click()
     expect(bars.nth(14)).to_be_visible()
@@ -168,7 +170,7 @@ def test_why_shows_what_spoke_for_an_emotion(visit: Visit):
     page = visit()
     choose(page, TWO_FACES)
     expect(page.locator(".picker .why")).to_have_count(2)
-    cards = page.locator(".picker .card")
+    cards = page.locator(".picker .cards .card")
     cards.nth(1).get_by_role("button", name="Why?").click()
     reason = cards.nth(1).locator(".reason")
     expect(reason).to_have_attribute("data-state", "done")
@@ -187,7 +189,7 @@ def test_why_belongs_to_the_picture_that_is_shown(visit: Visit):
     page.on("request", lambda request: asked.append(request.url) if "component_server" in request.url else None)
     for count, picture in enumerate([ASTRONAUT, TWO_FACES, ASTRONAUT], start=1):
         choose(page, picture)
-        expect(page.locator(".picker .card")).to_have_count(2 if picture == TWO_FACES else 1)
+        expect(page.locator(".picker .cards .card")).to_have_count(2 if picture == TWO_FACES else 1)
         expect(page.locator(".picker .reason").first).to_be_hidden()
         page.locator(".picker .why").first.click()
         expect(page.locator(".picker .reason").first).to_be_visible()
@@ -241,10 +243,10 @@ def test_the_keyboard_reaches_everything_in_order(visit: Visit):
     page = visit()
     page.locator("h1").click()
     reached = []
-    for _ in range(9):
+    for _ in range(10):
         page.keyboard.press("Tab")
         reached.append(page.evaluate(ACTIVE))
-    assert reached == ["tab", "tab", "file", "choose", "open-camera", "example", "example", "example", "example"]
+    assert reached == ["tab", "tab", "file", "choose", "open-camera", *["example"] * 5]
 
 
 @pytest.mark.parametrize("width", [320, 390])

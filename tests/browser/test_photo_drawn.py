@@ -68,7 +68,7 @@ def test_a_tiny_picture_and_a_crowd_can_be_read(visit: Visit, tmp_path: Path, fi
         faces = 54
     choose(page, tmp_path / file)
     expect_state(page, "done", re.compile(f"^{faces} faces?"))
-    expect(page.locator(".picker .card")).to_have_count(faces)
+    expect(page.locator(".picker .cards .card")).to_have_count(faces)
     view = page.locator(".picker .view").bounding_box()
     spots = [each.bounding_box() for each in page.locator(".spot").all()]
     assert view is not None
@@ -87,7 +87,7 @@ def test_a_face_and_its_card_light_each_other_up(visit: Visit, tmp_path: Path):
     lit = page.locator(".card.active")
     expect(lit).to_have_attribute("aria-label", "Face 12")
     assert drawn(page).tobytes() != before.tobytes()
-    page.locator(".card").nth(2).hover()
+    page.locator(".cards .card").nth(2).hover()
     expect(lit).to_have_attribute("aria-label", "Face 3")
     page.mouse.move(0, 0)
     expect(lit).to_have_count(0)
@@ -146,7 +146,9 @@ def test_what_the_browser_cannot_decode_is_shown_by_the_server(visit: Visit, tmp
     choose(page, tmp_path / "scan.tiff")
     expect_state(page, "done", re.compile("^1 face"))
     assert (
-        pixels_like(drawn(page), color_of(page.locator(".card .winner").first.get_attribute("data-emotion") or ""))
+        pixels_like(
+            drawn(page), color_of(page.locator(".cards .card .winner").first.get_attribute("data-emotion") or "")
+        )
         > 500
     )
 

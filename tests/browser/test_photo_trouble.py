@@ -50,7 +50,7 @@ def give_too_much(page: Page) -> None:
 
 def expect_no_results(page: Page) -> None:
     expect(page.locator(".picker .faces.waiting")).to_be_visible()
-    expect(page.locator(".picker .card .why")).to_have_count(0)
+    expect(page.locator(".picker .cards .card .why")).to_have_count(0)
     expect(page.get_by_text("All numbers as JSON")).to_be_hidden()
 
 
@@ -147,7 +147,7 @@ def test_results_go_with_their_picture(page: Page):
     expect_state(page, "empty", PRIVATE)
     expect_no_results(page)
     choose(page, TWO_FACES)
-    expect(page.locator(".picker .card .why")).to_have_count(2)
+    expect(page.locator(".picker .cards .card .why")).to_have_count(2)
     expect(page.get_by_text("All numbers as JSON")).to_be_visible()
 
 
@@ -161,12 +161,12 @@ def test_an_older_answer_that_comes_last_changes_nothing(visit: Visit):
     choose(page, TWO_FACES)
     page.wait_for_function(STREAMS_ENDED, arg=1)
     expect_state(page, "done", re.compile("^2 faces: "))
-    expect(page.locator(".picker .card .why")).to_have_count(2)
+    expect(page.locator(".picker .cards .card .why")).to_have_count(2)
     held[0].continue_()
     page.wait_for_function(STREAMS_ENDED, arg=2)
     page.wait_for_timeout(300)  # what came has been taken
     expect_state(page, "done", re.compile("^2 faces: "))
-    assert page.locator(".picker .card .why").count() == 2
+    assert page.locator(".picker .cards .card .why").count() == 2
     page.get_by_text("All numbers in a table").click()
     expect(page.locator(".numbers tbody tr")).to_have_count(2)
 
@@ -184,7 +184,7 @@ def test_an_older_call_that_fails_does_not_keep_the_newer_answer_away(visit: Vis
     expect_state(page, "lost", re.compile("^The server is busy"))  # Gradio does not say which call failed
     newer.continue_()
     expect_state(page, "done", re.compile("^2 faces: "))
-    expect(page.locator(".picker .card .why")).to_have_count(2)
+    expect(page.locator(".picker .cards .card .why")).to_have_count(2)
 
 
 def test_a_proxy_without_a_server_behind_it_is_no_server(visit: Visit):
@@ -219,7 +219,7 @@ def test_results_are_hidden_when_the_connection_is_lost(visit: Visit):
     page.context.set_offline(True)
     choose(page, TWO_FACES)
     expect_state(page, "lost", re.compile("^The server is busy or cannot be reached"))
-    expect(page.locator(".picker .card .why:visible")).to_have_count(0)
+    expect(page.locator(".picker .cards .card .why:visible")).to_have_count(0)
     expect(page.get_by_text("All numbers as JSON")).to_be_hidden()
 
 

@@ -75,6 +75,8 @@ def started(
         "RESEMOTENET_DEVICE",
         "RESEMOTENET_HOSTS",
         "RESEMOTENET_EMBED_IN",
+        "RESEMOTENET_CODE",
+        "RESEMOTENET_DASHBOARD",
         "SPACE_",
         "SPACES_",
         "PYTHONPATH",

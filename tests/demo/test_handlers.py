@@ -115,7 +115,7 @@ def test_only_examples_can_be_named(predictor: EmotionPredictor, name: str):
     assert ask(predictor, example=name)["message"] == "There is no such example."
 
 
-@pytest.mark.parametrize(("name", "faces"), [("astronaut", 1), ("hopper", 1), ("two", 2), ("cat", 0)])
+@pytest.mark.parametrize(("name", "faces"), [("astronaut", 1), ("hopper", 1), ("two", 2), ("crowd", 15), ("cat", 0)])
 def test_examples_hold_the_faces_they_promise_and_come_with_their_picture(
     predictor: EmotionPredictor, name: str, faces: int
 ):

@@ -214,3 +214,28 @@ def test_facts_may_be_anybodys(predictor: EmotionPredictor):
 @pytest.mark.parametrize("words", ["research", "Not for decisions about people", "EU AI Act", "different groups"])
 def test_the_page_says_what_it_is_not_for(predictor: EmotionPredictor, words: str):
     assert words in about(predictor)
+
+
+def test_one_figure_what_to_expect_on_photographs_and_the_rest_behind_it(predictor: EmotionPredictor):
+    crops = {"dataset": "fer2013", "labels": "ferplus-strict", "split": "test", "n": 2720, "accuracy": 0.878}
+    photographs = {"dataset": "photographs", "labels": "photographs", "split": "test", "n": 683, "accuracy": 0.753}
+    page = Reader(about(predictor, measured=(crops, {**crops, "accuracy": 0.6}, photographs)))
+    told = [text for _, text in page.find("p") if "%" in text]
+    assert told[:2] == [
+        "87.8% of 2,720 test faces are read right.",
+        "On photographs, where faces must be found first, expect 75.3% (683 photographs).",
+    ]
+    [(_, rest)] = page.find("details")
+    assert rest.startswith("All figures")
+    assert len(list(page.find("li"))) == 3
+
+
+def test_links_lead_to_the_paper_and_to_what_was_named(predictor: EmotionPredictor):
+    html = markup.about(
+        predictor.model, predictor.source, {"The code": "https://example.org/code", "Bad": "javascript:1"}
+    )
+    links = {text: attributes["href"] for attributes, text in Reader(html).find("a")}
+    assert links["The code"] == "https://example.org/code"
+    assert links["The paper"] is not None
+    assert links["The paper"].startswith("https://doi.org/")
+    assert "javascript:" not in html
