@@ -6,28 +6,21 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import gradio as gr
-from PIL import Image
 from starlette.middleware import Middleware
 
 from resemotenet import EmotionPredictor, LoadedModel
 from resemotenet.errors import ImageError
 from resemotenet.reading.detector import MTCNNDetector
-from resemotenet.reading.drawing import color_of, text_color
-from resemotenet.reading.faces import LOW_SCORE
 
-from . import gate, guard, handlers, live, markup
+from . import gate, guard, handlers, live, markup, parts
 from .browser import device_files
 from .opening import Opening
 from .origins import OriginCheck, Origins
 from .sessions import keep_few_answers, remember_nothing
 from .uploads import Uploads, UploadWatch
-
-_WEB = Path(__file__).parent / "web"
-_TITLE = "ResEmoteNet: emotions on faces"
 
 # Settings for whoever runs the page: addresses of its code and of a dashboard, to which it links.
 CODE, DASHBOARD = "RESEMOTENET_CODE", "RESEMOTENET_DASHBOARD"
@@ -35,24 +28,11 @@ CODE, DASHBOARD = "RESEMOTENET_CODE", "RESEMOTENET_DASHBOARD"
 # Pictures that wait to be read; the next is told that the server is busy.
 _MAX_WAITING = 16
 
-# Formats that browsers show and cameras write. No image/*: with it an iPhone sends HEIC instead of converting to JPEG.
-_ACCEPT = "image/jpeg,image/png,image/webp,image/avif,image/gif,image/bmp,image/tiff"
-
 _SYSTEM_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
 _SYSTEM_MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 # Every so many seconds, uploads older than so many seconds go: those that no call ever asked for.
 _ABANDONED = (60, 600)
-
-# What scripts need that show faces.
-_READING = ("ask.js", "camera.js", "words.js", "overlay.js", "cards.js", "why.js")
-# Those of the tabs, and of the page, which is there when the first of them is.
-_PICTURE = (
-    *("numbers.js", "saving.js", "shrink.js", "pictures.js", "results.js", "take.js"),
-    *("giving.js", "shot.js", "gallery.js", "picker.js", "page.js"),
-)
-_LIVE = ("reading.js", "numbers.js", "saving.js", "timeline.js", "recording.js", "live.js")
-_STYLES = ("page.css", "faces.css", "picture.css", "live.css")
 
 _UNANSWERED = "() => document.querySelector('#photo .picker').dispatchEvent(new Event('unanswered'))"
 
@@ -97,7 +77,7 @@ def launch(
             server_port=port,
             inbrowser=open_browser,
             theme=_theme(),
-            favicon_path=_WEB / "favicon.png",
+            favicon_path=parts.WEB / "favicon.png",
             # Not "settings": nobody records the screen or installs the page here, and the theme is the system's.
             footer_links=["api", "gradio"],
             run_history=False,  # Gradio's default is that every call is stored in the visitor's browser
@@ -122,9 +102,9 @@ def middleware(uploads: Uploads, files: device_files.Pending | None = None) -> l
         Middleware(UploadWatch, uploads=uploads),
         Middleware(
             Opening,
-            title=_TITLE,
+            title=parts.TITLE,
             description=markup.INVITATION,
-            styles=_web(*_STYLES),
+            styles=parts.web(*parts.STYLES),
             masthead=markup.masthead(),
         ),
     ]
@@ -150,15 +130,16 @@ def build(reader: handlers.Reader, uploads: Uploads, at_once: int = 1, *, on_dev
     Args:
         on_device: whether browsers are offered the reader's files, so that they read themselves.
     """
-    page = gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=_ABANDONED)
+    page = gr.Blocks(title=parts.TITLE, analytics_enabled=False, delete_cache=_ABANDONED)
     pictures, calls = PictureQueue(reader, at_once), live.CallQueue()
+    device = device_files.PATH[1:] if on_device else ""
     with page:
         gr.HTML(markup.header(reader.source), apply_default_css=False)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Picture"):
-                _photo(pictures, reader.model, _explainer(reader.model, calls))
+                _photo(pictures, reader.model, _explainer(reader.model, calls), device)
             with gr.Tab("Live camera"):
-                _live(reader, calls, on_device)
+                _live(reader, calls, device)
         gr.HTML(markup.about(reader.model, reader.source, _links()), apply_default_css=False)
         _api(pictures, uploads)
     page.queue(max_size=_MAX_WAITING)
@@ -207,20 +188,16 @@ def _theme() -> gr.themes.Base:
     )
 
 
-def _photo(pictures: PictureQueue, model: LoadedModel, explain_face: _Call) -> None:
+def _photo(pictures: PictureQueue, model: LoadedModel, explain_face: _Call, device: str) -> None:
     """One picture, and all that was read of it, which the browser draws."""
     picker = gr.HTML(
         value={"state": "empty"},
-        html_template=_web("picture.html"),
-        js_on_load=_web(*_READING, *_PICTURE),
+        html_template=parts.web(parts.PICTURE.template),
+        js_on_load=parts.web(*parts.PICTURE.scripts),
         server_functions=[explain_face],
         apply_default_css=False,
         elem_id="photo",
-        accept=_ACCEPT,
-        max_bytes=guard.MAX_BYTES,
-        examples=[_example(example) for example in handlers.EXAMPLES],
-        nobody=markup.nobody("found"),
-        **_faces(model),
+        **parts.picture_props(model, device),
     )
 
     def answer(event: gr.EventData) -> dict[str, Any]:
@@ -238,17 +215,7 @@ def _photo(pictures: PictureQueue, model: LoadedModel, explain_face: _Call) -> N
     asked.failure(fn=None, js=_UNANSWERED)
 
 
-def _faces(model: LoadedModel) -> dict[str, Any]:
-    """What the scripts know that draw faces."""
-    return {
-        "nothing": markup.nothing_yet(),
-        "card": markup.card(model.labels),
-        "tones": {label: [color_of(label), text_color(color_of(label))] for label in model.labels},
-        "doubt": LOW_SCORE,
-    }
-
-
-def _live(reader: handlers.Reader, calls: live.CallQueue, on_device: bool) -> None:
+def _live(reader: handlers.Reader, calls: live.CallQueue, device: str) -> None:
     """The camera's picture and its faces. The page asks by calls of its own, so nothing waits in Gradio's queue."""
     # Not turned: an empty room would be searched eight times, frame after frame. One core: other visitors need theirs.
     finder = MTCNNDetector(max_side=live.SEARCH_SIDE, turned=False, every_core=False)
@@ -261,14 +228,12 @@ def _live(reader: handlers.Reader, calls: live.CallQueue, on_device: bool) -> No
         return await calls.run(lambda: live.answer(predictor, finder, asked))
 
     gr.HTML(
-        html_template=_web("live.html"),
-        js_on_load=_web(*_READING, *_LIVE),
+        html_template=parts.web(parts.LIVE.template),
+        js_on_load=parts.web(*parts.LIVE.scripts),
         server_functions=[read_frame, _explainer(model, calls)],
         apply_default_css=False,
         elem_id="live",
-        device=device_files.PATH[1:] if on_device else "",
-        nobody=markup.nobody(),
-        **_faces(model),
+        **parts.live_props(model, device),
     )
 
 
@@ -278,16 +243,6 @@ def _explainer(model: LoadedModel, calls: live.CallQueue) -> _Call:
         return answer if "busy" not in answer else {"refused": "Many are asking at the moment: please try again."}
 
     return explain_face
-
-
-def _web(*files: str) -> str:
-    """The content of files of ``web/``, one after the other."""
-    return "\n".join((_WEB / file).read_text(encoding="utf-8") for file in files)
-
-
-def _example(example: handlers.Example) -> dict[str, str]:
-    with Image.open(handlers.EXAMPLES_FOLDER / example.file) as image:
-        return {"name": example.name, "title": example.title, "picture": markup.thumbnail(image.convert("RGB"), 160)}
 
 
 def _api(pictures: PictureQueue, uploads: Uploads) -> None:

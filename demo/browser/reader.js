@@ -21,13 +21,14 @@ export class Reader {
     this.finder = new Detector(cascade, quick, most);
   }
 
-  // The report of an upright picture.
+  // {report, looks}: the report of an upright picture, and of each face what the network saw, grey, in whole levels.
   async read(picture) {
     const light = lightened(picture, this.settings.light);
     const faces = await this.emotions(light, await this.detector.detect(light));
     const { schema, model } = this.settings;
     const image = { width: picture.width, height: picture.height };
-    return { schema, model, image, faces: faces.map((face) => this.told(face)) };
+    const report = { schema, model, image, faces: faces.map((face) => this.told(face)) };
+    return { report, looks: faces.map(({ look }) => Uint8ClampedArray.from(look)) };
   }
 
   // Read one frame of a camera, as the server's ``live.answer`` does: {faces, memory, ms}. time, smoothing: seconds;
@@ -73,6 +74,7 @@ export class Reader {
       crop_box: square,
       crop_roll: roll,
       detection_score: face.score,
+      look: looks[index],
       ...this.inOrder(best(network.labels.map((label, column) => [label, rows[index][column]]))),
     }));
   }

@@ -8,7 +8,7 @@
 // server is: fine, crowded or lost. Events: "begun", "answered" with faces and times, "ended".
 //
 // Gradio runs this once, with: element (the component's root), server (its functions), props. Before it come ask.js,
-// reading.js (reading, whoReads), camera.js (noCamera, refusal, stopTracks, UNPLUGGED), words.js (sentence), overlay.js
+// reading.js (reading, looking, tellWho, pixelsOf), camera.js (noCamera, refusal, stopTracks, UNPLUGGED), words.js (sentence), overlay.js
 // (drawFrame), cards.js (newCard, fillCard), why.js (explainable), timeline.js and recording.js.
 
 const root = element.querySelector(".live");
@@ -38,7 +38,7 @@ let shown = []; // the faces on the canvas
 let mirrorChosen = false; // by the visitor, else it follows the camera
 let answers = []; // {at, latency} of the last seconds
 
-const reader = reading({ folder: props.device, readFrame: server.read_frame, changed: tellWho });
+const reader = reading({ folder: props.device, served: Boolean(server.read_frame), changed: () => tellWho(find(".who"), reader) });
 const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 const state = () => root.dataset.state;
 
@@ -65,14 +65,6 @@ function serverIs(how) {
     crowded: "Many are watching at the moment: frames are slow until some have left.",
     lost: "The server does not answer. Trying again…",
   }[how];
-}
-
-function tellWho() {
-  const [line, bar] = [find(".who"), find(".who progress")];
-  find(".who span").textContent = whoReads(reader);
-  line.dataset.where = reader.where ?? "";
-  bar.hidden = !reader.loaded;
-  [bar.value, bar.max] = reader.loaded ?? [0, 1];
 }
 
 // The camera.
@@ -203,9 +195,9 @@ async function loop(mine) {
     }
     seen = video.currentTime;
     const taken = performance.now();
-    const question = reader.encode(take());
+    const frame = encode();
     const sent = performance.now();
-    const answer = await reader.answer({ ...question, time: taken / 1000, smoothing: Number(smooth.value), memory });
+    const answer = await read(frame, { time: taken / 1000, smoothing: Number(smooth.value), memory });
     const arrived = performance.now();
     if (mine !== visit) return;
     if (answer === undefined) {
@@ -228,13 +220,19 @@ async function loop(mine) {
   }
 }
 
-function take() {
+function encode() {
   const scale = Math.min(1, LONGEST / Math.max(video.videoWidth, video.videoHeight));
   const [width, height] = [Math.round(scale * video.videoWidth), Math.round(scale * video.videoHeight)];
   if (grab.width !== width || grab.height !== height) [grab.width, grab.height] = [width, height];
   // Kept where it can be read: its pixels are wanted each time. At this size toDataURL takes half as long as toBlob.
   grab.getContext("2d", { willReadFrequently: true }).drawImage(video, 0, 0, width, height);
-  return grab;
+  return reader.where === "device" ? pixelsOf(grab) : grab.toDataURL("image/jpeg", QUALITY);
+}
+
+// {} where the device has given up: the next frame is the server's.
+async function read(frame, asked) {
+  if (typeof frame === "string") return ask(server.read_frame, { frame, ...asked });
+  return (await reader.answer(frame, asked)) ?? {};
 }
 
 function accept(answer, { taken, sent, arrived }) {
@@ -291,7 +289,7 @@ function cardOf(number) {
     if (face) pause("Paused, so that the face stays the one that is explained.");
     const picture = face && still.toDataURL("image/jpeg", QUALITY);
     return face && { picture, box: face.crop_box, roll: face.crop_roll, label: face.label };
-  }, () => (reader.where === "device" ? "Looking… The server does this: this one frame is sent to it." : "Looking…"));
+  }, () => looking(reader, "this one frame is"));
   const next = [...cards.children].find((other) => Number(other.dataset.number) > number);
   cards.insertBefore(card, next ?? null);
   return card;

@@ -10,7 +10,7 @@
 //
 // Gradio runs this once, with: element (the component's root), props. Before it come the files of _READING in app.py,
 // shrink.js (shrunk), pictures.js (askAbout, whenAnswered), numbers.js, results.js (showing), take.js (takeAway),
-// giving.js (takeFiles), shot.js (cameraShots), gallery.js (gallery).
+// giving.js (takeFiles), reading.js, shot.js (cameraShots), gallery.js (gallery).
 
 const root = element.querySelector(".picker");
 const find = (selector) => root.querySelector(selector);
@@ -134,12 +134,13 @@ function read(item) {
   waiting = setTimeout(() => checkServer(item), SLOW);
   return new Promise((settled) => {
     item.settled = settled;
-    askAbout({ picture: null, example: null, shown: false, ...item.question, request: item.request });
+    askAbout({ picture: null, example: null, shown: false, ...item.question, request: item.request, frame: item.frame });
   });
 }
 
 // A connection that is gone raises no event in Gradio.
 async function checkServer(item) {
+  if (reader.where === "device") return;
   // A proxy answers too where there is no server behind it.
   const reached = await fetch(location.href, { method: "HEAD", cache: "no-store" }).then(({ ok }) => ok, () => false);
   if (item.state !== "working") return;
@@ -226,8 +227,14 @@ takeAway(root, options, { current: () => ({ ...current, faces: facesIn(current) 
 choose.addEventListener("click", () => find(".file").click());
 find(".again").addEventListener("click", () => readAll(begin()));
 for (const button of root.querySelectorAll(".example")) {
-  button.addEventListener("click", () => {
-    const { name } = button.dataset;
+  button.addEventListener("click", async () => {
+    const { name, file } = button.dataset;
+    if (file) {
+      const mine = begin();
+      const example = await (await fetch(file)).blob();
+      if (mine === visit) take([{ name, file: example, state: "waiting", message: "Looking for faces…" }]);
+      return;
+    }
     const frame = resized(button.querySelector("img"), 1);
     take([{ name, frame, question: { example: name }, state: "waiting", message: "Looking for faces…" }]);
   });

@@ -1,12 +1,43 @@
-// Asks about a picture: ask({request, ...}) sends the question, and answered(callback) hears every answer, or undefined
-// where one could not be had.
+// Asks about a picture: askAbout({request, frame, ...}) puts the question, and whenAnswered(take) hears every answer, or
+// undefined where one could not be had. On this device where it reads, what is drawn is what is read; else the server is
+// asked. Before this comes reading.js.
 //
 // The page of the server asks by an event of Gradio's, whose queue keeps the order of arrival, and gets the answer as its
 // new value. Gradio does not say which event has failed.
 
-const askAbout = (question) => trigger("picture", question);
+const line = element.querySelector(".who");
+const reader = reading({ folder: props.device, served: Boolean(trigger), changed: () => tellWho(line, reader) });
+let heard; // the answers of this device
+
+async function askAbout({ frame, ...question }) {
+  const where = await reader.ready();
+  const known = frame && !question.example; // an example is the server's, which has all of it
+  if (where === "device" && known) {
+    const { request } = question;
+    const read = await reader.read(frame);
+    if (read) {
+      const looks = trigger ? read.looks.map(asPicture) : []; // for "Why?", which only a server can tell
+      heard({ state: "done", request, report: read.report, looks });
+      return;
+    }
+  }
+  if (trigger) trigger("picture", question);
+  else heard({ state: "refused", request: question.request, message: `This browser cannot read it${reader.why ? ` (${reader.why})` : ""}: open this page in another one.` });
+}
 
 function whenAnswered(take) {
-  watch("value", () => take(props.value));
+  heard = take;
+  watch?.("value", () => take(props.value));
   element.querySelector(".picker").addEventListener("unanswered", () => take(undefined));
+}
+
+// Grey levels of a square as a PNG.
+function asPicture(levels) {
+  const side = Math.sqrt(levels.length);
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [side, side];
+  const image = new ImageData(side, side);
+  levels.forEach((level, place) => image.data.set([level, level, level, 255], 4 * place));
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas.toDataURL();
 }

@@ -1,54 +1,60 @@
 // Who reads: this device where its browser can, else the server. Both give the same answers, so one may take over from the
 // other between two frames.
 //
-// reading({folder, readFrame, changed}): folder of the reader's files, "" where there are none; readFrame: the server's
-// function, undefined where there is no server; changed() is called when ``where`` or ``loaded`` is another one.
+// reading({folder, served, changed}) gives a part of the page the reader that all parts share. folder: of the reader's
+// files, "" where there are none; served: whether a server reads where the device cannot; changed() is called when
+// ``where`` or ``loaded`` is another one.
 
 const STALLED = 15000; // ms without a byte of the reader's files, after which the server reads
-const SLOW = ["slow-2g", "2g", "3g"]; // lines on which fourteen million bytes would take minutes
+const SLOW_LINES = ["slow-2g", "2g", "3g"]; // lines on which fourteen million bytes would take minutes
+const KEPT_IN = "resemotenet-reader"; // the cache of device/files.js
 
-function reading({ folder, readFrame, changed = () => {} }) {
-  const here = new URL(folder || ".", document.baseURI).href;
+function reading({ folder, served, changed }) {
+  const reader = (window.theReader ??= createReader(new URL(folder || ".", document.baseURI).href, Boolean(folder), served));
+  reader.addEventListener("changed", changed);
+  return reader;
+}
+
+function createReader(folder, offered, served) {
   let device; // the open reader
-  let opening; // a promise of it
-  const self = {
+  let opening; // a promise of ``where``
+  const self = Object.assign(new EventTarget(), {
     where: undefined, // "device", "server", or "nobody" once it is known
     loaded: undefined, // [bytes that are here, bytes in all] while files arrive
     why: "", // what is missing where nobody reads
-    report: (pixels) => device.read(pixels).catch(lose),
-    // Ends when it is known who reads.
-    ready: () => (opening ??= open()),
-    encode: (canvas) => (device ? { pixels: pixelsOf(canvas) } : { frame: canvas.toDataURL("image/jpeg", QUALITY) }),
-    // What the server's readFrame takes, with the frame as ``encode`` gave it. {} where it must be asked again.
-    answer({ pixels, ...asked }) {
-      return pixels ? device.answer(pixels, asked).catch(lose) : ask(readFrame, asked);
-    },
-  };
+    settings: undefined, // what reader.json holds, on the device
+    ready: () => (opening ??= open().then(() => self.where)), // ends when it is known who reads
+    // {report, looks} of a canvas, and the answer to the pixels of a frame; undefined where the device has given up.
+    read: (canvas) => device.read(pixelsOf(canvas)).catch(giveUp),
+    answer: (pixels, asked) => device.answer(pixels, asked).catch(giveUp),
+  });
 
   function decide(where, why = "") {
-    Object.assign(self, { where: where === "server" && !readFrame ? "nobody" : where, why, loaded: undefined });
-    changed();
+    Object.assign(self, { where: where === "server" && !served ? "nobody" : where, why, loaded: undefined });
+    self.dispatchEvent(new Event("changed"));
   }
 
-  function lose(error) {
-    console.warn(error);
+  function giveUp(error) {
+    console.warn(`the device does not read: ${error.message}`);
     device?.close();
     device = undefined;
     decide("server", error.message);
-    return {};
   }
 
   async function open() {
     const line = navigator.connection;
-    const slow = line && (line.saveData || SLOW.includes(line.effectiveType));
-    if (!folder) return decide("server");
-    if (readFrame && slow && !(await globalThis.caches?.has("resemotenet-reader"))) return decide("server");
+    const slow = line && (line.saveData || SLOW_LINES.includes(line.effectiveType));
+    if (!offered || (served && slow && !(await globalThis.caches?.has(KEPT_IN)))) {
+      decide("server");
+      return;
+    }
     try {
-      const { openDevice } = await import(`${here}device.js`);
-      device = await unlessStalled((arrived) => openDevice(arrived));
-      return decide("device");
+      const { openDevice } = await import(`${folder}device.js`);
+      device = await unlessStalled(openDevice);
+      self.settings = device.settings;
+      decide("device");
     } catch (error) {
-      return lose(error);
+      giveUp(error);
     }
   }
 
@@ -64,7 +70,7 @@ function reading({ folder, readFrame, changed = () => {} }) {
         if (loaded[0] < loaded[1]) wait();
         else clearTimeout(timer); // getting ready takes a slow machine its time
         self.loaded = loaded;
-        changed();
+        self.dispatchEvent(new Event("changed"));
       };
       start(arrived).then(resolve, reject).finally(() => clearTimeout(timer));
     });
@@ -77,8 +83,17 @@ function pixelsOf(canvas) {
   return canvas.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, canvas.width, canvas.height);
 }
 
+// What stands below "Why?" until the server answers, whoever reads.
+function looking(reader, sent) {
+  return reader.where === "device" ? `Looking… The server does this: ${sent} sent to it.` : "Looking…";
+}
+
 // The line under a picture that says who reads it.
-function whoReads({ where, loaded }) {
-  if (loaded) return `Getting the reader: ${(loaded[0] / 1e6).toFixed(1)} of ${(loaded[1] / 1e6).toFixed(1)} MB, once`;
-  return { device: "Read on this device: nothing is sent", server: "Read by the server", nobody: "Not read" }[where] ?? "";
+function tellWho(line, { where, loaded }) {
+  const [words, bar] = line.children;
+  line.dataset.where = where ?? "";
+  bar.hidden = !loaded;
+  [bar.value, bar.max] = loaded ?? [0, 1];
+  if (loaded) words.textContent = `Getting the reader: ${loaded.map((bytes) => (bytes / 1e6).toFixed(1)).join(" of ")} MB, once`;
+  else words.textContent = { device: "Read on this device: nothing is sent", server: "Read by the server", nobody: "" }[where] ?? "";
 }

@@ -4,7 +4,7 @@
 // In a crowd, cards show their bars when they are opened.
 //
 // showing(root, options) gives {show, clear, redraw}; options are those of overlay.js. Before this come overlay.js (CROWD),
-// cards.js and why.js.
+// cards.js, why.js and pictures.js (the reader).
 
 function showing(root, options) {
   const find = (selector) => root.querySelector(selector);
@@ -70,7 +70,7 @@ function showing(root, options) {
   function makeCard(face, look) {
     const card = newCard(blank, face.number);
     fillCard(card, face, frame, options.doubt);
-    if (look) explainable(card, () => ({ picture: look, box: null, label: face.label }));
+    if (look) explainable(card, () => ({ picture: look, box: null, label: face.label }), () => looking(reader, "the grey pixels of this face are"));
     else card.querySelector(".why").hidden = true;
     const more = card.querySelector(".more");
     more.setAttribute("aria-label", `Bars of face ${face.number}`);

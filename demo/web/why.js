@@ -5,8 +5,9 @@
 // "changed" on a card says that it shows another face: what was explained goes. looking() is what stands there until the
 // answer comes. Before this comes ask.js.
 
-function explainable(card, subject, looking = () => "Looking…") {
+function explainable(card, subject, looking) {
   const button = card.querySelector(".why");
+  button.hidden = !server.explain_face; // it takes the gradients of the whole network, which only a server has
   const panel = card.querySelector(".reason");
   const [image, text, choice] = ["img", ".reason-text", "select"].map((selector) => panel.querySelector(selector));
   let asked; // what is explained

@@ -30,7 +30,7 @@ _PIXELS = """
     };
 """
 _OPEN = "async () => { window.device = await (await import('/device.js')).openDevice(); }"
-_READ = f"async (content) => {{ {_PIXELS} return await window.device.read(await pixelsOf(content)); }}"
+_READ = f"async (content) => {{ {_PIXELS} return (await window.device.read(await pixelsOf(content))).report; }}"
 _ANSWER = (
     f"async ([content, asked]) => {{ {_PIXELS} return await window.device.answer(await pixelsOf(content), asked); }}"
 )
