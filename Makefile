@@ -21,13 +21,14 @@ CORE := $(addprefix tests/resemotenet/,runs datasets checkpoints models reading 
 	tests/demo/test_app.py tests/demo/test_handlers.py tests/dashboard/test_app.py
 WEIGHTS = $(if $(MODEL),--model "$(MODEL)") $(if $(REVISION),--revision "$(REVISION)")
 
-.PHONY: help demo dashboard runtime space push-space test test-lowest lint bench bench-training clean
+.PHONY: help demo dashboard runtime space space-static push-space test test-lowest lint bench bench-training clean
 
 help:
 	@echo 'make demo        serve the page on this machine; the first time makes $(VENV) and installs (minutes)'
 	@echo 'make dashboard   compare trained runs in the browser'
 	@echo 'make runtime     fetch with npm what browsers need to read pictures themselves; demo and test do it where npm is there'
 	@echo 'make space       put together what a Hugging Face Space runs, in build/space; push-space uploads it'
+	@echo 'make space-static    the page as files alone, which any web server serves: browsers read the pictures themselves'
 	@echo 'make test        lint, types and tests'
 	@echo 'make test-lowest the core of the tests with the oldest releases that pyproject.toml allows, in $(LOWEST)'
 	@echo 'make lint        lint and types only'
@@ -42,6 +43,9 @@ dashboard: $(VENV)/.dashboard
 
 space: $(VENV)/.demo
 	$(BIN)/python -m demo.space $(OUT) $(WEIGHTS) $(ARGS)
+
+space-static: $(VENV)/.demo runtime
+	$(BIN)/python -m demo.space $(if $(filter build/space,$(OUT)),build/space-static,$(OUT)) --static $(WEIGHTS) $(ARGS)
 
 push-space: $(VENV)/.demo
 	@if [ -z "$(SPACE)" ]; then echo "error: which one? make push-space SPACE=owner/name" >&2; exit 1; fi

@@ -9,6 +9,7 @@ from resemotenet.checkpoints.hub_files import listing
 from resemotenet.errors import ResEmoteNetError
 
 from .assemble import assemble, has_mark, pin
+from .static import assemble_static
 
 _BLANK = {".gitattributes", "README.md"}
 
@@ -21,9 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--revision needs --model owner/name: the bundled weights have no revisions")
     try:
         model = pin(options.model, options.revision) if options.model else None
-        out = assemble(options.out, model)
+        out = (assemble_static if options.static else assemble)(options.out, model)
         weights = "the bundled weights" if model is None else f"the weights of {model.name} at {model.revision}"
-        print(f"{out}: a Space with {weights}")
+        print(f"{out}: a{' static' if options.static else ''} Space with {weights}")
         if options.push:
             _push(out, options.push, private=options.private, force=options.force)
     except (ResEmoteNetError, OSError, ValueError) as error:
@@ -62,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("out", type=Path, metavar="OUT", help="the folder to write; one written before is replaced")
     parser.add_argument("--model", metavar="NAME", help="weights: owner/name (default: the bundled ones travel along)")
     parser.add_argument("--revision", help="branch, tag or commit of owner/name; its commit is pinned")
+    parser.add_argument(
+        "--static", action="store_true", help="files alone, for any web server: pictures are read in visitors' browsers"
+    )
     parser.add_argument("--push", metavar="SPACE", help="upload to the Space owner/name; it is made if there is none")
     parser.add_argument("--force", action="store_true", help="replace also a Space that was not made with this command")
     parser.add_argument("--private", action="store_true", help="where the Space is made now, make it private")

@@ -8,7 +8,7 @@
 // refused, lost (the server cannot be reached; the picture stays, to be tried again). data-faces says what the cards show:
 // some, nobody, unknown.
 //
-// Gradio runs this once, with: element (the component's root), props. Before it come the files of _READING in app.py,
+// Gradio runs this once, with: element (the component's root), props. Before it come those of parts.py:,
 // shrink.js (shrunk), pictures.js (askAbout, whenAnswered), numbers.js, results.js (showing), take.js (takeAway),
 // giving.js (takeFiles), reading.js, shot.js (cameraShots), gallery.js (gallery).
 
