@@ -1,4 +1,4 @@
-/* What the buttons below a figure do. Plotly draws in layers, several svg elements over each other: they are put into
+/* What the buttons below a figure do. No tag may be written in here, or Streamlit leaves the whole script out. Plotly draws in layers, several svg elements over each other: they are put into
    one, with the colours that the page gives their letters, on the ground of the page. */
 (() => {
     if (window.figuresAreSavable) return;
@@ -37,10 +37,11 @@
             copy.querySelectorAll(".draglayer, .hoverlayer, .zoomlayer, .modebar").forEach((each) => each.remove());
             picture.append(...copy.childNodes);
         }
-        return {text: new XMLSerializer().serializeToString(picture), width, height};
+        return picture;
     };
 
-    const save = (text, name) => {
+    const save = (picture, name) => {
+        const text = new XMLSerializer().serializeToString(picture);
         const link = document.createElement("a");
         link.href = URL.createObjectURL(new Blob([text], {type: "image/svg+xml"}));
         link.download = name;
@@ -48,18 +49,21 @@
         setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
     };
 
-    const print = ({text, width, height}, name) => {
+    const print = (picture, name) => {
         document.querySelector("#printed-figure")?.remove();
         const frame = document.createElement("iframe");
         frame.id = "printed-figure";
         frame.title = name;
         frame.style.cssText = "position: fixed; left: -10000px; border: 0;";
-        frame.style.width = `${width}px`;
-        frame.style.height = `${height}px`;
-        const sheet = `@page {size: ${width}px ${height}px; margin: 0} body {margin: 0; print-color-adjust: exact}`;
-        frame.srcdoc = `<title>${name}</title><style>${sheet}</style>${text}`;
-        frame.onload = () => frame.contentWindow.print();
         document.body.append(frame);
+        const page = frame.contentDocument;
+        const size = `${picture.getAttribute("width")}px ${picture.getAttribute("height")}px`;
+        const sheet = page.createElement("style");
+        sheet.textContent = `@page {size: ${size}; margin: 0} body {margin: 0; print-color-adjust: exact}`;
+        page.title = name;
+        page.head.append(sheet);
+        page.body.append(picture);
+        frame.contentWindow.print();
     };
 
     document.addEventListener("click", (event) => {
@@ -69,7 +73,7 @@
         const plot = document.querySelector(`.st-key-${CSS.escape(name)} .js-plotly-plot`);
         if (!plot) return;
         const picture = whole(plot);
-        if (button.dataset.kind === "svg") save(picture.text, `${name}.svg`);
+        if (button.dataset.kind === "svg") save(picture, `${name}.svg`);
         else print(picture, name);
     });
 })();
