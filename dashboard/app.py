@@ -51,6 +51,7 @@ _STYLE = """<style>
 .js-plotly-plot :is(.xaxislayer-above, .yaxislayer-above, .infolayer) text {fill: currentColor !important;}
 [data-testid="stCaptionContainer"] {color: inherit !important; opacity: 1 !important;}
 [data-testid="stCaptionContainer"] > p {color: color-mix(in srgb, currentColor 78%, transparent);}
+.stElementContainer:has(:is(.stDataFrame, .stPlotlyChart)) {margin-top: 1.1rem;}
 .save-figure {display: flex; gap: .5rem; justify-content: flex-end; font-size: 13px;}
 .save-figure button {all: unset; cursor: pointer; text-decoration: underline; padding: 2px 4px; min-height: 24px;
   box-sizing: border-box;}

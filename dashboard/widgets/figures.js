@@ -33,6 +33,10 @@
                 letters[place].style.fill = style.fill;
                 letters[place].style.fontFamily = "Source Sans, Helvetica, Arial, sans-serif";
                 letters[place].style.fontSize = style.fontSize;
+                if (!text.childElementCount) {  // as wide in whatever font another program has
+                    letters[place].setAttribute("textLength", text.getComputedTextLength());
+                    letters[place].setAttribute("lengthAdjust", "spacingAndGlyphs");
+                }
             });
             copy.querySelectorAll(".draglayer, .hoverlayer, .zoomlayer, .modebar").forEach((each) => each.remove());
             picture.append(...copy.childNodes);
