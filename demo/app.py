@@ -1,12 +1,9 @@
 """The page: layout and wiring only. What happens to a picture is in handlers.py, what is shown in markup.py."""
 
-import contextvars
 import os
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ClassVar
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -15,29 +12,23 @@ from resemotenet import EmotionPredictor, LoadedModel
 from resemotenet.errors import ImageError
 from resemotenet.reading.detector import MTCNNDetector
 
-from . import gate, guard, handlers, live, markup, parts
+from . import admission, gate, guard, handlers, live, markup, parts
 from .browser import device_files
 from .opening import Opening
 from .origins import OriginCheck, Origins
-from .sessions import keep_few_answers, remember_nothing
-from .uploads import Uploads, UploadWatch
+from .sessions import remember_nothing
+from .shares import Turns, address_of
+from .uploads import UploadRoute, Uploads
 
 # Settings for whoever runs the page: addresses of its code and of a dashboard, to which it links.
 CODE, DASHBOARD = "RESEMOTENET_CODE", "RESEMOTENET_DASHBOARD"
 
-# Pictures that wait to be read; the next is told that the server is busy.
-_MAX_WAITING = 16
-
 _SYSTEM_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
 _SYSTEM_MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
-# Every so many seconds, uploads older than so many seconds go: those that no call ever asked for.
-_ABANDONED = (60, 600)
-
 _UNANSWERED = "() => document.querySelector('#photo .picker').dispatchEvent(new Event('unanswered'))"
 
-_Result = TypeVar("_Result")
-_Call = Callable[[Any], Awaitable[dict[str, Any]]]  # of the page's scripts
+_Call = Callable[[Any, gr.Request], Awaitable[dict[str, Any]]]  # of the page's scripts
 
 
 def serve(
@@ -72,9 +63,11 @@ def launch(
     open_browser: bool = False,
 ) -> gr.Blocks:
     """The page that ``build`` gave, served from now on; arguments as for ``serve``, and the files of the reader."""
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # uvicorn's default is this machine, where anybody may be
     with _no_proxy():
         page.launch(
             server_port=port,
+            max_threads=admission.PLACES,  # so many calls are in the house, and none waits in Gradio's own queue
             inbrowser=open_browser,
             theme=_theme(),
             favicon_path=parts.WEB / "favicon.png",
@@ -84,7 +77,7 @@ def launch(
             enable_monitoring=False,
             ssr_mode=False,
             max_file_size=guard.MAX_BYTES,
-            app_kwargs={"middleware": middleware(uploads, files)},
+            app_kwargs={"middleware": middleware(page, uploads, files)},
             prevent_thread_lock=True,
         )
     remember_nothing(page)
@@ -92,14 +85,17 @@ def launch(
     return page
 
 
-def middleware(uploads: Uploads, files: device_files.Pending | None = None) -> list[Middleware]:
+def middleware(
+    page: gr.Blocks, uploads: Uploads, files: device_files.Pending | None = None
+) -> list[Middleware]:
     """What a request meets before Gradio, outermost first."""
     return [
         Middleware(OriginCheck, origins=Origins.of(os.environ)),
+        Middleware(admission.Admission, queue=lambda: page._queue),
         Middleware(guard.BodyLimit),
         Middleware(gate.Gate),
         *([] if files is None else [Middleware(device_files.DeviceFiles, files=files)]),
-        Middleware(UploadWatch, uploads=uploads),
+        Middleware(UploadRoute, uploads=uploads),
         Middleware(
             Opening,
             title=parts.TITLE,
@@ -130,8 +126,8 @@ def build(reader: handlers.Reader, uploads: Uploads, at_once: int = 1, *, on_dev
     Args:
         on_device: whether browsers are offered the reader's files, so that they read themselves.
     """
-    page = gr.Blocks(title=parts.TITLE, analytics_enabled=False, delete_cache=_ABANDONED)
-    pictures, calls = PictureQueue(reader, at_once), live.CallQueue()
+    page = gr.Blocks(title=parts.TITLE, analytics_enabled=False)
+    pictures, calls = PictureQueue(reader, at_once), Turns(min(8, os.cpu_count() or 1), "calls")
     device = device_files.PATH[1:] if on_device else ""
     with page:
         gr.HTML(markup.header(reader.source), apply_default_css=False)
@@ -142,37 +138,36 @@ def build(reader: handlers.Reader, uploads: Uploads, at_once: int = 1, *, on_dev
                 _live(reader, calls, device)
         gr.HTML(markup.about(reader.model, reader.source, _links()), apply_default_css=False)
         _api(pictures, uploads)
-    page.queue(max_size=_MAX_WAITING)
-    keep_few_answers(page)
+    page.queue()
     return page
 
 
 class PictureQueue:
-    """Has pictures read in the order of their arrival, in threads of its own.
-
-    Gradio would read each picture in whatever thread is free. Every thread has a heap and buffers of its own: two
-    pictures of 25 megapixels took 180 MB more that way.
+    """Has pictures read: addresses take turns.
 
     Attributes:
         event: settings for the events of the page that lead here.
     """
 
+    event: ClassVar = {"concurrency_limit": None, "concurrency_id": "pictures"}
+
     def __init__(self, reader: handlers.Reader, at_once: int = 1) -> None:
-        self.event = {"concurrency_limit": at_once, "concurrency_id": "pictures"}
         self._reader = reader
-        self._threads = ThreadPoolExecutor(at_once, "pictures")
+        self._turns = Turns(at_once, "pictures")
 
-    def answer(self, **asked: Any) -> dict[str, Any]:
+    async def answer(self, asker: gr.Request, **asked: Any) -> dict[str, Any]:
         """``handlers.answer``."""
-        return self._in_thread(partial(handlers.answer, self._reader, **asked))
+        return await self._turns.run(_address(asker), lambda: handlers.answer(self._reader, **asked))
 
-    def report(self, data: bytes) -> dict[str, Any]:
+    async def report(self, asker: gr.Request, receive: Callable[[], bytes]) -> dict[str, Any]:
         """The one JSON for the bytes of a picture."""
-        return self._in_thread(lambda: self._reader.read(guard.open_picture(data)).to_dict())
+        return await self._turns.run(
+            _address(asker), lambda: self._reader.read(guard.open_picture(receive())).to_dict()
+        )
 
-    def _in_thread(self, work: Callable[[], _Result]) -> _Result:
-        # Gradio keeps whose call this is in context variables, and a GPU is lent on that visitor's account.
-        return self._threads.submit(contextvars.copy_context().run, work).result()
+
+def _address(asker: gr.Request) -> str:
+    return address_of(asker.client)
 
 
 def _links() -> dict[str, str]:
@@ -200,8 +195,9 @@ def _photo(pictures: PictureQueue, model: LoadedModel, explain_face: _Call, devi
         **parts.picture_props(model, device),
     )
 
-    def answer(event: gr.EventData) -> dict[str, Any]:
-        return pictures.answer(picture=event.picture, example=event.example, shown=event.shown, request=event.request)
+    async def answer(event: gr.EventData, asker: gr.Request) -> dict[str, Any]:
+        asked = {"picture": event.picture, "example": event.example, "shown": event.shown, "request": event.request}
+        return await pictures.answer(asker, **asked)
 
     asked = picker.picture(
         answer,
@@ -215,7 +211,7 @@ def _photo(pictures: PictureQueue, model: LoadedModel, explain_face: _Call, devi
     asked.failure(fn=None, js=_UNANSWERED)
 
 
-def _live(reader: handlers.Reader, calls: live.CallQueue, device: str) -> None:
+def _live(reader: handlers.Reader, calls: Turns, device: str) -> None:
     """The camera's picture and its faces. The page asks by calls of its own, so nothing waits in Gradio's queue."""
     # Not turned: an empty room would be searched eight times, frame after frame. One core: other visitors need theirs.
     finder = MTCNNDetector(max_side=live.SEARCH_SIDE, turned=False, every_core=False)
@@ -224,8 +220,8 @@ def _live(reader: handlers.Reader, calls: live.CallQueue, device: str) -> None:
         model, device=model.device, backend=model.backend, detector=finder, source=reader.source
     )
 
-    async def read_frame(asked: Any) -> dict[str, Any]:
-        return await calls.run(lambda: live.answer(predictor, finder, asked))
+    async def read_frame(asked: Any, asker: gr.Request) -> dict[str, Any]:
+        return await calls.run(_address(asker), lambda: live.answer(predictor, finder, asked))
 
     gr.HTML(
         html_template=parts.web(parts.LIVE.template),
@@ -237,10 +233,9 @@ def _live(reader: handlers.Reader, calls: live.CallQueue, device: str) -> None:
     )
 
 
-def _explainer(model: LoadedModel, calls: live.CallQueue) -> _Call:
-    async def explain_face(asked: Any) -> dict[str, Any]:
-        answer = await calls.run(lambda: handlers.explain_face(model, asked))
-        return answer if "busy" not in answer else {"refused": "Many are asking at the moment: please try again."}
+def _explainer(model: LoadedModel, calls: Turns) -> _Call:
+    async def explain_face(asked: Any, asker: gr.Request) -> dict[str, Any]:
+        return await calls.run(_address(asker), lambda: handlers.explain_face(model, asked))
 
     return explain_face
 
@@ -248,9 +243,9 @@ def _explainer(model: LoadedModel, calls: live.CallQueue) -> _Call:
 def _api(pictures: PictureQueue, uploads: Uploads) -> None:
     """``/predict``: one picture in, the one JSON out."""
 
-    def predict(image: Any) -> dict[str, Any]:
+    async def predict(image: Any, asker: gr.Request) -> dict[str, Any]:
         try:
-            return pictures.report(_received(image, uploads))
+            return await pictures.report(asker, lambda: _received(image, uploads))
         except ImageError as error:
             raise gr.Error(str(error), print_exception=False) from error
 

@@ -70,7 +70,7 @@ class Gate:
             if len(sessions) != 1 or not re.fullmatch(_SESSION, sessions[0]):
                 await _refuse(400, "The session_hash must be one word of letters and digits.", scope, receive, send)
                 return
-        if _CALLS.fullmatch(scope["path"]):
+        if is_call(scope):
             try:
                 body = await _body(receive)
             except HTTPException as error:  # too long
@@ -88,6 +88,11 @@ class Gate:
 def answers(method: str, path: str) -> bool:
     """Whether a request to this path gets further than here."""
     return any(method == each and pattern.fullmatch(path) for each, pattern in _ROUTES)
+
+
+def is_call(scope: "Scope") -> bool:
+    """Whether a request brings a call, which Gradio takes into memory."""
+    return scope["method"] == "POST" and _CALLS.fullmatch(scope["path"]) is not None
 
 
 async def _refuse(status: int, why: str, scope: "Scope", receive: "Receive", send: "Send") -> None:

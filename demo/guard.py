@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from resemotenet.errors import ImageError
@@ -177,20 +178,32 @@ def _too_many_pixels(amount: str) -> str:
     )
 
 
+def _body_limit(scope: "Scope") -> int:
+    """In bytes; of a call of the page's own functions, which bring a frame, less."""
+    return MAX_CALL_BYTES if "/component_server" in scope["path"] else MAX_BODY_BYTES
+
+
+def body_length(scope: "Scope") -> int:
+    """How many bytes a request's body may come to have: as many as it says, or else as many as are read."""
+    said = Headers(scope=scope).get("content-length", "")
+    limit = _body_limit(scope)
+    return min(limit, int(said)) if said.isascii() and said.isdigit() else limit
+
+
 class BodyLimit:
     """ASGI middleware that stops reading a request's body at a limit and answers 413.
 
     A server would otherwise take any amount into memory before the first line of a handler could object.
     """
 
-    def __init__(self, app: "ASGIApp", limit: int = MAX_BODY_BYTES, call_limit: int = MAX_CALL_BYTES) -> None:
+    def __init__(self, app: "ASGIApp") -> None:
         self.app = app
-        self.limit = limit
-        self.call_limit = call_limit  # of a call of the page's own functions, which bring a frame
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        taken = 0
-        limit = self.call_limit if "/component_server" in scope.get("path", "") else self.limit
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        taken, limit = 0, _body_limit(scope)
 
         async def limited() -> "Message":
             nonlocal taken
@@ -200,4 +213,4 @@ class BodyLimit:
                 raise HTTPException(413, f"a request may have at most {limit} bytes")
             return message
 
-        await self.app(scope, limited if scope["type"] == "http" else receive, send)
+        await self.app(scope, limited, send)

@@ -1,11 +1,7 @@
 """The live page's server side: one frame in, its faces out. What is remembered between them is kept by the page."""
 
-import asyncio
 import math
-import os
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from resemotenet import EmotionPredictor
@@ -90,44 +86,3 @@ def _number(value: Any, low: float, high: float) -> float:
 
 def _fits(box: Box, size: tuple[int, int]) -> bool:
     return clip(box, size) is not None and max(box[2] - box[0], box[3] - box[1]) <= 1.5 * max(size)
-
-
-class CallQueue:
-    """Which call of the page's scripts is served when: in the order of arrival, and only so many wait.
-
-    A page has one frame under way, so among pages the order of arrival gives every visitor the same share. Where too
-    many come, the next is asked to come again later; and as long as that happens, those who were served are asked to
-    wait as long before their next frame, so that nobody keeps a place to himself. A program that asks many at once and
-    waits for nothing takes more than its share; what is limited then is what the server does in all.
-
-    Args:
-        workers: calls that are answered at once; one a core unless given.
-        places: calls that may be in the house, for each worker.
-    """
-
-    WAIT = 0.5  # seconds
-    CROWDED = 2.0  # seconds for which one who was turned away is remembered
-
-    def __init__(self, workers: int | None = None, places: int = 8) -> None:
-        workers = workers or min(8, os.cpu_count() or 1)
-        self._executor = ThreadPoolExecutor(workers, "live")
-        self._places = places * workers
-        self._inside = 0
-        self._turned_away = -math.inf
-
-    async def run(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """What ``work`` gives, with "wait", the seconds before asking again; or {"busy": True, "wait": ...}.
-
-        Runs on the server's event loop, so the counters need no lock.
-        """
-        now = time.monotonic()
-        if self._inside >= self._places:
-            self._turned_away = now
-            return {"busy": True, "wait": self.WAIT}
-        self._inside += 1
-        try:
-            result = await asyncio.get_running_loop().run_in_executor(self._executor, work)
-        finally:
-            self._inside -= 1
-        crowded = now - self._turned_away < self.CROWDED
-        return {**result, "wait": self.WAIT if crowded else 0.0}

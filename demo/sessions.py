@@ -8,15 +8,6 @@ from typing import Any
 
 import gradio as gr
 from gradio.state_holder import SessionState, StateHolder
-from gradio.utils import LRUCache
-
-# Answers that wait for those who asked and did not come for them, each with its picture.
-_UNCLAIMED = 64
-
-
-def keep_few_answers(page: gr.Blocks) -> None:
-    """For a page with its queue that is not served yet: the first call may come the moment it is."""
-    page._queue.pending_messages_per_session = _Answers(_UNCLAIMED)
 
 
 def remember_nothing(page: gr.Blocks) -> None:
@@ -24,14 +15,6 @@ def remember_nothing(page: gr.Blocks) -> None:
     holder = _NoSessions()  # type: ignore[no-untyped-call]
     holder.set_blocks(page)
     page.server_app.state_holder = holder
-
-
-class _Answers(LRUCache[str, Any]):
-    """By session; the ones that were asked for longest ago go first, not those of whoever came first."""
-
-    def __getitem__(self, key: str) -> Any:
-        self.move_to_end(key)
-        return super().__getitem__(key)
 
 
 class _NoSession(SessionState):

@@ -1,65 +1,87 @@
-"""Pictures that callers of the API upload: deleted the moment they are read.
+"""Pictures that callers of the API upload, before the call itself names them: deleted the moment they are read.
 
-Gradio writes an upload into its temporary folder, answers with the path, and the caller names that path in the call
-itself. The path is made from the content, so callers who send the same picture at once share one file: it may go only
-when the last of them has been served. So uploads are counted as they arrive. One that is broken off leaves a part of
-the picture behind, which Gradio forgets; that goes as well.
+Gradio's own route writes into its folder what arrives, and forgets what broke off or nobody asks for. So uploads are
+taken here: nothing has a name on disk before it has arrived whole, and all of them together have a bound.
 """
 
-import json
+import asyncio
+import secrets
+import shutil
 import sys
 import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-from starlette.requests import ClientDisconnect
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
 from resemotenet.errors import ImageError
 
+from . import guard
+from .admission import BUSY, in_time, refuse, room_for
+from .shares import Shares, address_of
+
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+# Bytes on disk, of all addresses together, arriving or waiting; one alone gets half.
+_DISK = 400_000_000
+# Seconds after which an upload goes that no call asked for.
+_ABANDONED = 600.0
+# Files that one request may bring.
+_MAX_FILES = 10
+_NO_ROOM = "The server has no room for this upload now: please try again later."
+
+
+@dataclass(frozen=True)
+class _Upload:
+    """Whose share of the disk it has, and how many bytes of it."""
+
+    address: str
+    length: int
 
 
 class Uploads:
     """The files that were uploaded and not read yet. Thread-safe.
 
     Args:
-        folder: Gradio's temporary folder (GRADIO_TEMP_DIR), used by this server alone. Uploads that have arrived lie in
-            folders of their own in it; those that are arriving lie in it directly.
+        folder: Gradio's temporary folder (GRADIO_TEMP_DIR), used by this server alone; each upload gets a folder of its
+            own in it.
+
+    Attributes:
+        shares: of the disk; what is kept has a part of it that goes back when the file goes.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._expected: Counter[str] = Counter()
-        self._arriving = 0
+        self.shares = Shares(_DISK)
+        self._kept: dict[str, _Upload] = {}
         self._lock = threading.Lock()
 
-    @contextmanager
-    def arriving(self) -> Iterator[None]:
-        """While an upload comes in. When none does any more, parts of broken uploads are deleted."""
-        with self._lock:
-            self._arriving += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._arriving -= 1
-                if not self._arriving and self.folder.exists():
-                    for path in self.folder.iterdir():
-                        if path.is_file():
-                            path.unlink()
+    def keep(self, content: IO[bytes], address: str, length: int) -> str:
+        """Writes an upload that has arrived; gives the path by which it is asked for.
 
-    def expect(self, path: str) -> None:
-        """A caller has uploaded this file and will ask for it."""
+        Raises:
+            OSError: there is no room.
+        """
+        path = self.folder / secrets.token_hex(16) / "picture"
+        path.parent.mkdir(parents=True)
+        try:
+            with path.open("xb") as file:
+                shutil.copyfileobj(content, file)
+        except OSError:
+            _remove(path)
+            raise
         with self._lock:
-            self._expected[path] += 1
+            self._kept[str(path)] = _Upload(address, length)
+        return str(path)
 
     def take(self, path: str) -> bytes:
-        """The content of an uploaded file; the file is deleted unless another caller still waits for it.
+        """The content of an uploaded file, which goes.
 
         Only what was uploaded and not read yet is given out: callers name paths, and could name any.
 
@@ -67,52 +89,78 @@ class Uploads:
             ImageError: nobody uploaded such a file, or it is gone.
         """
         with self._lock:
-            if self._expected[path] <= 0:
-                raise ImageError("Nothing was uploaded under this path: send the picture itself.")
-            self._expected[path] -= 1
-            try:
-                data = Path(path).read_bytes()
-                if not self._expected[path]:
-                    Path(path).unlink()
-            except FileNotFoundError:
-                raise ImageError("The picture is no longer there: please send it again.") from None
-            finally:
-                self._expected += Counter()  # drops what is at zero
-        return data
+            upload = self._kept.pop(path, None)
+        if upload is None:
+            raise ImageError("Nothing was uploaded under this path: send the picture itself.")
+        try:
+            return Path(path).read_bytes()
+        except FileNotFoundError:
+            raise ImageError("The picture is no longer there: please send it again.") from None
+        finally:
+            self._let_go(path, upload)
+
+    def drop(self, path: str) -> None:
+        """An upload that nobody waits for any more goes; nothing happens if it has gone."""
+        with self._lock:
+            upload = self._kept.pop(path, None)
+        if upload is not None:
+            self._let_go(path, upload)
+
+    def _let_go(self, path: str, upload: _Upload) -> None:
+        _remove(Path(path))
+        self.shares.give_back(upload.address, upload.length)
 
 
-class UploadWatch:
-    """ASGI middleware that tells ``uploads`` of every request to Gradio's upload route, and of the files it made."""
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.parent.rmdir()
+
+
+class UploadRoute:
+    """ASGI middleware that answers ``POST /gradio_api/upload`` in Gradio's place: with a JSON list of paths."""
 
     def __init__(self, app: "ASGIApp", uploads: Uploads) -> None:
         self.app = app
         self.uploads = uploads
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].endswith("/upload"):
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != "/gradio_api/upload":
             await self.app(scope, receive, send)
             return
-        status, body = 0, bytearray()
+        try:
+            paths = await self._received(scope, receive)
+        except ClientDisconnect:
+            return  # nobody is there to be told
+        except HTTPException as error:
+            await refuse(error, scope, receive, send)
+        except OSError as error:
+            print(f"error: an upload could not be written: {error}", file=sys.stderr)
+            await refuse(HTTPException(507, _NO_ROOM), scope, receive, send)
+        else:
+            await JSONResponse(paths)(scope, receive, send)
 
-        async def watched(message: "Message") -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            elif message["type"] == "http.response.body":
-                body.extend(message.get("body", b""))
-                if status == 200 and not message.get("more_body", False):
-                    for path in json.loads(body):
-                        self.uploads.expect(path)
-            await send(message)
-
-        with self.uploads.arriving():
-            try:
-                await self.app(scope, receive, watched)
-            except ClientDisconnect:
-                pass  # nobody is there to be told
-            except OSError as error:
-                if status:
-                    raise
-                print(f"error: an upload could not be written: {error}", file=sys.stderr)
-                why = "The server has no room for this upload now: please try again later."
-                await JSONResponse({"detail": why}, 507)(scope, receive, send)
+    async def _received(self, scope: "Scope", receive: "Receive") -> list[str]:
+        """The paths of the files in a request, each of which has its part of the request's share of the disk."""
+        address, room = address_of(scope["client"]), guard.body_length(scope)
+        shares, paths = self.uploads.shares, list[str]()
+        if not await room_for(lambda: shares.take(address, room)):
+            raise HTTPException(507, BUSY)
+        try:
+            request = Request(scope, in_time(receive, room))
+            async with request.form(max_files=_MAX_FILES, max_fields=_MAX_FILES) as form:
+                files = [each for _, each in form.multi_items() if isinstance(each, UploadFile)]
+                if any((file.size or 0) > guard.MAX_BYTES for file in files):
+                    raise HTTPException(413, f"a file may have at most {guard.MAX_BYTES} bytes")
+                for file in files:
+                    length = file.size or 0
+                    paths.append(await run_in_threadpool(self.uploads.keep, file.file, address, length))
+                    room -= length
+        except BaseException:
+            for path in paths:
+                self.uploads.drop(path)
+            raise
+        finally:
+            shares.give_back(address, room)
+        for path in paths:
+            asyncio.get_running_loop().call_later(_ABANDONED, self.uploads.drop, path)
+        return paths

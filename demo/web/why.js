@@ -20,8 +20,8 @@ function explainable(card, subject, looking) {
     const answer = (await ask(server.explain_face, { ...asked, label }))
       ?? { refused: "The server cannot be reached: please try again in a moment." };
     if (mine !== request) return;
-    panel.dataset.state = answer.refused ? "refused" : "done";
-    text.textContent = answer.refused ?? answer.text;
+    panel.dataset.state = answer.refused || answer.busy ? "refused" : "done";
+    text.textContent = answer.busy ? "Many are asking at the moment: please try again." : answer.refused ?? answer.text;
     if (answer.picture) image.src = answer.picture;
     else image.removeAttribute("src");
     image.alt = answer.picture ? answer.text : "";

@@ -178,10 +178,18 @@ def test_nothing_is_left_of_an_upload_that_is_broken_off(demo: Demo):
     head = "POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 200000\r\n"
     head += "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
     host, port = demo.address.removeprefix("http://").rstrip("/").split(":")
-    with socket.create_connection((host, int(port))) as connection:
+    log = demo.temporary.parent / "log.txt"
+    before = log.read_text()
+    slow = socket.create_connection((host, int(port)))  # still arrives when the other has broken off
+    with slow, socket.create_connection((host, int(port))) as connection:
+        slow.sendall(head.encode() + part)
         connection.sendall(head.encode() + part)
-        wait_until(lambda: demo.files() != [])  # the part that was sent has arrived
+        time.sleep(1)
+        connection.close()
+        wait_until(lambda: demo.files() == [])
+        assert httpx.get(demo.address, timeout=PATIENCE).status_code == 200
     wait_until(lambda: demo.files() == [])
+    assert log.read_text() == before
 
 
 def test_the_page_calls_no_other_host(demo: Demo):

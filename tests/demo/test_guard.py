@@ -119,14 +119,16 @@ def test_a_picture_cut_short_is_called_damaged(picture: Picture):
 
 
 @pytest.fixture
-def limited() -> TestClient:
+def limited(monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """A server that answers with the length of the body, behind a limit of 1000 bytes."""
 
     async def length(request: Request) -> PlainTextResponse:
         return PlainTextResponse(str(len(await request.body())))
 
+    monkeypatch.setattr(guard, "MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr(guard, "MAX_CALL_BYTES", 100)
     routes = [Route(path, length, methods=["GET", "POST"]) for path in ("/", "/gradio_api/component_server/")]
-    return TestClient(Starlette(routes=routes, middleware=[Middleware(guard.BodyLimit, limit=1000, call_limit=100)]))
+    return TestClient(Starlette(routes=routes, middleware=[Middleware(guard.BodyLimit)]))
 
 
 def test_a_body_within_the_limit_arrives_whole(limited: TestClient):
@@ -150,6 +152,9 @@ def test_calls_of_the_page_itself_have_a_smaller_limit(limited: TestClient):
     address = "/gradio_api/component_server/"
     assert limited.post(address, content=b"x" * 100).text == "100"
     assert limited.post(address, content=b"x" * 101).status_code == 413
+
+
+def test_a_frame_and_what_is_remembered_of_faces_fit_into_a_call():
     assert guard.MAX_FRAME_BYTES * 4 / 3 < guard.MAX_CALL_BYTES < guard.MAX_BODY_BYTES
 
 

@@ -1,15 +1,11 @@
 """One frame of the live page: what is answered, what is refused, who has to wait."""
 
-import asyncio
 import base64
 import io
 import json
-import threading
 import time
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +17,6 @@ from resemotenet.reading.detector import MTCNNDetector
 from resemotenet.reading.faces import Box, Face, overlap
 
 SCENE = (640, 480)
-T = TypeVar("T")
 
 
 class Watched:
@@ -229,52 +224,3 @@ class TestRefusals:
             answer = live.answer(predictor, finder, question(scene((200, 100)), 1.5, memory))
             assert set(answer) == {"refused"}
             assert any(part in answer["refused"] for part in problem.split("|")), answer
-
-
-def apart(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run in a thread of its own: in this one a browser's event loop may be running."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
-
-
-class TestCallQueue:
-    def run(self, workers: int, places: int, guests: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """Answers to guests who come all at once and are read until all have come, and to one who comes then."""
-
-        async def party() -> tuple[list[dict[str, Any]], dict[str, Any]]:
-            calls = live.CallQueue(workers, places)
-            door = threading.Event()
-
-            def read() -> dict[str, Any]:
-                door.wait(60)
-                return {"faces": []}
-
-            waiting = [asyncio.create_task(calls.run(read)) for _ in range(guests)]
-            await asyncio.sleep(0)  # all of them have come to the door
-            door.set()
-            answers = await asyncio.gather(*waiting)
-            return answers, await calls.run(lambda: {"faces": []})
-
-        return apart(party())
-
-    def test_nobody_waits_where_there_is_room(self):
-        answers, late = self.run(workers=2, places=3, guests=6)
-        assert [*answers, late] == [{"faces": [], "wait": 0.0}] * 7
-
-    def test_who_finds_no_place_comes_again_and_those_served_wait_as_long(self):
-        answers, late = self.run(workers=1, places=3, guests=5)
-        wait = live.CallQueue.WAIT
-        assert sorted(answers, key=lambda answer: "busy" in answer) == (
-            [{"faces": [], "wait": wait}] * 3 + [{"busy": True, "wait": wait}] * 2
-        )
-        assert late == {"faces": [], "wait": wait}  # there is room, but somebody was turned away a moment ago
-
-    def test_a_failure_leaves_its_place(self):
-        async def party() -> dict[str, Any]:
-            calls = live.CallQueue(1, places=1)
-            for _ in range(3):
-                with pytest.raises(ZeroDivisionError):
-                    await calls.run(lambda: {"faces": 1 // 0})
-            return await calls.run(lambda: {"faces": []})
-
-        assert apart(party()) == {"faces": [], "wait": 0.0}

@@ -8,7 +8,6 @@ import pytest
 
 pytest.importorskip("gradio", reason="the demo needs gradio: pip install -r requirements.txt")
 
-from demo.sessions import _Answers
 from tests.demo.server import PATIENCE, ROOT, free_port
 
 SCRIPT = """
@@ -66,12 +65,3 @@ def test_nothing_is_kept_of_what_was_asked_and_answered(model_folder: Path, tmp_
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "0 [] 0"
-
-
-def test_unclaimed_answers_are_few_and_those_who_come_keep_theirs():
-    answers = _Answers(3)
-    for name in "abc":
-        answers[name] = name
-    assert answers["a"] == "a"  # came for it
-    answers["d"] = "d"
-    assert list(answers) == ["c", "a", "d"]
