@@ -5,7 +5,6 @@ Every refusal is an ``ImageError`` whose text is one sentence for the person who
 
 import base64
 import io
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image
@@ -13,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from resemotenet.errors import ImageError
+from resemotenet.reading.effort import has_many_scans
 from resemotenet.reading.images import Picture, readable_formats
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ MAX_BYTES = 15_000_000
 # A camera's 24 megapixels pass. Pixels cost memory, three bytes each and a few copies of them, whatever the file's
 # size says.
 MAX_PIXELS = 25_000_000
-MAX_SCANS = 50
-_MAX_SEGMENTS = 5000  # of a JPEG; a large one with colour profile and comments has some hundred
 MIN_SIDE = 32
 # Of JPEG, PNG, WebP, GIF, BMP and TIFF; AVIF and HEIC name themselves four bytes later.
 _BEGINNINGS = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -34,12 +32,6 @@ MAX_FRAME_BYTES = 600_000
 # A data URI is a third longer than the bytes in it; the rest is room for the event around it.
 MAX_BODY_BYTES = MAX_BYTES * 4 // 3 + 100_000
 MAX_CALL_BYTES = MAX_FRAME_BYTES * 4 // 3 + 100_000  # with what is remembered of a dozen faces
-
-# Markers of a JPEG that a length follows, and its end. Not those that may stand between the bytes of a scan: FF00 is a
-# byte of the picture, FFD0 to FFD7 are restarts. Nor FF01 to FFBF: libjpeg gives up at most of them, or goes on to the
-# next marker, as is done here; so no scan that it would draw is missed.
-_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
-_END, _SCAN = b"\xd9", b"\xda"
 
 
 def check_bytes(count: int) -> None:
@@ -146,29 +138,9 @@ def _check_header(header: _Header) -> None:
 
 
 def _read(data: bytes) -> Picture:
-    # A progressive JPEG is drawn in a dozen scans; a thousand of them would keep the server busy for minutes.
-    if data.startswith(b"\xff\xd8") and _has_many_scans(data):
+    if data.startswith(b"\xff\xd8") and has_many_scans(data):
         raise ImageError("This file is built in an unusual way: open it and save it again as JPEG.")
     return Picture.open(data, name="This file cannot be read")
-
-
-def _has_many_scans(data: bytes) -> bool:
-    """Whether a JPEG is built of more scans than ``MAX_SCANS``, or of a flood of segments.
-
-    Reads the markers as libjpeg does, up to the end of the picture: phones append a film to it, in whose bytes any
-    marker occurs by chance, and so it does in a preview inside a segment.
-    """
-    scans, place = 0, 2
-    for _ in range(_MAX_SEGMENTS):
-        marker = _MARKER.search(data, place)
-        if marker is None or marker[1] == _END:
-            return False
-        scans += marker[1] == _SCAN
-        if scans > MAX_SCANS:
-            return True
-        # The length counts its own two bytes, whatever it says.
-        place = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2], "big"))
-    return True
 
 
 def _too_many_pixels(amount: str) -> str:

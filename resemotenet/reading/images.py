@@ -1,6 +1,8 @@
 """Opening pictures: whatever people have, upright, RGB and light, or one sentence that says what is wrong."""
 
 import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
@@ -10,6 +12,8 @@ from PIL import Image, UnidentifiedImageError
 
 from ..checkpoints.orientation import exif_orientation, is_plain, without_warnings
 from ..errors import ImageError
+from .apart import read_apart
+from .effort import takes_what_its_size_says
 from .levels import check_used, scaled, white_level
 
 if TYPE_CHECKING:
@@ -140,13 +144,41 @@ def lightened(image: Image.Image) -> Image.Image:
 def _read(source: "Image.Image | Path | io.BytesIO", name: str) -> Image.Image:
     try:
         if isinstance(source, Image.Image):
-            return _upright_rgb(source, name)
+            with _in_words(source, name):
+                return _upright_rgb(source, name)
         if isinstance(source, Path) and source.exists() and not (source.is_file() or source.is_dir()):
             raise ImageError(f"{name}: a pipe or a device, expected a file")  # a pipe might never end
+        with _in_words(source, name):
+            is_plain_work = takes_what_its_size_says(source)
+        return read_file(source, name) if is_plain_work else read_apart(source, name)
+    except MemoryError:
+        raise ImageError(f"{name}: there is not enough memory for this picture; scale it down") from None
+
+
+def read_file(
+    source: "Path | io.BytesIO", name: str, before: Callable[[tuple[int, int]], None] | None = None
+) -> Image.Image:
+    """The picture in a file, as ``read_image`` gives it; a file may take any time and memory.
+
+    Args:
+        before: called with (width, height) before anything is decoded.
+
+    Raises:
+        ImageError: as ``read_image``.
+        MemoryError: there is not enough.
+    """
+    with _in_words(source, name):
         with without_warnings():
             opened = Image.open(source, formats=readable_formats())
         with opened as image:
-            return _upright_rgb(image, name)
+            return _upright_rgb(image, name, before)
+
+
+@contextmanager
+def _in_words(source: "Image.Image | Path | io.BytesIO", name: str) -> Iterator[None]:
+    """Whatever Pillow raises becomes an ``ImageError`` of one sentence."""
+    try:
+        yield
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -170,12 +202,14 @@ def readable_formats() -> list[str]:
     return [name for name in FORMATS if name in Image.OPEN]
 
 
-def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
+def _upright_rgb(image: Image.Image, name: str, before: Callable[[tuple[int, int]], None] | None = None) -> Image.Image:
     width, height = image.size
     if width == 0 or height == 0:
         raise ImageError(f"{name}: the picture has no pixels ({width}x{height})")
     if width * height > MAX_PIXELS:
         raise _too_large(name)
+    if before is not None:
+        before(image.size)
     white = white_level(image, name)
     image.load()
     upright = _rgb(image, name, white)

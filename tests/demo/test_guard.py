@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from demo import guard
 from resemotenet.errors import ImageError
+from resemotenet.reading import effort
 
 Picture = Callable[..., bytes]
 
@@ -171,9 +172,9 @@ def noise(count: int) -> bytes:
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
 def test_a_photo_with_a_film_behind_it_is_read(picture: Picture, options: dict[str, Any]):
     """As phones save "motion photos": the bytes of the film look like a hundred scans."""
-    photo = picture(400, 300, "JPEG", comment=b"\xff\xda" * (guard.MAX_SCANS + 1), **options)
+    photo = picture(400, 300, "JPEG", comment=b"\xff\xda" * (effort.MAX_SCANS + 1), **options)
     film = (24).to_bytes(4, "big") + b"ftypmp42\0\0\0\0isommp42" + noise(8_000_000)
-    assert film.count(b"\xff\xda") > guard.MAX_SCANS
+    assert film.count(b"\xff\xda") > effort.MAX_SCANS
     assert guard.open_picture(photo + film).size == (400, 300)
 
 
@@ -181,7 +182,7 @@ def bomb(picture: Picture, between: bytes = b"") -> bytes:
     """A progressive JPEG whose last scan comes again and again; each costs a pass over all pixels."""
     whole = picture(64, 64, "JPEG", progressive=True)
     last = whole.rindex(b"\xff\xda")
-    return whole[:last] + (whole[last:-2] + between) * (guard.MAX_SCANS + 2) + whole[-2:]
+    return whole[:last] + (whole[last:-2] + between) * (effort.MAX_SCANS + 2) + whole[-2:]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,7 @@ def test_markers_are_walked_fast_whatever_they_are(picture: Picture, filling: by
     start = picture(64, 64, "JPEG")[:-2]
     data = start + filling * ((guard.MAX_BYTES - len(start)) // len(filling))
     begun = time.perf_counter()
-    assert guard._has_many_scans(data) == (filling == b"\xff\xe0\0\2")
+    assert effort.has_many_scans(data) == (filling == b"\xff\xe0\0\2")
     assert time.perf_counter() - begun < 5  # a tenth of it, unless the machine is busy
 
 
