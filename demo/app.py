@@ -85,9 +85,7 @@ def launch(
     return page
 
 
-def middleware(
-    page: gr.Blocks, uploads: Uploads, files: device_files.Pending | None = None
-) -> list[Middleware]:
+def middleware(page: gr.Blocks, uploads: Uploads, files: device_files.Pending | None = None) -> list[Middleware]:
     """What a request meets before Gradio, outermost first."""
     return [
         Middleware(OriginCheck, origins=Origins.of(os.environ)),
