@@ -25,7 +25,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="memory can be limite
 
 def encoded(kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(data.astronaut()[:64, :64]).save(buffer, kind, **options)  # type: ignore[arg-type]
+    Image.fromarray(data.astronaut()[:64, :64]).save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -89,14 +89,14 @@ def test_what_is_opened_apart_is_the_same_picture(kind: str, tmp_path: Path):
     for source in (path, content):
         image = read_image(source)
         assert (image.mode, image.size) == ("RGB", (64, 64))
-        assert np.array_equal(image, expected)
+        assert np.array_equal(np.asarray(image), np.asarray(expected))
         image.putpixel((0, 0), (1, 2, 3))  # nobody else's
         assert image.getpixel((0, 0)) == (1, 2, 3)
 
 
-def test_errors_of_files_opened_apart_are_the_usual_sentences(tmp_path: Path):
+def test_errors_of_files_opened_apart_are_the_usual_sentences():
     with pytest.raises(ImageError, match=r"^the data: the picture is damaged or cut short"):
-        read_image(encoded("TIFF", compression="tiff_lzw")[:200])
+        read_image(RARE["PPM"][:200])
     with pytest.raises(ImageError, match=r"^a\.tif: "):
         read_image(b"II*\0 is all there is", name="a.tif")
     huge = tiff((256, 4, 1, 60_000), (257, 4, 1, 60_000), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 8))
@@ -116,12 +116,12 @@ def test_memory_has_a_bound(content: bytes):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processor time cannot be limited there")
-def test_time_has_a_bound(monkeypatch: pytest.MonkeyPatch):
+def test_time_has_a_bound():
     """Comments that Pillow reads from the start again and again: 14 MB of them took minutes."""
     apart._Worker.end_all()
     begun = resource.getrusage(resource.RUSAGE_CHILDREN)
     with pytest.raises(ImageError, match="unusually much time or memory"):
-        read_image(b"P6\n" + b"# a comment\n" * 1_200_000 + b"8 8 255\n" + bytes(192))
+        read_image(b"P3\n8 8 255\n" + b"# a comment\n" * 1_200_000)
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime < 12
     assert read_image(RARE["PPM"]).size == (64, 64)

@@ -307,6 +307,7 @@ class TestRefusals:
         def denied(*_):
             raise PermissionError(13, "Permission denied")
 
+        (tmp_path / "private.jpg").write_bytes(b"\xff\xd8")
         monkeypatch.setattr(Image, "open", lambda *args, **options: denied())
         self.one_sentence(tmp_path / "private.jpg", "private.jpg: permission denied")
 
