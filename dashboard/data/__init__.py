@@ -32,6 +32,7 @@ from .scores import (
     score_of,
     scores,
 )
+from .texts import harmless
 
 __all__ = [
     "LABEL_SETS",
@@ -132,7 +133,7 @@ def _is_copy(run: Run, other: Run) -> bool:
 
 
 def _with_its_place(run: Run) -> Run:
-    return replace(run, id=f"{run.id} in {run.path.parent}")
+    return replace(run, id=f"{run.id} in {harmless(run.path.parent)}")
 
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -192,7 +193,10 @@ def _run(path: str, stamp: _Stamp, now: float) -> Run:
             kept = _Kept(stamp, *read_run(folder, published=folder.is_relative_to(PUBLISHED)))
         except OSError as error:
             problem = f"It cannot be read ({error.strerror or error}); check who may read the folder."
-            kept = _Kept(stamp, Run(folder, folder.name, "broken", problem), 0.0)
+            kept = _Kept(stamp, Run(folder, harmless(folder.name), "broken", problem), 0.0)
+        except (ValueError, RecursionError, MemoryError) as error:
+            problem = f"It cannot be read ({harmless(str(error))[:200] or type(error).__name__}); copy it again."
+            kept = _Kept(stamp, Run(folder, harmless(folder.name), "broken", problem), 0.0)
         with _lock:
             _kept[path] = kept
     changed = max((each[0] / 1e9 for each in stamp if each is not None), default=0.0)

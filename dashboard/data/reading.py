@@ -10,12 +10,15 @@ from resemotenet.runs.schema import SCHEMA, Audit, Environment, Epoch, Result, S
 from resemotenet.runs.settings import known_settings
 
 from .runs import Run, State
+from .texts import harmless, harmless_json
 
 T = TypeVar("T")
 
 # A run counts as running while its files change; an epoch may take its time, so several of its epochs are waited for.
 _QUIET_SECONDS = 300.0
 _QUIET_EPOCHS = 3.0
+# A hundred thousand epochs have half as many.
+_MOST_BYTES = 50_000_000
 
 
 def read_run(path: Path, *, published: bool = False) -> tuple[Run, float]:
@@ -36,7 +39,7 @@ def read_run(path: Path, *, published: bool = False) -> tuple[Run, float]:
         files.notes.insert(0, "Written by an older version of this software; what that did not note is left empty.")
     said = files.newer or " ".join([*files.problems, *files.notes])
     parts = (config, environment or Environment(), audit, result, epochs)
-    run = Run(path, path.name, state, said or None, published, *parts)
+    run = Run(path, harmless(path.name), state, said or None, published, *parts)
     if state == "unfinished":
         run = replace(run, problem=" ".join([_unfinished(run), *files.notes]))
     last = epochs[-1].seconds if epochs else None
@@ -63,7 +66,10 @@ class _Files:
                 self.problems.append(f"{name} is missing, so it is not known what was trained; copy the whole folder.")
             return None
         try:
-            text = path.read_bytes()
+            if (size := path.stat().st_size) > _MOST_BYTES:
+                self.problems.append(f"{name} has {size / 1e6:,.0f} MB, which no run writes; copy it again.")
+                return None
+            text = harmless_json(path.read_bytes())
         except OSError as error:
             self.problems.append(f"{name} cannot be read ({error.strerror}); copy it again.")
             return None
@@ -79,8 +85,13 @@ class _Files:
 
     def epochs(self) -> tuple[Epoch, ...]:
         """The lines of epochs.jsonl that say which epoch they are of."""
+        path = self.folder.epochs
         try:
-            texts = lines(self.folder.epochs)
+            if path.exists() and not path.is_file():
+                raise ResultsError("epochs.jsonl is no file")
+            if path.exists() and (size := path.stat().st_size) > _MOST_BYTES:
+                raise ResultsError(f"epochs.jsonl has {size / 1e6:,.0f} MB, which no run writes")
+            texts = [harmless_json(line) for line in lines(path)]
         except ResultsError as error:
             self.problems.append(f"{error}; copy it again.")
             return ()
@@ -124,4 +135,4 @@ def _left_out(name: str, odd: str) -> str:
 def _unfinished(run: Run) -> str:
     planned = "" if run.epochs_planned is None else f" of {run.epochs_planned}"
     done = f"after epoch {len(run.epochs)}{planned}" if run.epochs else "before its first epoch was done"
-    return f"It stopped {done}; 'python -m training resume {run.path}' goes on with it."
+    return f"It stopped {done}; 'python -m training resume {harmless(run.path)}' goes on with it."

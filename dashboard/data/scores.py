@@ -21,6 +21,7 @@ from resemotenet.runs.paired import Paired, pair_up
 from resemotenet.runs.results import Predictions, ResultsFolder
 
 from .runs import Run
+from .texts import harmless
 
 _FOLDS = 5
 
@@ -203,7 +204,7 @@ def _read_figures(run: Run) -> Iterator[tuple[str, str, _Figures]]:
         return
     for name, entry in files:
         labels, _, split = name.removesuffix(".npz").rpartition("-")
-        if labels and not name.startswith(".") and split in SPLITS:
+        if labels and labels == harmless(labels) and not name.startswith(".") and split in SPLITS:
             yield labels, split, _figures_of(entry)
 
 

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # What numpy and zipfile raise for a file that is missing, cut off, altered, or no .npz at all.
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError)
+# Of a prediction file, unpacked; a million faces with long names have 200.
+_MOST_BYTES = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -139,11 +141,18 @@ class Predictions:
             ResultsError: the file is missing or damaged, or its columns are in another order.
         """
         try:
+            if Path(path).exists() and not Path(path).is_file():
+                raise ValueError("it is no file")  # a pipe would be waited for
             # Opened here, because numpy leaves a damaged file open.
+            with open(path, "rb") as file, zipfile.ZipFile(file) as members:
+                size = sum(member.file_size for member in members.infolist())
+                if size > _MOST_BYTES:
+                    raise ValueError(f"it unpacks to {size / 1e6:,.0f} MB, expected at most {_MOST_BYTES / 1e6:,.0f}")
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 labels = tuple(str(label) for label in arrays["labels"])
                 leaked = arrays.get("leaked")
                 predictions = cls(arrays["probabilities"], arrays["targets"], arrays["ids"], leaked)
+            "".join(map(str, predictions.ids)).encode()  # half characters could not be shown
         except _DAMAGED as error:
             raise ResultsError(f"{path} holds no predictions: {error}") from error
         if labels != EMOTIONS:
