@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from resemotenet import LoadedModel
+from resemotenet import LoadedModel, load_model
 from resemotenet.checkpoints.pretrained import Source
 from resemotenet.errors import ResEmoteNetError
 
@@ -81,7 +81,9 @@ def _not_here(model: LoadedModel) -> str | None:
 def _pack(model: LoadedModel, source: Source) -> Files:
     try:
         with tempfile.TemporaryDirectory() as name:
-            return {path.name: path.read_bytes() for path in assemble(model, source, Path(name)).iterdir()}
+            # Read anew: the one that answers may be on a GPU.
+            folder = assemble(load_model(model.folder), source, Path(name))
+            return {path.name: path.read_bytes() for path in folder.iterdir()}
     except (ResEmoteNetError, ImportError, OSError) as error:
         print(f"Visitors' browsers cannot read, so this server does: {error}", file=sys.stderr)
         return {}

@@ -8,9 +8,9 @@
 // refused, lost (the server cannot be reached; the picture stays, to be tried again). data-faces says what the cards show:
 // some, nobody, unknown.
 //
-// Gradio runs this once, with: element (the component's root), props. Before it come those of parts.py:,
-// shrink.js (shrunk), pictures.js (askAbout, whenAnswered), numbers.js, results.js (showing), take.js (takeAway),
-// giving.js (takeFiles), reading.js, shot.js (cameraShots), gallery.js (gallery).
+// Gradio runs this once, with: element (the component's root), props. Before it come the other files of parts.PICTURE:
+// shrink.js (shrunk), pictures.js (askAbout, whenAnswered, reader), numbers.js, results.js (showing), take.js (takeAway),
+// giving.js (takeFiles), shot.js (cameraShots), gallery.js (gallery).
 
 const root = element.querySelector(".picker");
 const find = (selector) => root.querySelector(selector);
@@ -140,7 +140,7 @@ function read(item) {
 
 // A connection that is gone raises no event in Gradio.
 async function checkServer(item) {
-  if (reader.where === "device") return;
+  if (reader.where !== "server") return;
   // A proxy answers too where there is no server behind it.
   const reached = await fetch(location.href, { method: "HEAD", cache: "no-store" }).then(({ ok }) => ok, () => false);
   if (item.state !== "working") return;

@@ -44,9 +44,8 @@ def free_port() -> int:
 def running(
     model: Path, folder: Path, port: int | None = None, settings: Mapping[str, str] | None = None
 ) -> AbstractContextManager[Demo]:
-    """``started`` for ``python -m demo`` with a model folder; the server reads unless ``settings`` say otherwise."""
-    usual = {"RESEMOTENET_MODEL": str(model), "RESEMOTENET_DEVICE": "off"}
-    return started(["-m", "demo"], ROOT, folder, {**usual, **(settings or {})}, port)
+    """``started`` for ``python -m demo`` with a model folder."""
+    return started(["-m", "demo"], ROOT, folder, {"RESEMOTENET_MODEL": str(model), **(settings or {})}, port)
 
 
 @contextmanager
@@ -58,6 +57,8 @@ def started(
     port: int | None = None,
 ) -> Iterator[Demo]:
     """Start a demo with its temporary files and its log under ``folder``, and stop it afterwards.
+
+    The server reads all pictures and frames unless ``settings`` say otherwise.
 
     Args:
         arguments: of Python.
@@ -82,7 +83,7 @@ def started(
         "PYTHONPATH",
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    environment |= {"GRADIO_SERVER_PORT": str(port), "TMPDIR": str(temporary)}
+    environment |= {"GRADIO_SERVER_PORT": str(port), "TMPDIR": str(temporary), "RESEMOTENET_DEVICE": "off"}
     environment |= {"GRADIO_TEMP_DIR": str(temporary / "gradio"), **(settings or {})}
     with log.open("ab") as output:
         command = [sys.executable, *map(str, arguments)]
