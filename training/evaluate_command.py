@@ -74,6 +74,8 @@ def evaluate(
     results = ResultsFolder(folder)
     results.check_finished()
     place = on if on is not None else data if dataset.name == "photographs" else None
+    if place is None and dataset.name is not None:
+        raise ResEmoteNetError("a run knows which data set is its own; --dataset.name says which another is, with --on")
     if place is not None:
         return _evaluate_elsewhere(results, place, dataset.name, split or "test", skip_broken, Storage(cache), json)
     return _evaluate_run(results, data, split or "test", cache, json)
@@ -98,10 +100,11 @@ def _evaluate_elsewhere(
 ) -> int:  # fmt: skip
     from .elsewhere import evaluate_elsewhere
 
-    if recognise(place, name)[0].name == "photographs":
+    info, _, root = recognise(place, name)
+    if info.name == "photographs":
         from .photographs import measure_run
 
-        return _print_photographs(measure_run(results, read_photographs(place, skip_broken=True)), json, None)
+        return _print_photographs(measure_run(results, read_photographs(root, skip_broken=True)), json, None)
     found = evaluate_elsewhere(results, place, split, name=name, skip_broken=skip_broken, storage=storage)
     for labels, entry in found.items():
         print_entry(labels, split, entry)
@@ -131,7 +134,7 @@ def _evaluate_model(
     if info.name == "photographs":
         from .photographs import measure
 
-        return _print_photographs(measure(model, read_photographs(place, skip_broken=True)), json, predictions)
+        return _print_photographs(measure(model, read_photographs(root, skip_broken=True)), json, predictions)
     facts = stated_facts(model, info.name)
     splits = [split] if split else [each for each in SPLITS if each in {fact.split for fact in facts}] or ["test"]
     also = {fact.labels for fact in facts}

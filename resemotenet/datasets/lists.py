@@ -62,7 +62,7 @@ def columns_of(header: list[str], known: Mapping[str, tuple[str, ...]], path: Pa
 
 
 COLUMNS = {
-    "file name": ("imagename", "image_name", "image", "filename", "file_name", "file", "path", "img", "name"),
+    "file name": ("imagename", "image_name", "image", "filename", "file_name", "file", "path", "pth", "img", "name"),
     "label": ("label", "labels", "emotion", "class", "code", "target"),
 }
 """Of a list of pictures with a label each: what the two columns are called in lists that go around."""

@@ -101,7 +101,7 @@ def read_photographs(path: str | Path, *, skip_broken: bool = False) -> Collecti
         DatasetFormatError: a label or a folder is no emotion, a column is missing, a picture is there twice.
     """
     path = Path(path)
-    found = find_layout(path)
+    found = ("list", path) if path.suffix == ".csv" and path.is_file() else find_layout(path)
     if found is None:
         what = "does not look like labelled photographs" if path.exists() else "does not exist"
         raise DatasetNotFoundError(

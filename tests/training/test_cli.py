@@ -233,6 +233,13 @@ class TestEvaluateARun:
         assert "test" not in read_json(finished.result)["splits"]
         assert "ferplus-strict validation: accuracy" in capsys.readouterr().out
 
+    def test_the_name_of_a_data_set_goes_with_another_set(
+        self, capsys: pytest.CaptureFixture[str], finished: ResultsFolder, data_path: Path
+    ):
+        given = ["evaluate", str(finished.path), "--data", str(data_path), "--dataset.name", "raf-db"]
+        assert main(given) == 1
+        assert "--dataset.name says which another is, with --on" in error_line(capsys)
+
     def test_an_unfinished_run(self, capsys: pytest.CaptureFixture[str], finished: ResultsFolder):
         finished.result.unlink()
         assert main(["evaluate", str(finished.path)]) == 1

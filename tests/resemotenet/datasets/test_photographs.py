@@ -79,6 +79,13 @@ def test_a_folder_that_is_no_emotion(tmp_path: Path):
         read_photographs(tmp_path)
 
 
+def test_an_archive_that_was_unpacked_into_a_folder_of_its_own(tmp_path: Path):
+    write_photograph_folders(tmp_path / "archive/faces")
+    info, _, root = recognise(tmp_path)
+    assert (info.name, root) == ("photographs", tmp_path / "archive/faces")
+    assert len(info.read(root).split("test")) == 14
+
+
 def test_what_is_listed_but_missing(tmp_path: Path):
     root = write_photograph_list(tmp_path)
     (root / "pictures/happy-1.jpg").unlink()
