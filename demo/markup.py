@@ -168,7 +168,9 @@ def _link(text: str, url: object) -> str:
 def _measured(facts: Sequence[dict[str, Any]], source: Source) -> str:
     """One figure, what to expect on photographs, and the rest for those who open it."""
     # What was chosen on validation flatters itself there, so test stands alone where it was measured.
-    chosen = [fact for fact in facts if fact.get("split") == "test"] or list(facts)
+    chosen = [fact for fact in facts if fact.get("split") == "test" or fact.get("dataset") == _PHOTOGRAPHS] or list(
+        facts
+    )
     lines = "".join(f"<li>{line}</li>" for fact in chosen[:_MAX_FACTS] if (line := _fact(fact)))
     if not lines:
         return "<p>Not measured: nothing is known about these weights.</p>"

@@ -8,8 +8,8 @@
 // refused, lost (the server cannot be reached; the picture stays, to be tried again). data-faces says what the cards show:
 // some, nobody, unknown.
 //
-// Gradio runs this once, with: element (the component's root), props. Before it come the other files of parts.PICTURE:
-// shrink.js (shrunk), pictures.js (askAbout, whenAnswered, reader), numbers.js, results.js (showing), take.js (takeAway),
+// Gradio runs this once, with: element (the component's root), props. Before it come the other scripts of PICTURE in
+// parts.py: shrink.js (shrunk), pictures.js (askAbout, whenAnswered), numbers.js, results.js (showing), take.js (takeAway),
 // giving.js (takeFiles), shot.js (cameraShots), gallery.js (gallery).
 
 const root = element.querySelector(".picker");

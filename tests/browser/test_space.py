@@ -48,7 +48,7 @@ def test_the_assembled_space_answers(launch: Launch, space: Path, tmp_path: Path
     with started(["app.py"], space, tmp_path) as demo, visits_of(demo) as visits:
         page = visits.open(browser)
         choose(page, TWO_FACES)
-        expect_state(page, "done", re.compile("^2 faces: "))
+        expect_state(page, "done", re.compile("^2 faces"))
         expect(page.locator(".about")).to_contain_text("weights were trained by this project")
 
 
@@ -75,7 +75,7 @@ def test_on_zerogpu_pictures_take_a_gpu_and_the_camera_does_not(launch: Launch, 
         api.seconds_left = 3
         choose(page, TWO_FACES)
         expect(page.get_by_text("Read without a GPU")).to_be_visible()
-        expect_state(page, "done", re.compile("^2 faces: "))
+        expect_state(page, "done", re.compile("^2 faces"))
         keep(page, "space-without-gpu-phone", PHONE)
 
 

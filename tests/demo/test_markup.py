@@ -218,7 +218,7 @@ def test_the_page_says_what_it_is_not_for(predictor: EmotionPredictor, words: st
 
 def test_one_figure_what_to_expect_on_photographs_and_the_rest_behind_it(predictor: EmotionPredictor):
     crops = {"dataset": "fer2013", "labels": "ferplus-strict", "split": "test", "n": 2720, "accuracy": 0.878}
-    photographs = {"dataset": "photographs", "labels": "photographs", "split": "test", "n": 683, "accuracy": 0.753}
+    photographs = {"dataset": "photographs", "labels": "photographs", "split": "chosen on", "n": 683, "accuracy": 0.753}
     page = Reader(about(predictor, measured=(crops, {**crops, "accuracy": 0.6}, photographs)))
     told = [text for _, text in page.find("p") if "%" in text]
     assert told[:2] == [
