@@ -32,6 +32,7 @@ help:
 	@echo 'make test        lint, types and tests'
 	@echo 'make test-lowest the core of the tests with the oldest releases that pyproject.toml allows, in $(LOWEST)'
 	@echo 'make lint        lint and types only'
+	@echo 'make fuzz        feed damaged files to everything that reads, for a minute'
 	@echo 'make bench       timings on this machine; make bench-training for those of a training step'
 	@echo 'make clean       remove $(VENV) and all caches'
 
@@ -73,6 +74,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python tests/benchmarks/speed.py $(ARGS)
