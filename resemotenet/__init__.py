@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .reading.following import watch
     from .reading.predictor import EmotionPredictor
     from .reading.reading import FaceEmotion, Reading
+    from .reading.stream import read
     from .reading.timeline import timeline
     from .reading.tracking import TrackedFace, TrackState, track
     from .reading.video import Video
@@ -39,6 +40,7 @@ _HOME = {
     "list_models": ".models",
     "load_model": ".checkpoints.checkpoint",
     "overlay": ".reading.explain",
+    "read": ".reading.stream",
     "timeline": ".reading.timeline",
     "track": ".reading.tracking",
     "watch": ".reading.following",
@@ -61,6 +63,7 @@ __all__ = [
     "list_models",
     "load_model",
     "overlay",
+    "read",
     "timeline",
     "track",
     "watch",

@@ -8,41 +8,22 @@ import io
 import json
 import logging
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+from .corpus.command import add_many, check_options, read_many
 from .errors import ImageError, ResEmoteNetError, in_words, printable
 from .publishing.commands import add_pull, add_push
 from .publishing.export_commands import add_calibrate, add_export
 
 if TYPE_CHECKING:
+    from .reading.predictor import EmotionPredictor
     from .reading.reading import Reading
+    from .reading.sources import Member, Unreadable
 
 EXIT_CODES = "exit codes: 0 all went well, 1 something failed (the rest was done), 2 wrong arguments"
-
-# What annotated pictures are written as; names with another suffix get .png.
-_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
-_WRITABLE = tuple(_FORMATS)
-
-
-@dataclass(frozen=True)
-class PictureFile:
-    """A file to read, and its name below the folder that was given (or its file name)."""
-
-    path: Path
-    name: Path
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What could not be read or searched, as it was named, and why."""
-
-    path: Path | str
-    message: str
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,7 +101,9 @@ def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "the others are done.",
         epilog=EXIT_CODES,
     )
-    predict.add_argument("paths", nargs="+", metavar="PATH", help="a picture or a folder")
+    predict.add_argument(
+        "paths", nargs="+", metavar="PATH", help="a picture, a folder or a zip; with --out also a film, or - for a list"
+    )
     predict.add_argument(
         "--json",
         action="store_true",
@@ -143,6 +126,7 @@ def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--backend", default="auto", help="auto (ONNX Runtime on a CPU, torch elsewhere), onnxruntime, torch"
     )
     predict.add_argument("--precision", default="exact", help="exact, or int8: several times as fast on a CPU")
+    add_many(predict)
     predict.set_defaults(run=_predict, parser=predict)
 
 
@@ -176,55 +160,67 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
+    check_options(arguments)
+    if arguments.out is not None:
+        return read_many(arguments, _load)
     pictures, failures = _find(dict.fromkeys(arguments.paths))
     several = len(set(arguments.paths)) > 1 or os.path.isdir(arguments.paths[0])
     targets = _targets(pictures, arguments.save, several, arguments.parser)
     for failure in failures:
-        _tell(failure, as_json=arguments.json)
+        _tell(failure.name, failure.message, as_json=arguments.json)
     if not pictures:
         return 1
 
     from tqdm import tqdm
 
-    from .reading.predictor import EmotionPredictor
+    from .reading.saving import save_annotated
 
-    try:
-        predictor = EmotionPredictor.from_pretrained(
-            arguments.model,
-            revision=arguments.revision,
-            device=arguments.device,
-            backend=arguments.backend,
-            precision=arguments.precision,
-        )
-    except ResEmoteNetError:
-        raise
-    except ValueError as error:  # a revision of a folder
-        arguments.parser.error(str(error))
+    predictor = _load(arguments)
     failed = len(failures)
     # disable=None: no bar where stderr is not a terminal.
     bar = tqdm(pictures, disable=None if several else True, unit="picture")
     for picture, target in zip(bar, targets, strict=True):
         try:
-            reading = predictor.read(picture.path)
+            reading = predictor.read(picture.path if picture.inside is None else picture.open())
             report = json.dumps(reading.to_dict()) if arguments.json else format_table(reading)
         except ImageError as error:
-            _tell(Failure(picture.path, str(error)), as_json=arguments.json)
+            _tell(picture.name, str(error), as_json=arguments.json)
             failed += 1
             continue
         except MemoryError:
-            message = f"{picture.path}: there is not enough memory for this picture; scale it down"
-            _tell(Failure(picture.path, message), as_json=arguments.json)
+            message = f"{picture.name}: there is not enough memory for this picture; scale it down"
+            _tell(picture.name, message, as_json=arguments.json)
             failed += 1
             continue
         if target is not None:
             try:
-                _save(reading, target)
+                save_annotated(reading, target)
                 report += "" if arguments.json else f"\n  annotated: {printable(str(target))}"
             except ImageError as error:  # what was read is printed all the same
                 _write(f"resemotenet: {printable(str(error))}", sys.stderr)
                 failed += 1
         _write(report, sys.stdout)
     return 1 if failed else 0
+
+
+def _load(arguments: argparse.Namespace, **options: Any) -> "EmotionPredictor":
+    """The predictor that the arguments ask for."""
+    from .reading.predictor import EmotionPredictor
+
+    try:
+        return EmotionPredictor.from_pretrained(
+            arguments.model,
+            revision=arguments.revision,
+            device=arguments.device,
+            backend=arguments.backend,
+            precision=arguments.precision,
+            **options,
+        )
+    except ResEmoteNetError:
+        raise
+    except ValueError as error:  # a revision of a folder
+        arguments.parser.error(str(error))
+        raise AssertionError("a parser's error ends the process") from error
 
 
 def _write(text: str, stream: TextIO | None) -> None:
@@ -235,11 +231,11 @@ def _write(text: str, stream: TextIO | None) -> None:
         tqdm.write(text, file=stream)
 
 
-def _tell(failure: Failure, *, as_json: bool) -> None:
+def _tell(name: str, message: str, *, as_json: bool) -> None:
     """One line on stderr, and with --json one on stdout too, so that no picture lacks its line."""
-    error = ImageError(failure.message)
+    error = ImageError(message)
     if as_json:
-        _write(json.dumps({"schema": 1, "image": {"path": str(failure.path)}, "error": str(error)}), sys.stdout)
+        _write(json.dumps({"schema": 1, "image": {"path": name}, "error": str(error)}), sys.stdout)
     _write(f"resemotenet: {printable(str(error))}", sys.stderr)
 
 
@@ -267,57 +263,39 @@ def format_table(reading: "Reading") -> str:
     return "\n".join(lines)
 
 
-def _find(names: Iterable[str]) -> tuple[list[PictureFile], list[Failure]]:
-    """The pictures that are named, or lie below folders that are; and what cannot be looked at."""
-    pictures: list[PictureFile] = []
-    failures: list[Failure] = []
-    for name in names:
-        path = Path(name)
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", name) and not os.path.lexists(path):
-            failures.append(Failure(name, f"{name}: an address, and nothing is fetched; save the picture and name it"))
-        elif not name.strip() or "\0" in name:
-            failures.append(Failure(name, f"{name!r} names no file; expected a picture or a folder"))
-        elif os.path.isdir(path):
-            found, closed = _below(path)
-            pictures += found
-            failures += closed
-            if not (found or closed):
-                failures.append(Failure(path, f"{path}: no pictures in this folder"))
+def _find(names: Iterable[str]) -> tuple[list["Member"], list["Unreadable"]]:
+    """The pictures that are named, or lie below folders and in zips that are; and what cannot be looked at."""
+    from .reading.sources import Member, Unreadable, members
+
+    pictures: list[Member] = []
+    failures: list[Unreadable] = []
+    for each in members(names, films=False):
+        if isinstance(each, Unreadable):
+            failures.append(each)
+        elif each.kind != "picture":
+            failures.append(Unreadable(each.name, f"{each.name}: a film; name a table for it: --out faces.csv"))
         else:
-            pictures.append(PictureFile(path, Path(path.name)))
-    return pictures, failures
-
-
-def _below(folder: Path) -> tuple[list[PictureFile], list[Failure]]:
-    """All pictures below a folder, sorted, and the folders that cannot be read; hidden files are not looked at."""
-    from .reading.images import SUFFIXES
-
-    closed: list[OSError] = []
-    walk = os.walk(folder, onerror=closed.append)
-    files = sorted(Path(parent, name) for parent, _, names in walk for name in names if not name.startswith("."))
-    pictures = [PictureFile(file, file.relative_to(folder)) for file in files if file.suffix.lower() in SUFFIXES]
-    failures = [
-        Failure(error.filename, f"{error.filename}: the folder cannot be read ({(error.strerror or '').lower()})")
-        for error in closed
-    ]
+            pictures.append(each)
     return pictures, failures
 
 
 def _targets(
-    pictures: Sequence[PictureFile], save: Path | None, several: bool, parser: argparse.ArgumentParser
+    pictures: Sequence["Member"], save: Path | None, several: bool, parser: argparse.ArgumentParser
 ) -> list[Path | None]:
     """Where the annotated pictures go, checked before any work is done."""
     if save is None:
         return [None] * len(pictures)
+    from .reading.saving import FORMATS
+
     targets: list[Path | None] = []
     if several or os.path.isdir(save):
-        if os.path.isfile(save) or save.suffix.lower() in _WRITABLE:
+        if os.path.isfile(save) or save.suffix.lower() in FORMATS:
             parser.error(f"--save {save}: with several pictures, or a folder of them, this must be a folder")
         for picture in pictures:
-            targets.append(_free_name(save / picture.name, targets))
+            targets.append(_free_name(save / picture.below, targets))
     else:
-        if save.suffix.lower() not in _WRITABLE:
-            parser.error(f"--save {save}: the name must end in {', '.join(_WRITABLE)}")
+        if save.suffix.lower() not in FORMATS:
+            parser.error(f"--save {save}: the name must end in {', '.join(FORMATS)}")
         targets.append(save)
     inputs = {os.path.realpath(picture.path) for picture in pictures}
     for target in targets:
@@ -328,25 +306,14 @@ def _targets(
 
 def _free_name(path: Path, taken: Sequence[Path | None]) -> Path:
     """``path`` with a suffix that can be written, numbered if another picture of this call has the name."""
-    suffix = path.suffix if path.suffix.lower() in _WRITABLE else ".png"
-    name, number = path.with_suffix(suffix), 1
+    from .reading.saving import writable_name
+
+    first = writable_name(path)
+    name, number = first, 1
     while name in taken:
         number += 1
-        name = path.with_name(f"{path.stem}-{number}{suffix}")
+        name = first.with_name(f"{first.stem}-{number}{first.suffix}")
     return name
-
-
-def _save(reading: "Reading", target: Path) -> None:
-    from .reading.drawing import annotate
-
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()  # so that a format that does not take the picture leaves no half of a file
-        annotate(reading).save(buffer, _FORMATS[target.suffix.lower()], quality=92)
-        target.write_bytes(buffer.getvalue())
-    except (OSError, ValueError, MemoryError) as error:  # ValueError: larger than the format allows
-        reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
-        raise ImageError(f"{target}: cannot be written ({reason}); --save a .png or elsewhere") from error
 
 
 def _complain(message: str) -> None:

@@ -40,7 +40,8 @@ WINGS = {
     "reading": {"errors", "emotions", "checkpoints", "runs.schema"},
     "datasets": {"errors", "emotions", "reading.images", "checkpoints.preprocessing"},
     "publishing": {"errors", "emotions", "runs", "checkpoints", "reading", "datasets"},
-    "cli": {"errors", "checkpoints", "reading", "publishing"},
+    "corpus": {"errors", "emotions", "checkpoints", "reading"},
+    "cli": {"errors", "checkpoints", "reading", "publishing", "corpus"},
 }
 
 # A step on the way of a picture -> the files that take it, of all packages: what it gives is handed on, not made again.

@@ -1,5 +1,8 @@
 """Boxes and tags on a picture, in the colours of the emotions."""
 
+import base64
+import html
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageColor, ImageDraw, ImageFont, ImageOps
 
 from ..emotions import COLORS, percent
+from ..errors import printable
 from .faces import Box, area
 
 if TYPE_CHECKING:
@@ -49,13 +53,36 @@ def annotate(reading: "Reading", *, max_side: int | None = None) -> Image.Image:
         faces = tuple(_scaled(face, canvas.width / image.width) for face in faces)
     else:
         canvas = image.copy()
+    draw_faces(canvas, faces, range(1, len(faces) + 1) if len(faces) > 1 else None)
+    return canvas
+
+
+def draw_faces(canvas: Image.Image, faces: "Sequence[FaceEmotion]", numbers: Sequence[int] | None) -> None:
+    """Draw a frame and a tag for every face into an RGB image, with its number unless there are none."""
     draw = ImageDraw.Draw(canvas)
     for face in reversed(faces):  # the largest last, so that its frame is whole
         _draw_frame(draw, face.box, canvas.size, color_of(face.label))
-    for face, tag in zip(faces, place_tags(faces, canvas.size), strict=True):
+    for face, tag in zip(faces, _place_tags(faces, canvas.size, numbers), strict=True):
         if tag is not None:
             _draw_tag(draw, tag, color_of(face.label))
-    return canvas
+
+
+def reading_html(reading: "Reading") -> str:
+    """The annotated picture, at most 640 px, and a table of its faces; everything inside, nothing is fetched."""
+    buffer = io.BytesIO()
+    annotate(reading, max_side=640).save(buffer, "JPEG", quality=88)
+    picture = f'<img src="data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    name = html.escape(printable(reading.picture.path or ""))
+    if not reading.faces:
+        return f"<figure>{picture}<figcaption>{name} no face</figcaption></figure>"
+    labels = list(reading.faces[0].probabilities)
+    rows = [
+        [str(number), face.answer, *(percent(face.probabilities[label]) for label in labels)]
+        for number, face in enumerate(reading.faces, start=1)
+    ]
+    head = "".join(f"<th>{html.escape(each)}</th>" for each in ("face", "emotion", *labels))
+    body = "".join(f"<tr>{''.join(f'<td>{html.escape(each)}</td>' for each in row)}</tr>" for row in rows)
+    return f"<figure>{picture}<figcaption>{name}</figcaption></figure><table><tr>{head}</tr>{body}</table>"
 
 
 def place_tags(faces: "Sequence[FaceEmotion]", size: tuple[int, int]) -> list[Tag | None]:
@@ -65,11 +92,17 @@ def place_tags(faces: "Sequence[FaceEmotion]", size: tuple[int, int]) -> list[Ta
     from 1. Tags stay inside the picture, off each other, and cover at most a fifth of any face. One for which there
     is no such place becomes smaller, then shorter ("1 Happy", "1"); None is the last resort.
     """
+    return _place_tags(faces, size, range(1, len(faces) + 1) if len(faces) > 1 else None)
+
+
+def _place_tags(
+    faces: "Sequence[FaceEmotion]", size: tuple[int, int], numbers: Sequence[int] | None
+) -> list[Tag | None]:
     tags: list[Tag | None] = []
     boxes = [face.box for face in faces]
-    for number, face in enumerate(faces, start=1):
+    for index, face in enumerate(faces):
         taken = [tag.box for tag in tags if tag is not None]
-        variants = _variants(face, number if len(faces) > 1 else None, size)
+        variants = _variants(face, numbers[index] if numbers else None, size)
         fitting = (
             Tag(text, font_size, place)
             for text, font_size in variants

@@ -7,6 +7,7 @@ from .faces import Box
 from .images import Picture
 
 if TYPE_CHECKING:
+    import pandas
     from PIL import Image
 
     from ..checkpoints.pretrained import Source
@@ -83,6 +84,7 @@ class Reading:
         looks: of each face what the network saw of that square: grey, rounded to whole levels, (S, S) as its input is.
         info: the model that answered, as its config.json describes it.
         source: where that model comes from.
+        time: of a frame of a film, in seconds from its beginning; else None.
     """
 
     picture: Picture
@@ -91,6 +93,7 @@ class Reading:
     looks: "tuple[Image.Image, ...]"
     info: "ModelInfo"
     source: "Source"
+    time: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The one JSON of command line, page and API: {"schema": 1, "model": {}, "image": {}, "faces": []}.
@@ -100,7 +103,40 @@ class Reading:
         path = {} if self.picture.path is None else {"path": self.picture.path}
         image = {**path, "width": self.picture.image.width, "height": self.picture.image.height}
         faces = [face.to_dict() for face in self.faces]
-        return {"schema": REPORT_SCHEMA, "model": model_report(self.info, self.source), "image": image, "faces": faces}
+        time = {} if self.time is None else {"time": round(self.time, 3)}
+        model = model_report(self.info, self.source)
+        return {"schema": REPORT_SCHEMA, "model": model, "image": image, **time, "faces": faces}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row a face, as tables have them: no lists, the probabilities last; [] where there is no face."""
+        width, height = self.picture.size
+        rows = []
+        for number, face in enumerate(self.faces, start=1):
+            told = face.to_dict()
+            rows.append(
+                {
+                    "face": number,
+                    **dict(zip(("x1", "y1", "x2", "y2"), told["box"], strict=True)),
+                    **{name: told[name] for name in ("detection_score", "label", "confidence")},
+                    "not_sure": told["not_sure"] is not None,
+                    "width": width,
+                    "height": height,
+                    **told["probabilities"],
+                }
+            )
+        return rows
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """``rows`` for pandas, with "source" and "time" before them."""
+        import pandas
+
+        return pandas.DataFrame([{"source": self.picture.path, "time": self.time, **row} for row in self.rows()])
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: the annotated picture, and a table."""
+        from .drawing import reading_html
+
+        return reading_html(self)
 
 
 def model_report(info: "ModelInfo", source: "Source") -> dict[str, Any]:
