@@ -148,3 +148,17 @@ def test_a_result_with_nonsense_for_it_is_shown_without(results: Path):
         write_json(path / "result.json", {**result, "cost": {**result["cost"], "latency": nonsense}})
         opened("run", results)
         opened("overview", results, cost="latency")
+
+
+def test_a_busy_machine_is_named_and_its_figure_is_no_headline(results: Path):
+    path = time_run(write_run(results), 30, quartiles=[28, 38])
+    page = opened("run", results)
+    assert "One face takes 30 ms (28 to 38), on a busy machine" in words(page)
+    assert "Time per face" not in html(page)
+    overview = opened("overview", results, cost="latency")
+    assert rows(overview)[0]["Timed on"] == "cpu (made up), 2 threads (busy machine)"
+    assert "**1 of 1 were measured on a busy machine**" in words(overview)
+    assert "1 of 1 were measured on a busy machine" in words(opened("ablation", results))
+    time_run(path, 30, quartiles=[28, 34])
+    assert "Time per face" in html(opened("run", results))
+    assert "busy" not in words(opened("overview", results, cost="latency"))

@@ -181,6 +181,19 @@ def test_the_table_can_be_taken_away(results: Path):
     assert r"resemotenet\_c2" in latex
 
 
+def test_a_papers_table_has_what_a_paper_needs_and_more_if_wanted(results: Path):
+    fake_runs.write_run(results)
+    page = opened("overview", results)
+    page.session_state["copy-overview"] = True
+    again(page)
+    usual = ["Name", "Setting", "Scored on", "Measured, %", "95% interval", "n", "Protocol"]
+    assert page.code[0].value.splitlines()[0] == 'Name,Setting,Scored on,"Measured, %",95% interval,n,Protocol'
+    page.multiselect(key="columns-overview").set_value([*usual[:1], "Macro F1, %"])
+    again(page)
+    assert page.code[0].value.splitlines()[0] == 'Name,"Macro F1, %"'
+    assert page.code[1].value.count("&") == 2
+
+
 def test_the_copy_has_two_decimals_where_the_page_has_one(results: Path):
     fake_runs.write_run(results)
     page = opened("overview", results)
