@@ -65,7 +65,7 @@ runtime:
 	&& npm ci --prefix $(NPM) --ignore-scripts --no-audit --no-fund && touch $(NPM)/.made \
 	|| echo "npm failed: pictures are read by the server. To try again: make runtime"
 
-# Installing takes some four minutes and 8 GB (torch brings CUDA), the tests some minutes more.
+# Installing takes some four minutes and 8 GB (torch brings CUDA), the tests some six minutes of one core.
 test-lowest:
 	$(MAKE) VENV=$(LOWEST) $(LOWEST)/.lowest
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -W default $(CORE) $(ARGS)
