@@ -36,4 +36,5 @@ def test_the_bundled_weights_state_what_their_run_measured():
     info = load_model(bundled_folder()).info
     (path,) = [path for path in PUBLISHED if path.name == info.training["run"]]
     measured = {(labels, split): entry["accuracy"] for labels, split, entry in entries(ResultsFolder(path))}
-    assert {(fact["labels"], fact["split"]): fact["accuracy"] for fact in info.measured} == measured
+    stated = {(f["labels"], f["split"]): f["accuracy"] for f in info.measured if f["dataset"] == "fer2013"}
+    assert stated == measured

@@ -215,9 +215,9 @@ class TestRefusals:
             (good | {"searched": 3.0}, "expected a number"),
             (good | {"tracks": [track | {"box": [0, 0, 1e6, 1e6]}]}, "no frame of"),
             (good | {"tracks": [track | {"number": n} for n in range(1, live.MAX_FACES + 2)]}, "no frame of"),
-            (good | {"tracks": [track | {"box": [0, 0, 9, 10**400]}]}, "no face of a tracking state"),
+            (good | {"tracks": [track | {"box": [0, 0, 9, 10**400]}]}, "not a face of a tracking state"),
             (good | {"tracks": [track | {"box": [9000, 0, 9100, 100]}]}, "no frame of"),
-            (good | {"tracks": [track | {"box": "all"}]}, "no face of a tracking state"),
+            (good | {"tracks": [track | {"box": "all"}]}, "not a face of a tracking state"),
             (good | {"time": 2.0}, "time goes forward"),
             (good | {"tracks": [track | {"probabilities": {"calm": 1.0}}]}, "another model|begin anew"),
         ]:
