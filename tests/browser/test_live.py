@@ -72,8 +72,8 @@ def test_a_smile_is_read_from_the_camera(visit_live: Visit, width: int):
     expect(page.locator(".rate")).to_have_text(re.compile(r"^\d+$"))
     expect(page.locator(".latency")).to_have_text(re.compile(r"^\d+ ms$"))
     expect(page.locator(".count")).to_have_text("1")
-    expect(page.locator(".spoken")).to_have_text("1 face: happy.")  # screen readers hear it
-    expect(page.locator(".spoken")).to_have_attribute("aria-live", "polite")
+    expect(page.locator(".live .spoken")).to_have_text("1 face: happy.")  # screen readers hear it
+    expect(page.locator(".live .spoken")).to_have_attribute("aria-live", "polite")
     box = page.locator(".live .view").bounding_box()
     assert box is not None
     assert box["width"] / box["height"] == pytest.approx(4 / 3, rel=0.01)
@@ -139,7 +139,9 @@ def test_faces_keep_their_numbers_while_they_move(visit_live: Visit):
             assert math.dist(home, middle(face)) < 70  # they sway by 20, and are 200 from each other
     assert sorted(homes) == [1, 2, 3, 4, 5]
     expect(page.locator(".live .cards .card .sub")).to_have_text([re.compile(f"face {each}$") for each in range(1, 6)])
-    expect(page.locator(".spoken")).to_have_text(re.compile(r"^5 faces: (\d .*and \d .*)\.$|^5 faces, all \w+\.$"))
+    expect(page.locator(".live .spoken")).to_have_text(
+        re.compile(r"^5 faces: (\d .*and \d .*)\.$|^5 faces, all \w+\.$")
+    )
 
 
 def test_pause_go_on_and_stop(visit_live: Visit):

@@ -82,7 +82,7 @@ def test_the_other_camera_is_one_click_away(visit_live: Visit):
     wait_for_answers(page, 2)
     assert camera_of(page).evaluate("track => track.label") == first.evaluate("track => track.label")
     expect(page.locator(".live .nobody")).to_be_visible()  # these cameras show a pattern
-    expect(page.locator(".spoken")).to_have_text("No face in sight.")
+    expect(page.locator(".live .spoken")).to_have_text("No face in sight.")
     expect(page.locator(".count")).to_have_text("0")
 
 
