@@ -23,7 +23,7 @@ def test_a_model_is_in_order() -> None:
 @pytest.mark.parametrize("name", MODEL_FILES)
 def test_a_file_that_is_missing(name: str) -> None:
     files = {other: told for other, told in GOOD.items() if other != name}
-    with pytest.raises(HubNotFoundError, match=rf"owner/name at {SHA} has no {name}, so it is no model"):
+    with pytest.raises(HubNotFoundError, match=rf"owner/name at {SHA} has no {name}, so it is not a model"):
         Remote("owner/name", SHA, files).check(MODEL_FILES)
 
 
