@@ -168,7 +168,7 @@ def test_the_live_page_without_a_camera(launch: Launch, visits: Visits, theme: s
 
 def test_the_readme_picture(launch: Launch, visits: Visits, folder: Path):
     """The live page that watches one face and says why, in a palette: half of a photograph's bytes."""
-    page = to_live(visits.open(launch("astronaut"), width=1180, height=836, camera=True))
+    page = to_live(visits.open(launch("astronaut"), width=1180, height=752, camera=True))
     watch(page)
     wait_for_answers(page, 40)  # the gauges have settled
     explain(page, ".live")
