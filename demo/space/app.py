@@ -9,6 +9,7 @@ and without the package ``spaces``, the decorator does nothing.
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,8 @@ def load() -> "EmotionPredictor":
     predictor = EmotionPredictor.from_pretrained(MODEL, revision=REVISION, device="cpu")
     if not torch.cuda.is_available():
         return predictor
-    model = load_model(predictor.source.folder, device="cuda")
+    # As the predictor has it: with the operating point for photographs.
+    model = replace(load_model(predictor.source.folder, device="cuda"), info=predictor.model.info)
 
     @lent
     def on_gpu(inputs: "NDArray[np.float32]") -> "NDArray[np.float32]":

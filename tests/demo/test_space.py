@@ -24,6 +24,7 @@ from gradio_client import Client, handle_file
 
 from demo import handlers
 from demo.browser import runtime
+from demo.browser import runtime
 from demo.space import __main__ as command
 from demo.space.assemble import MARK, Pinned, app_file, assemble, front_matter, pin
 from resemotenet import EmotionPredictor
@@ -165,6 +166,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copytree(ROOT / package, root / package, ignore=without)
     for name in ("LICENSE", "requirements.txt"):
         shutil.copyfile(ROOT / name, root / name)
+    if not runtime.missing():
+        shutil.copytree(runtime.FOLDER, root / runtime.FOLDER.relative_to(ROOT))
     monkeypatch.setattr("demo.space.assemble.ROOT", root)
     return root
 

@@ -356,7 +356,7 @@ def test_a_token_that_the_hub_repeats_is_not_printed(hub: LoopbackHub, push, run
 @pytest.mark.parametrize("character", ["\x00", "\x07", "\x1b", "\x7f", "\x9b"])
 def test_a_revision_with_a_control_character_is_none(hub: LoopbackHub, character: str) -> None:
     for revision in (f"v1{character}", f"{character}v1", f"v{character}1"):
-        with pytest.raises(HubNotFoundError, match="can be no branch, tag or commit"):
+        with pytest.raises(HubNotFoundError, match="cannot be a branch, tag or commit"):
             resolve("owner/name", revision)
         with pytest.raises(HubError, match="cannot be a tag"):
             upload({}, "owner/name", message="m", tag=revision)

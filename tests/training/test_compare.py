@@ -102,8 +102,7 @@ def test_the_report_of_one_pair(runs: tuple[Path, Path]):
     assert "  B - A: +6.21 points [+0.32, +11.95]" in lines
     assert (
         "B is right on 10 more faces of 161. Were neither better, a difference this large would come up by chance in "
-        "5.2% of such comparisons (exact McNemar test), so it cannot be told from chance here, and cannot be ruled "
-        "out."
+        "5.2% of such comparisons (exact McNemar test), so it cannot be told from chance here, nor ruled out."
     ) in lines
     assert lines[-1].startswith("This speaks of these two networks on these faces. With one seed each it says nothing")
 
@@ -117,7 +116,7 @@ def test_the_report_of_one_pair(runs: tuple[Path, Path]):
         (
             100,
             126,
-            r"^B is right on 26 more .* 9\.6% of .*, so it cannot be told from chance here, and cannot be ruled",
+            r"^B is right on 26 more .* 9\.6% of .*, so it cannot be told from chance here, nor ruled",
         ),
         (100, 110, r"^B is right on 10 more .* chance in 53% of .*, so it may well be chance\.$"),
         (100, 100, r"^Both are right on equally many faces, if not the same: no difference\.$"),

@@ -135,7 +135,7 @@ class TestNamesThatAConsoleCannotShow:
 
     def test_a_folder_that_is_no_utf_8_is_refused_before_the_run(self, config: RunConfig, tmp_path: Path):
         """The library that reads weights cannot open it."""
-        with pytest.raises(ResultsError, match=r"its name is no UTF-8.*give another place with --results"):
+        with pytest.raises(ResultsError, match=r"its name is not UTF-8.*give another place with --results"):
             train(replace(config, results=tmp_path / "bad\udcff"))
         assert not (tmp_path / "bad\udcff").exists()
 
