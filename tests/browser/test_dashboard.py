@@ -48,7 +48,7 @@ def test_it_opens_with_the_published_results_and_nothing_else(visit_dashboard: V
     page = visit_dashboard()
     expect(page.get_by_text("79.79").first).to_be_visible()
     expect(page.get_by_text("not yet re-run here").first).to_be_visible()
-    expect(page.get_by_text(f"{len(list(PUBLISHED.glob('*/')))} finished")).to_be_visible()
+    expect(page.get_by_text(f"{len(list(PUBLISHED.glob('*/')))} finished ·")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 
 
@@ -145,7 +145,7 @@ def test_a_page_follows_a_run_and_keeps_its_zoom(visit_dashboard: Visitor, tmp_p
     assert ranges(page) == pytest.approx(zoomed)
     # A run that ends joins the table without a reload.
     fake_runs.write_run(tmp_path, seed=9, stamp="20260109T120000Z")
-    expect(page.get_by_text(f"{3 + len(list(PUBLISHED.glob('*/')))} finished")).to_be_visible()
+    expect(page.get_by_text(f"{3 + len(list(PUBLISHED.glob('*/')))} finished ·")).to_be_visible()
     drawn(page)
 
 

@@ -24,7 +24,6 @@ from gradio_client import Client, handle_file
 
 from demo import handlers
 from demo.browser import runtime
-from demo.browser import runtime
 from demo.space import __main__ as command
 from demo.space.assemble import MARK, Pinned, app_file, assemble, front_matter, pin
 from resemotenet import EmotionPredictor

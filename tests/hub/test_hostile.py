@@ -106,7 +106,7 @@ def test_who_takes_for_ever_is_not_waited_for(
 ) -> None:
     hub.fail(where, times=ALWAYS, **how)
     started = time.monotonic()
-    with pytest.raises(errors.HubConnectionError, match="too slow.*try again later") as caught:
+    with pytest.raises(errors.HubConnectionError, match=r"too slow.*try again later") as caught:
         pull(NAME, tmp_path / "out")
     assert time.monotonic() - started < 15
     in_one_sentence(caught.value)

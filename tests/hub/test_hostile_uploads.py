@@ -23,7 +23,7 @@ def put(**how: Any) -> None:
 @pytest.mark.parametrize("where", STEPS)
 def test_who_takes_for_ever_to_take_something(where: str, hub: LoopbackHub) -> None:
     hub.fail(where, times=ALWAYS, drip=0.1, drip_headers=True)
-    with pytest.raises(errors.HubConnectionError, match="too slow.*try again later"):
+    with pytest.raises(errors.HubConnectionError, match=r"too slow.*try again later"):
         put()
     hub.going.set()
     asked = len(hub.requests)
