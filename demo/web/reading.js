@@ -12,6 +12,7 @@ const KEPT_IN = "resemotenet-reader"; // the cache of device/files.js
 function reading({ folder, served, changed }) {
   const reader = (window.theReader ??= createReader(new URL(folder || ".", document.baseURI).href, Boolean(folder), served));
   reader.addEventListener("changed", changed);
+  if (reader.where || reader.loaded) queueMicrotask(changed); // a tab that opens later than another has missed the event
   return reader;
 }
 

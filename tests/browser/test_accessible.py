@@ -36,7 +36,6 @@ def two_faces(page: Page, folder: Path) -> None:
     expect_state(page, "done", re.compile("^2 faces"))
     page.get_by_text("All numbers in a table").click()
     page.get_by_text("All numbers as JSON").click()
-    page.locator(".about summary").click()
     page.locator(".picker .why").first.click()
     expect(page.locator(".picker .reason").first).to_have_attribute("data-state", "done")
 

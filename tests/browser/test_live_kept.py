@@ -17,7 +17,7 @@ from tests.browser.test_photo_drawn import pixels_like
 
 def test_numbers_are_recorded_to_a_table(visit_live: Visit):
     page = visit_live()
-    record = page.locator(".record")
+    record = page.locator("#live .record")
     expect(record).to_have_attribute("aria-disabled", "true")
     watch(page)
     record.click()

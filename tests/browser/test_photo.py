@@ -53,7 +53,7 @@ def expect_one_face(page: Page) -> None:
 def test_the_empty_page_says_what_to_do(visit: Visit):
     page = visit()
     expect_state(page, "empty", "Your picture is read in memory and not stored.")
-    expect(page.get_by_text("Choose a picture with faces")).to_be_visible()
+    expect(page.get_by_text("Choose pictures with faces")).to_be_visible()
     expect(page.get_by_role("button", name="Choose a picture", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Use the camera")).to_be_visible()
     expect(page.locator(".example")).to_have_count(5)
