@@ -1,6 +1,7 @@
 """Opening pictures: whatever people have, upright, RGB and light, or one sentence that says what is wrong."""
 
 import io
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,13 +147,18 @@ def _read(source: "Image.Image | Path | io.BytesIO", name: str) -> Image.Image:
         if isinstance(source, Image.Image):
             with _in_words(source, name):
                 return _upright_rgb(source, name)
-        if isinstance(source, Path) and source.exists() and not (source.is_file() or source.is_dir()):
+        if isinstance(source, Path) and _is_special(source):
             raise ImageError(f"{name}: a pipe or a device, expected a file")  # a pipe might never end
         with _in_words(source, name):
             is_plain_work = takes_what_its_size_says(source)
         return read_file(source, name) if is_plain_work else read_apart(source, name)
     except MemoryError:
         raise ImageError(f"{name}: there is not enough memory for this picture; scale it down") from None
+
+
+def _is_special(path: Path) -> bool:
+    # Not Path's own questions, which raise where a name is too long.
+    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
 
 
 def read_file(
