@@ -85,7 +85,9 @@ def test_faces_in_scenes_are_found_and_read_as_in_python(
 
 @pytest.mark.parametrize("example", sorted(camera.EXAMPLES.glob("*.jpg")), ids=lambda path: path.stem)
 def test_the_examples_are_read_as_in_python(page: Page, predictor: EmotionPredictor, example: Path):
-    assert compare(page, predictor, example.read_bytes(), NEARLY) == {"chelsea": 0, "crowd": 15, "two_faces": 2}.get(example.stem, 1)
+    assert compare(page, predictor, example.read_bytes(), NEARLY) == {"chelsea": 0, "crowd": 15, "two_faces": 2}.get(
+        example.stem, 1
+    )
 
 
 def test_a_report_is_the_one_of_python(page: Page, predictor: EmotionPredictor):
