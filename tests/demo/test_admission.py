@@ -210,8 +210,8 @@ def test_requests_of_one_address_leave_connections_for_others(house: House):
         clients = [visitor() for _ in range(24)]
         answers = [pool.submit(client.get, house.address + "/") for client in clients]
         time.sleep(1)
-        with ThreadPoolExecutor(1) as other:
-            beside = other.submit(visitor("127.0.0.2").get, house.address + "/")
+        with ThreadPoolExecutor(1) as other, visitor("127.0.0.2") as second:
+            beside = other.submit(second.get, house.address + "/")
             time.sleep(0.3)
             house.door.set()
             assert beside.result().status_code == 200
