@@ -8,17 +8,7 @@ import pytest
 
 from dashboard import data
 from resemotenet.runs.results import read_json, write_json
-from tests.dashboard.fake_runs import write_run
-
-NOTED: dict[str, Any] = {
-    "milliseconds": 12.5,
-    "quartiles": [12, 14.25],
-    "faces": 1,
-    "views": "flip",
-    "device": "cpu (made up)",
-    "threads": 2,
-    "time": "20260301T120000Z",
-}
+from tests.dashboard.fake_runs import NOTED, write_run
 
 
 def latency_of(results: Path, noted: Any) -> data.Latency | None:

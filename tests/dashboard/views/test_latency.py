@@ -8,18 +8,8 @@ import pytest
 from dashboard import data
 from resemotenet.runs.results import read_json, write_json
 from tests.dashboard.comparing import again, opened, rows, words
-from tests.dashboard.fake_runs import time_run, write_older, write_run
+from tests.dashboard.fake_runs import NOTED, time_run, write_older, write_run
 from tests.dashboard.pages import figures, html, numbers
-
-NOTED: dict[str, Any] = {
-    "milliseconds": 12.5,
-    "quartiles": [12, 14.25],
-    "faces": 1,
-    "views": "flip",
-    "device": "cpu (made up)",
-    "threads": 2,
-    "time": "20260301T120000Z",
-}
 
 
 def drawn(page) -> list[tuple[str, float, float, float]]:
