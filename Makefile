@@ -2,7 +2,8 @@
 #   make demo PYTHON=/path/to/python3.12    builds .venv with that interpreter
 #   make demo ARGS="--model FOLDER"         passes arguments on; the same for test (to pytest) and bench
 #   make space MODEL=owner/name REVISION=v1 a Space with weights of the Hub; without MODEL the bundled ones travel along
-#   make push-space SPACE=owner/name        the same, uploaded with the token of `hf auth login` or HF_TOKEN
+#   make push-space SPACE=owner/name        the same, uploaded with the token of `hf auth login` or HF_TOKEN;
+#                                           push-space-static uploads the page as files alone, a static Space
 
 VENV := .venv
 LOWEST := .venv-lowest
@@ -14,6 +15,7 @@ MODEL :=
 REVISION :=
 SPACE :=
 OUT := build/space
+STATIC = $(if $(filter build/space,$(OUT)),build/space-static,$(OUT)) --static
 NPM := build/browser
 # What touches each library: files, weights, networks, detector, command lines, a training, both pages. Old releases warn.
 CORE := $(addprefix tests/resemotenet/,runs datasets checkpoints models reading test_cli.py) \
@@ -21,14 +23,14 @@ CORE := $(addprefix tests/resemotenet/,runs datasets checkpoints models reading 
 	tests/demo/test_app.py tests/demo/test_handlers.py tests/dashboard/test_app.py
 WEIGHTS = $(if $(MODEL),--model "$(MODEL)") $(if $(REVISION),--revision "$(REVISION)")
 
-.PHONY: help demo dashboard runtime space space-static push-space test test-lowest lint bench bench-training clean
+.PHONY: help demo dashboard runtime space space-static push-space push-space-static test test-lowest lint bench bench-training clean
 
 help:
 	@echo 'make demo        serve the page on this machine; the first time makes $(VENV) and installs (minutes)'
 	@echo 'make dashboard   compare trained runs in the browser'
 	@echo 'make runtime     fetch with npm what browsers need to read pictures themselves; demo and test do it where npm is there'
 	@echo 'make space       put together what a Hugging Face Space runs, in build/space; push-space uploads it'
-	@echo 'make space-static    the page as files alone, which any web server serves: browsers read the pictures themselves'
+	@echo 'make space-static    the page as files alone, which any web server serves: browsers read; push-space-static uploads it'
 	@echo 'make test        lint, types and tests'
 	@echo 'make test-lowest the core of the tests with the oldest releases that pyproject.toml allows, in $(LOWEST)'
 	@echo 'make lint        lint and types only'
@@ -46,11 +48,13 @@ space: $(VENV)/.demo
 	$(BIN)/python -m demo.space $(OUT) $(WEIGHTS) $(ARGS)
 
 space-static: $(VENV)/.demo runtime
-	$(BIN)/python -m demo.space $(if $(filter build/space,$(OUT)),build/space-static,$(OUT)) --static $(WEIGHTS) $(ARGS)
+	$(BIN)/python -m demo.space $(STATIC) $(WEIGHTS) $(ARGS)
 
 push-space: $(VENV)/.demo
-	@if [ -z "$(SPACE)" ]; then echo "error: which one? make push-space SPACE=owner/name" >&2; exit 1; fi
-	$(BIN)/python -m demo.space $(OUT) $(WEIGHTS) --push "$(SPACE)" $(ARGS)
+push-space-static: $(VENV)/.demo runtime
+push-space push-space-static:
+	@if [ -z "$(SPACE)" ]; then echo "error: which one? make $@ SPACE=owner/name" >&2; exit 1; fi
+	$(BIN)/python -m demo.space $(if $(filter %-static,$@),$(STATIC),$(OUT)) $(WEIGHTS) --push "$(SPACE)" $(ARGS)
 
 # A file's tests stay together, so that servers and trained runs of its fixtures are made once.
 test: lint runtime

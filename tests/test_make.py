@@ -92,7 +92,7 @@ def place(tmp_path: Path) -> Place:
 
 def test_help_names_every_target(place: Place):
     targets = re.findall(r"^\.PHONY: help (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split()
-    named = re.findall(r"[a-z]+(?:-[a-z]+)?", place.make().stdout)
+    named = re.findall(r"[a-z]+(?:-[a-z]+)*", place.make().stdout)
     assert set(targets) <= set(named)
 
 
@@ -177,6 +177,8 @@ def test_a_space_takes_model_and_revision_and_is_not_pushed_without_a_name(place
     assert place.calls() == []
     assert place.make("push-space", "SPACE=o/s").returncode == 0
     assert place.calls() == ["python -m demo.space build/space --push o/s"]
+    assert place.make("push-space-static", "SPACE=o/s").returncode == 0
+    assert place.calls() == ["python -m demo.space build/space-static --static --push o/s"]
 
 
 def test_the_runtime_for_browsers_is_fetched_once_and_again_where_that_broke_off(place: Place):

@@ -140,36 +140,28 @@ function moved([x1, y1, x2, y2, score], move) {
 
 // Of boxes that share more than this (intersection over union), the best; the best first.
 function suppress(boxes, most) {
-  const areas = boxes.map(([x1, y1, x2, y2]) => (x2 - x1) * (y2 - y1));
-  const order = boxes.map((_, index) => index).sort((one, other) => boxes[other][4] - boxes[one][4]);
-  const kept = [];
-  for (const index of order) {
-    const [x1, y1, x2, y2] = boxes[index];
-    const free = kept.every((best) => {
-      const other = boxes[best];
-      const width = Math.max(0, Math.min(x2, other[2]) - Math.max(x1, other[0]));
-      const height = Math.max(0, Math.min(y2, other[3]) - Math.max(y1, other[1]));
-      return width * height <= most * (areas[index] + areas[best] - width * height);
-    });
-    if (free) kept.push(index);
-  }
-  return kept;
+  return freeOnes(boxes, 0, (shared, area, other) => shared <= most * (area + other - shared));
 }
 
-// Of boxes that share more than this part of the smaller one, the best; the best first.
+// Of boxes that share more than this part of the smaller one, the best; the best first. Their last pixels count.
 function suppressContained(boxes, most) {
-  const areas = boxes.map(([x1, y1, x2, y2]) => (x2 - x1 + 1) * (y2 - y1 + 1));
+  return freeOnes(boxes, 1, (shared, area, other) => shared / Math.min(area, other) <= most);
+}
+
+// Indices of the boxes that are free of every better one. more: what the length of [x1, x2] has beyond x2 - x1.
+function freeOnes(boxes, more, free) {
+  const areas = boxes.map(([x1, y1, x2, y2]) => (x2 - x1 + more) * (y2 - y1 + more));
   const order = boxes.map((_, index) => index).sort((one, other) => boxes[other][4] - boxes[one][4]);
   const kept = [];
   for (const index of order) {
     const [x1, y1, x2, y2] = boxes[index];
-    const free = kept.every((best) => {
+    const alone = kept.every((best) => {
       const other = boxes[best];
-      const width = Math.max(0, Math.min(x2, other[2]) - Math.max(x1, other[0]) + 1);
-      const height = Math.max(0, Math.min(y2, other[3]) - Math.max(y1, other[1]) + 1);
-      return (width * height) / Math.min(areas[index], areas[best]) <= most;
+      const width = Math.max(0, Math.min(x2, other[2]) - Math.max(x1, other[0]) + more);
+      const height = Math.max(0, Math.min(y2, other[3]) - Math.max(y1, other[1]) + more);
+      return free(width * height, areas[index], areas[best]);
     });
-    if (free) kept.push(index);
+    if (alone) kept.push(index);
   }
   return kept;
 }

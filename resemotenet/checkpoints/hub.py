@@ -23,6 +23,7 @@ from huggingface_hub import (
     CommitOperationAdd,
     CommitOperationDelete,
     HfApi,
+    SpaceCard,
     constants,
     get_token,
     set_client_factory,
@@ -130,7 +131,7 @@ def upload(
     repository: str,
     *,
     message: str,
-    kind: Kind = "model",
+    sdk: str | None = None,
     private: bool = False,
     pull_request: bool = False,
     tag: str | None = None,
@@ -140,6 +141,7 @@ def upload(
 
     Args:
         files: path in the repository -> a file here, or its content.
+        sdk: what runs a Space, "gradio" or "static"; None where it is a model.
         private: make a private repository; one that exists must be private already.
         pull_request: propose the commit instead of making it.
         tag: a name for the commit; must be new.
@@ -153,8 +155,9 @@ def upload(
     if get_token() is None:
         raise HubAccessError("uploading needs a token: run `hf auth login`, or set HF_TOKEN")
     api = _api()
+    kind: Kind = "model" if sdk is None else "space"
     _ask(Exchange(repository), api.whoami)
-    there = _open(api, repository, kind, private, tag)
+    there = _open(api, repository, sdk, private, tag)
     bytes_ = sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in files.values())
 
     def commit() -> CommitInfo:
@@ -177,9 +180,9 @@ def upload(
     return Upload(done.oid, one_line(done.commit_url), done.pr_url and one_line(done.pr_url))
 
 
-def _open(api: HfApi, repository: str, kind: Kind, private: bool, tag: str | None) -> list[str]:
+def _open(api: HfApi, repository: str, sdk: str | None, private: bool, tag: str | None) -> list[str]:
     """Make the repository if there is none, see that it is as it should be; the names of its files."""
-    sdk = "gradio" if kind == "space" else None
+    kind: Kind = "model" if sdk is None else "space"
     exchange = Exchange(repository)
     _ask(
         exchange,
@@ -220,13 +223,23 @@ def look_at_space(repository: str) -> Space | None:
 
 
 def upload_space(folder: Path, repository: str, *, private: bool = False, pull_request: bool = False) -> Upload:
-    """Make a Gradio Space hold exactly the files of ``folder``, hidden ones left out; see ``upload``."""
+    """Make a Space hold exactly the files of ``folder``, hidden ones left out; see ``upload``.
+
+    Its card there, README.md, says which ``sdk`` runs it.
+
+    Raises:
+        HubError: one of its children; also where the card names no sdk.
+    """
+    card = folder / CARD
+    sdk = SpaceCard.load(card).data.sdk if card.is_file() else None
+    if sdk is None:
+        raise HubError(f"{card} names no sdk, so {repository} cannot be made a Space: python -m demo.space writes one")
     names = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
     return upload(
         {name.as_posix(): path for name, path in names.items() if not any(part[0] == "." for part in name.parts)},
         repository,
         message="Upload the Space",
-        kind="space",
+        sdk=sdk,
         private=private,
         pull_request=pull_request,
         obsolete=lambda name: name != ".gitattributes",

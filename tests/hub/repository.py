@@ -66,6 +66,7 @@ class Repository:
     path: str  # "owner/name" or "spaces/owner/name"
     private: bool = False
     gated: bool = False
+    sdk: str | None = None  # of a Space
     commits: dict[str, dict[str, File]] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
     uploaded: dict[str, bytes] = field(default_factory=dict)

@@ -148,9 +148,11 @@ class Handler(MisbehavingHandler):
         path = "spaces/" * (type == "space") + f"{owner}/{name}"
         if owner not in self.names:
             raise refusal(403 if self.names else 401, f"You don't have the rights to create a {type} under {owner!r}")
+        if type == "space" and how.get("sdk") not in ("docker", "gradio", "static"):
+            raise refusal(400, f"a Space has one of three SDKs, not {how.get('sdk')!r}")
         if path in self.server.repositories:
             return Answer({"error": f"You already created this {type}", "url": f"{self.server.url}/{path}"}, 409)
-        self.server.create(path, private=how.get("visibility") == "private")
+        self.server.create(path, private=how.get("visibility") == "private", sdk=how.get("sdk"))
         self.server.save()
         return Answer({"url": f"{self.server.url}/{path}", "name": f"{owner}/{name}"})
 

@@ -312,6 +312,20 @@ def test_a_space_is_what_the_folder_is(hub: LoopbackHub, tmp_path: Path) -> None
     assert set(repository.files()) == {".gitattributes", "README.md", "app.py"}
 
 
+def test_a_space_is_made_with_the_sdk_that_its_card_names(hub: LoopbackHub, tmp_path: Path) -> None:
+    from resemotenet.checkpoints.hub import upload_space
+
+    card = tmp_path / "README.md"
+    for sdk in ("gradio", "static"):
+        card.write_text(f"---\nsdk: {sdk}\n---\n")
+        upload_space(tmp_path, f"owner/{sdk}")
+        assert hub.repositories[f"spaces/owner/{sdk}"].sdk == sdk
+    card.write_text("Only words.\n")
+    with pytest.raises(HubError, match="names no sdk"):
+        upload_space(tmp_path, "owner/words")
+    assert "spaces/owner/words" not in hub.repositories
+
+
 @pytest.mark.parametrize("tag", ["a b", "../x", "-v", ""])
 def test_what_can_be_no_tag_is_found_before_anything_is_done(hub: LoopbackHub, tag: str) -> None:
     with pytest.raises(HubError, match="cannot be a tag"):

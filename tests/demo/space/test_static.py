@@ -1,7 +1,10 @@
 """The page as files alone: which files, and that nothing else is touched. What they do is in tests/browser."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,9 @@ from demo.space import __main__ as command
 from demo.space.static import assemble_static, filled
 from resemotenet.errors import ResEmoteNetError
 from tests.browser.on_device import skip_without_runtime
+from tests.demo.server import ROOT
+from tests.demo.test_space import hub_settings
+from tests.hub.server import LoopbackHub
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +79,18 @@ def test_the_card_is_one_of_a_static_space(site: Path):
     assert fields["sdk"] == "static"
     assert not {"sdk_version", "python_version", "app_file", "suggested_hardware", "preload_from_hub"} & set(fields)
     assert "{" not in card.split("---")[2]
+
+
+def test_it_is_pushed_as_a_static_space(site: Path, tmp_path: Path):
+    with LoopbackHub() as hub:
+        line = [sys.executable, "-m", "demo.space", str(tmp_path / "out"), "--static", "--push", "owner/page"]
+        settings = os.environ | hub_settings(hub, tmp_path / "hf")
+        done = subprocess.run(line, cwd=ROOT, env=settings, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        space = hub.repositories["spaces/owner/page"]
+        assert space.sdk == "static"
+        files = {name: file.content for name, file in space.files().items() if name != ".gitattributes"}
+        assert files == content(site)
 
 
 def test_the_same_call_gives_the_same_bytes_and_replaces_only_its_own(site: Path, tmp_path: Path):
