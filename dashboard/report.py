@@ -28,6 +28,7 @@ from .analysis.ablations import (
     caution,
     from_c1_mean,
     over_seeds,
+    removed,
     scored,
     series_of,
 )
@@ -103,14 +104,16 @@ def _ablation_row(name: str, against: Against, series: Series, relative_to: Path
     change = "" if pair is None else f"{100 * pair.difference:+.1f} {interval_in_percent(pair.interval, signed=True)}"
     return {
         "": f"[{name}]({_link(run.path, relative_to)})",
-        "removed": claim.removed or "nothing",
+        "removed": removed(name),
         "parameters, M": "" if run.parameters is None else f"{run.parameters / 1e6:.2f}{layout}",
         "multiply-adds, M": "" if run.macs is None else f"{run.macs / 1e6:.1f}{layout}",
         "accuracy, %": "" if score is None else f"{100 * score.accuracy:.1f} {interval_in_percent(score.interval)}",
         f"against C1, seed {run.seed}, points": change,
         "over seeds": _over_seeds(each),
         "means against C1's, points": "" if means is None else f"{100 * means:+z.1f}",
-        "the paper's claim (RAF-DB), points": "" if name == "C1" else f"{100 * (claim.accuracy - first.accuracy):+.2f}",
+        "the paper's claim (RAF-DB), points": ""
+        if claim is first
+        else f"{100 * (claim.accuracy - first.accuracy):+.2f}",
     }
 
 

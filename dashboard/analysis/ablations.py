@@ -12,12 +12,16 @@ from resemotenet.runs.settings import recipe_key
 from ..data import Paired, Run, Score, has_predictions, label_set, paired, score_of, scores
 from .groups import setting, usable
 
-# C1 to C6 as the paper defines them; and what each is called here.
-DEFINED = {each.name: each for each in ABLATIONS}
-CONFIGURATIONS = {name: each.model for name, each in DEFINED.items()}
-# Weights that the compact layout leaves out at full width; it takes as many off the multiply-adds, for the map there
-# is 1x1. Both go with the square of the width.
-_LEFT_OUT = 44_040_192
+# C1 to C6 as the paper defines them, in both readings; and what each is called here.
+_POOLED = " pooled"
+DEFINED = {each.name: each for each in ABLATIONS} | {each.name + _POOLED: each for each in ABLATIONS if each.pooled}
+CONFIGURATIONS = {each.name: each.model for each in ABLATIONS} | {
+    each.name + _POOLED: each.pooled for each in ABLATIONS if each.pooled
+}
+ABOUT_READINGS = (
+    "The paper gives no code for C3 to C6. A removed stage takes its pooling along, so that later maps are larger and "
+    "the work grows; or, pooled, a max-pooling stays in its place, so that the work shrinks."
+)
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,7 @@ def about_layouts(against: dict[str, Against]) -> str:
         "multiply-adds"
         for name, run in ((name, each.run) for name, each in against.items())
         if run.compact and run.parameters is not None and run.macs is not None and run.width is not None
-        for left_out in [round(_LEFT_OUT * run.width**2)]
+        for left_out in [round(_left_out(name) * run.width**2)]
     ]
     if not layouts:
         return ""
@@ -165,6 +169,21 @@ def about_layouts(against: dict[str, Against]) -> str:
         "Compact: the same function without weights that only ever multiply padding. In the published layout "
         f"{', '.join(layouts)}."
     )
+
+
+def removed(configuration: str) -> str:
+    """What it lacks, for people: "CNN (64)"; "nothing" for C1."""
+    return DEFINED[configuration].removed or "nothing"
+
+
+def _left_out(configuration: str) -> int:
+    """Weights that the compact layout leaves out at full width: five taps of nine of a first kernel, eight of a second.
+
+    It takes as many off the multiply-adds, for the map there is 1x1. Both go with the square of the width.
+    """
+    defined = DEFINED[configuration]
+    arriving, leaving = (*defined.convolutions, *defined.residual)[-2:]
+    return 5 * arriving * leaving + 8 * leaving * leaving
 
 
 def _key(run: Run) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from ..analysis.ablations import (
+    ABOUT_READINGS,
     CONFIGURATIONS,
     DEFINED,
     Against,
@@ -17,6 +18,7 @@ from ..analysis.ablations import (
     caution,
     from_c1_mean,
     over_seeds,
+    removed,
     scored,
     series_of,
 )
@@ -35,7 +37,7 @@ _FOR_A_PAPER = ("Configuration", "Removed", "Measured, %", "95% interval", "n", 
 _TERMS = (
     "C1 is the whole network. SE (256): the squeeze-and-excitation block on 256 channels, which weighs them against "
     "each other. CNN (64): the convolution stage that gives 64 channels. RB (256): the residual block that takes 256 "
-    "channels. Where a stage is gone, the next one takes what arrives, so later maps are larger."
+    f"channels. {ABOUT_READINGS}"
 )
 
 
@@ -50,7 +52,8 @@ def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
     every = series_of(runs)
     if not every:
         st.info(
-            "None of the configurations has been run to its end yet. This trains all six:", icon=":material/science:"
+            "None of the configurations has been run to its end yet. This trains all of them:",
+            icon=":material/science:",
         )
         st.code(_loop("python -m training train strong --data fer2013.csv", list(CONFIGURATIONS)), language="bash")
         _claims({}, "")
@@ -159,12 +162,12 @@ def _row(
     means = from_c1_mean(series, name, labels, split)
     return {
         "Configuration": name,
-        "Removed": claim.removed or "nothing",
+        "Removed": removed(name),
         **_accuracy(against, score, digits),
         "Over seeds": _over_seeds(over_seeds(series, name, labels, split)),
         "Points, means": None if means is None else 100 * means,
         "Claimed, %": 100 * claim.accuracy,
-        "Claimed points": None if name == "C1" else 100 * (claim.accuracy - first.accuracy),
+        "Claimed points": None if claim is first else 100 * (claim.accuracy - first.accuracy),
         "Claimed loss, %": claim.loss,
         "Layout": "" if against is None else "compact" if against.run.compact else "published",
         **_work(None if against is None else against.run),
@@ -246,7 +249,7 @@ def _claims(against: dict[str, Against], title: str) -> None:
             f"{name}: the paper claims {100 * DEFINED[name].accuracy:.2f}% on RAF-DB",
         )
         for name in CONFIGURATIONS
-        if name != "C1"
+        if name != "C1" and (name in against or DEFINED[name].name == name)
     ]
     figure = compare.deltas(measured, claimed, title or "Measured: nothing yet", "Claimed, RAF-DB")
     show_figure(figure, key="deltas", alt="How far each configuration lies from C1, measured and claimed")
@@ -254,19 +257,19 @@ def _claims(against: dict[str, Against], title: str) -> None:
         rows = [
             {
                 "Configuration": name,
-                "Removed": each.removed or "nothing",
+                "Removed": removed(name),
                 "Claimed on RAF-DB, %": f"{100 * each.accuracy:.2f}",
                 "Claimed loss, %": f"{each.loss:.2f}",
             }
             for name, each in DEFINED.items()
+            if name == each.name
         ]
         st.caption("The paper's Table IV: claims, on RAF-DB. It gives no code for C2 to C6.")
         st.table(rows, hide_index=True, border="horizontal")
 
 
 def _named(name: str) -> str:
-    removed = DEFINED[name].removed
-    return f"{name}: without {removed}" if removed else name
+    return name if name == "C1" else f"{name}: without {removed(name)}"
 
 
 def _missing(series: Series, against: dict[str, Against]) -> None:

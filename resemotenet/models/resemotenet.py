@@ -5,9 +5,10 @@ Origin of the layout: https://github.com/ArnabKumarRoy02/ResEmoteNet. Parameter 
 checkpoints load strictly. Changed: the number of input channels, the width and the dropout rates are arguments; the
 compact layout exists.
 
-The paper gives no code for C2 to C6. The reading used here: a removed stage goes with its pooling or its stride, and
-the next stage takes the channels that arrive. Removing a stage therefore makes the later maps larger and the network
-dearer, not cheaper.
+The paper gives no code for C2 to C6, and its table can be read in two ways. In C3 to C6 a removed stage goes with its
+pooling or its stride, and the next stage takes the channels that arrive: the later maps are larger, and the network is
+dearer, not cheaper. In the networks named ``_pooled`` the halving stays where the stage was, as a max-pooling alone:
+all maps keep their sizes, and the network is cheaper.
 
 The compact layout is the same function without the weights that never meet a pixel. On input of 40 to 71 pixels the
 last residual block works on a 2x2 map and gives 1x1. Of its first 3x3 kernel only the taps [1:, 1:] meet pixels, of its
@@ -60,9 +61,10 @@ class ResEmoteNet(nn.Module):
         convs: tuple[int, ...] = (1, 2, 3),
         blocks: tuple[int, ...] = (1, 2, 3),
         squeeze_excitation: bool = True,
+        keep_pooling: bool = False,
     ) -> None:
         super().__init__()
-        self.convs, self.blocks = convs, blocks
+        self.convs, self.blocks, self.keep_pooling = convs, blocks, keep_pooling
 
         def scaled(channels: int) -> int:
             return scale_channels(channels, width)
@@ -91,14 +93,20 @@ class ResEmoteNet(nn.Module):
         self.dropout2 = nn.Dropout(head_dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        for stage in self.convs:
-            conv, bn = self.get_submodule(f"conv{stage}"), self.get_submodule(f"bn{stage}")
-            x = self.max_pool(self.relu(bn(conv(x))))
-            if stage < 3:
-                x = self.dropout1(x)
+        for stage in CONV_CHANNELS:
+            if stage in self.convs:
+                conv, bn = self.get_submodule(f"conv{stage}"), self.get_submodule(f"bn{stage}")
+                x = self.max_pool(self.relu(bn(conv(x))))
+                if stage < 3:
+                    x = self.dropout1(x)
+            elif self.keep_pooling:
+                x = self.max_pool(x)
         x = self.se(x)
-        for stage in self.blocks:
-            x = self.get_submodule(f"res_block{stage}")(x)
+        for stage in BLOCK_CHANNELS:
+            if stage in self.blocks:
+                x = self.get_submodule(f"res_block{stage}")(x)
+            elif self.keep_pooling:
+                x = self.max_pool(x)
         x = self.pool(x).flatten(1)
         for layer in (self.fc1, self.fc2, self.fc3):
             x = self.dropout2(self.relu(layer(x)))
@@ -107,19 +115,20 @@ class ResEmoteNet(nn.Module):
 
 
 def to_compact(model: nn.Module) -> ResEmoteNet:
-    """A copy of a ResEmoteNet (C1 or C2) with its last residual block in the compact layout.
+    """A copy of a ResEmoteNet (C1, C2, or one that keeps its pooling) with its last block in the compact layout.
 
     Raises:
-        CompactLayoutError: the model is no ResEmoteNet, is compact already, or lacks a stage (C3 to C6), so that its
-            last map is larger than 1x1 and every tap counts.
+        CompactLayoutError: the model is no ResEmoteNet, is compact already, or lacks a stage with its pooling (C3 to
+            C6), so that its last map is larger than 1x1 and every tap counts.
     """
     net, block = _with_last_block(model)
     if block.compact:
         raise CompactLayoutError("the model is in the compact layout already")
-    if len(net.convs) < 3 or len(net.blocks) < 3:
+    if not net.keep_pooling and (len(net.convs) < 3 or len(net.blocks) < 3):
         raise CompactLayoutError(
             f"the model has {len(net.convs)} convolution stages and {len(net.blocks)} residual blocks, so its last map "
-            "is larger than 1x1 and every tap meets pixels; the compact layout is exact for C1 and C2 only"
+            "is larger than 1x1 and every tap meets pixels; the compact layout is exact for C1, C2 and those that keep "
+            "their pooling only"
         )
     return _in_layout(net, block, compact=True)
 
@@ -225,3 +234,27 @@ def resemotenet_c5(**arguments: Any) -> ResEmoteNet:
 def resemotenet_c6(**arguments: Any) -> ResEmoteNet:
     """C6: without residual blocks 256 and 512."""
     return _build(blocks=(3,), **arguments)
+
+
+@_REGISTER_COMPACT
+def resemotenet_c3_pooled(**arguments: Any) -> ResEmoteNet:
+    """C3 the other way: without CNN 64, its pooling stays."""
+    return _build(convs=(2, 3), keep_pooling=True, **arguments)
+
+
+@_REGISTER_COMPACT
+def resemotenet_c4_pooled(**arguments: Any) -> ResEmoteNet:
+    """C4 the other way: without CNN 64 and CNN 128, their pooling stays."""
+    return _build(convs=(3,), keep_pooling=True, **arguments)
+
+
+@_REGISTER_COMPACT
+def resemotenet_c5_pooled(**arguments: Any) -> ResEmoteNet:
+    """C5 the other way: a max-pooling where residual block 256 was."""
+    return _build(blocks=(2, 3), keep_pooling=True, **arguments)
+
+
+@_REGISTER_COMPACT
+def resemotenet_c6_pooled(**arguments: Any) -> ResEmoteNet:
+    """C6 the other way: two max-poolings where residual blocks 256 and 512 were."""
+    return _build(blocks=(3,), keep_pooling=True, **arguments)

@@ -74,7 +74,8 @@ class Ablation:
 
     Attributes:
         name: C1 to C6.
-        model: what ``create_model`` calls it here; the paper gives no code for C2 to C6.
+        model: what ``create_model`` calls it here; the paper gives no code for C2 to C6. A stage that was removed took
+            its pooling along.
         convolutions, attention, residual: channels of the parts that are left.
         removed: as printed, "" for C1.
         accuracy: fraction.
@@ -89,6 +90,11 @@ class Ablation:
     removed: str
     accuracy: float
     loss: float
+
+    @property
+    def pooled(self) -> str | None:
+        """What the other reading is called here, in which the pooling stays; None where no stage is removed."""
+        return None if self.name in ("C1", "C2") else f"{self.model}_pooled"
 
 
 @dataclass(frozen=True)
@@ -302,8 +308,8 @@ def reports_for(dataset: str) -> tuple[UserReport, ...]:
 
 
 def ablation_of(model: str) -> Ablation | None:
-    """The row of Table IV that a network of this name is."""
-    return next((each for each in ABLATIONS if each.model == model), None)
+    """The row of Table IV that a network of this name is, in either reading."""
+    return next((each for each in ABLATIONS if model in (each.model, each.pooled)), None)
 
 
 def errata_in(table: str) -> tuple[Erratum, ...]:

@@ -150,11 +150,12 @@ def test_every_run_of_a_campaign_goes_through_its_rehearsal_settings(name: str, 
 def test_the_ablation_differs_in_the_network_and_the_seed_alone():
     runs = CAMPAIGNS["ablation"]()
     assert len({repr(replace(run, seed=0, network=Network())) for run in runs}) == 1
-    assert {(run.network.width, run.optimization.epochs) for run in runs} == {(0.25, 15)}
-    assert [(run.network.name, run.seed) for run in runs] == [
-        *((name, 0) for name in ("resemotenet", *(f"resemotenet_c{number}" for number in range(2, 7)))),
-        *((name, seed) for seed in (1, 2) for name in ("resemotenet", "resemotenet_c2")),
-    ]
+    assert {(run.network.width, run.network.size, run.optimization.epochs) for run in runs} == {(0.25, 48, 15)}
+    numbers = range(3, 7)
+    removed = {f"resemotenet_c{number}{reading}" for number in numbers for reading in ("", "_pooled")}
+    networks = {"resemotenet", "resemotenet_c2", *removed, "plain_cnn", "vgg"}
+    assert [run.seed for run in runs] == [0] * 12 + [1] * 12 + [2] * 12
+    assert {(run.network.name, run.seed) for run in runs} == {(name, seed) for name in networks for seed in range(3)}
 
 
 def test_the_command_line_hands_on_what_was_asked(data_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

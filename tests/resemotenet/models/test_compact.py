@@ -44,9 +44,9 @@ def test_published_network_at_full_width(network: Build) -> None:
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("size", [40, 48, 64, 71])
-@pytest.mark.parametrize("name", ["resemotenet", "resemotenet_c2"])
+@pytest.mark.parametrize("name", ["", "_c2", "_c3_pooled", "_c4_pooled", "_c5_pooled", "_c6_pooled"])
 def test_same_answers(network: Build, name: str, size: int, training: bool) -> None:
-    full = network(name).train(training)
+    full = network(f"resemotenet{name}").train(training)
     assert_same_answers(full, to_compact(full), size)
 
 
@@ -110,9 +110,11 @@ def test_refuses_input_for_which_it_is_not_exact(network: Build, size: int) -> N
 
 @pytest.mark.parametrize("number", [3, 4, 5, 6])
 def test_refuses_ablations_with_larger_last_maps(network: Build, number: int) -> None:
-    with pytest.raises(CompactLayoutError, match="exact for C1 and C2 only"):
+    with pytest.raises(CompactLayoutError, match="exact for C1, C2 and those that keep their pooling only"):
         to_compact(network(f"resemotenet_c{number}"))
-    with pytest.raises(CompactLayoutError, match=r"c\d has no compact layout.*; resemotenet, resemotenet_c2 have one"):
+    with pytest.raises(
+        CompactLayoutError, match=r"c\d has no compact layout.*; resemotenet, resemotenet_c2, .*_c6_pooled have one"
+    ):
         create_model(f"resemotenet_c{number}", width=1 / 16, compact=True)
 
 

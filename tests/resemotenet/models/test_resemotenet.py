@@ -54,6 +54,7 @@ MAP_SIDES = {
     "resemotenet_c4": {64: (32, 4), 48: (24, 3)},
     "resemotenet_c5": {64: (8, 2), 48: (6, 2)},
     "resemotenet_c6": {64: (8, 4), 48: (6, 3)},
+    **{f"resemotenet_c{number}_pooled": {64: (8, 1), 48: (6, 1)} for number in range(3, 7)},
 }
 
 # What each ablation lacks, as prefixes of parameter names.
@@ -65,6 +66,7 @@ REMOVED = {
     "resemotenet_c5": ("res_block1.",),
     "resemotenet_c6": ("res_block1.", "res_block2."),
 }
+REMOVED |= {f"resemotenet_c{number}_pooled": REMOVED[f"resemotenet_c{number}"] for number in range(3, 7)}
 
 
 def upstream_shapes() -> dict[str, tuple[int, ...]]:
