@@ -77,6 +77,7 @@ class ResEmoteNet(nn.Module):
             arriving = channels
         self.relu = nn.ReLU()
         self.max_pool = nn.MaxPool2d(2)
+        self.block_pool = nn.MaxPool2d(2, ceil_mode=True)  # in place of a block, whose stride rounds up
         self.dropout1 = nn.Dropout(conv_dropout)
         # The layer that explanations look at is named "se" in every ablation, so without SE it is an identity.
         self.se = SqueezeExcitation(arriving) if squeeze_excitation else nn.Identity()
@@ -106,7 +107,7 @@ class ResEmoteNet(nn.Module):
             if stage in self.blocks:
                 x = self.get_submodule(f"res_block{stage}")(x)
             elif self.keep_pooling:
-                x = self.max_pool(x)
+                x = self.block_pool(x)
         x = self.pool(x).flatten(1)
         for layer in (self.fc1, self.fc2, self.fc3):
             x = self.dropout2(self.relu(layer(x)))
