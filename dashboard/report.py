@@ -14,7 +14,6 @@ from resemotenet.cli import print_any_name
 from resemotenet.errors import ResultsError
 from resemotenet.runs.claims import NOT_UPSTREAMS
 from resemotenet.runs.label_sets import teaching
-from resemotenet.runs.seeds import OverSeeds
 
 from .analysis.ablations import (
     CONFIGURATIONS,
@@ -34,7 +33,7 @@ from .analysis.ablations import (
 )
 from .analysis.groups import Group, grouped, interval_in_percent, labels_name, setting
 from .analysis.verdicts import claim_for
-from .data import LABEL_SETS, PUBLISHED, Run, Score, folder_problem, scan, score_of
+from .data import LABEL_SETS, PUBLISHED, Run, Score, folder_problem, scan
 
 _SCORE_IT = "'python -m training evaluate RUN --split test' scores a finished one"
 
@@ -53,7 +52,7 @@ def results_table(runs: Iterable[Run], *, relative_to: Path) -> str:
     groups = [group for group in grouped(runs) if group.split == "test"]
     if not groups:
         raise ResultsError(f"no run was scored on test; {_SCORE_IT}")
-    groups.sort(key=_validated, reverse=True)
+    groups.sort(key=lambda group: -1.0 if group.validated is None else group.validated, reverse=True)
     known = [labels for labels in LABEL_SETS if any(group.labels == labels for group in groups)]
     others = sorted({group.labels for group in groups} - set(LABEL_SETS))
     parts = []
@@ -61,16 +60,10 @@ def results_table(runs: Iterable[Run], *, relative_to: Path) -> str:
         rows = [_row(group, relative_to) for group in groups if group.labels == labels]
         if (crowd := _crowd(labels)) is not None:
             rows.append(crowd)
-        notes = [f"{name} is not upstream's of that name: {note}." for name, note in NOT_UPSTREAMS.items()
+        notes = [f"{name} is not upstream's of that name: {note}.\n" for name, note in NOT_UPSTREAMS.items()
                  if any(row["network"] == name for row in rows)]  # fmt: skip
         parts.append("\n".join([f"**Scored on {labels_name(labels)}**\n", _markdown(rows), *notes]))
     return "\n".join(parts)
-
-
-def _validated(group: Group) -> float:
-    """The mean accuracy on validation by the same labels; of a run that was not scored there none is lower."""
-    found = [score_of(score.run, group.labels, "validation") for score in group.scores]
-    return OverSeeds.of(score.accuracy for score in found if score).mean if all(found) else -1.0
 
 
 def ablation_table(runs: Iterable[Run], *, relative_to: Path) -> str:
@@ -213,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m dashboard.report", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m dashboard.report", description=(__doc__ or "").replace("``", "'"))
     parser.add_argument("folders", nargs="*", type=Path, default=[PUBLISHED], help="of results folders")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--ablation", action="store_true", help="C1 to C6 beside the paper's Table IV")

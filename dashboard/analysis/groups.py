@@ -8,7 +8,7 @@ from resemotenet.runs.metrics import wilson_interval
 from resemotenet.runs.schema import Photographs
 from resemotenet.runs.seeds import OverSeeds
 
-from ..data import Latency, Run, Score, label_set, scores
+from ..data import Latency, Run, Score, label_set, score_of, scores
 from .names import teachers
 
 PHOTOGRAPHS = "photographs"
@@ -60,6 +60,13 @@ class Group:
         if len(self.scores) == 1:
             return self.scores[0].interval
         return wilson_interval(round(self.accuracy * self.n), self.n)
+
+    @cached_property
+    def validated(self) -> float | None:
+        """The mean accuracy on validation by the same labels, by which rows are ordered: by that of test, the first row
+        would be one that was chosen on test. None where a seed was not scored there."""
+        found = [score_of(score.run, self.labels, "validation") for score in self.scores]
+        return OverSeeds.of(score.accuracy for score in found if score).mean if all(found) else None
 
     @property
     def macro_recall(self) -> float:

@@ -68,7 +68,7 @@ def _ranking(groups: Sequence[Group], called: Mapping[str, str]) -> None:
             ]
     crowd = _crowd(drawn)
     figure = compare.ranking(measured, claimed, reported, crowd)
-    show_figure(figure, key="ranking", alt="Accuracy of every row, best first")
+    show_figure(figure, key="ranking", alt="Accuracy of every row, in the order of the table")
     if crowd:
         n = LABEL_SETS["fer2013"].most_votes[drawn[0].split].n
         st.caption(

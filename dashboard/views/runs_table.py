@@ -22,8 +22,8 @@ _MIXED = (
     "{} of the rows bring together seeds of several commits or devices, which their columns list, or of both layouts, "
     "which leaves parameters, multiply-adds and time empty."
 )
-_SORTS = ("accuracy", "newest", "model", "gap", "parameters")
-_SORT_NAMES = {"gap": "gap to the claim", "parameters": "parameters, fewest first"}
+_SORTS = ("validation", "newest", "model", "parameters")
+_SORT_NAMES = {"validation": "accuracy on validation", "parameters": "parameters, fewest first"}
 # What a paper's table holds unless other columns are chosen.
 _FOR_A_PAPER = ("Name", "Setting", "Scored on", "Measured, %", _INTERVAL, "n", "Protocol")
 
@@ -41,9 +41,10 @@ def show_runs(runs: Sequence[Run], every: Sequence[Group]) -> None:
         _leads([groups[row].run for row in picked])
     mixed = sum(group.mixed for group in groups)
     st.caption(
-        "±: standard deviation over seeds. The interval comes from the number of faces (Wilson, 95%) and knows nothing "
-        "of seeds. Gap: measured minus claimed, in points, where the labels taught are those of the claim. A + after a "
-        "commit: files differed from it." + f" {_MIXED.format(mixed)}" * bool(mixed)
+        "Unless you sort them, rows stand in the order of validation: in that of test the first would be one chosen on "
+        "test. ±: standard deviation over seeds. The interval comes from the number of faces (Wilson, 95%) and knows "
+        "nothing of seeds. Gap: measured minus claimed, in points, where the labels taught are those of the claim. A + "
+        "after a commit: files differed from it." + f" {_MIXED.format(mixed)}" * bool(mixed)
     )
     rows = [row | {_INTERVAL: _interval(group, digits=2)} for row, group in zip(filled, groups, strict=True)]
     copy_buttons(rows, name="overview", caption="Measured and claimed accuracy.", usual=_FOR_A_PAPER)
@@ -101,7 +102,7 @@ def _filtered(runs: Sequence[Run], every: Sequence[Group]) -> tuple[str, list[Gr
     with columns[2]:
         words = state.search("Search", key="search", placeholder="recipe, run, device, commit …").lower().split()
     groups = [group for group in groups if all(word in _searched(group) for word in words)]
-    return labels, sorted(groups, key=_sort_key(sort or "accuracy")), called
+    return labels, sorted(groups, key=_sort_key(sort or "validation")), called
 
 
 def _choose_labels(groups: Sequence[Group]) -> str:
@@ -150,11 +151,13 @@ def _sort_key(sort: str) -> Any:
     def newest(group: Group) -> float:
         return -group.run.started.timestamp() if group.run.started else 0.0
 
+    def validated(group: Group) -> float:
+        return 0.0 if group.validated is None else -group.validated
+
     keys = {
-        "accuracy": lambda group: (_label_order(group.labels), -group.accuracy),
+        "validation": lambda group: (_label_order(group.labels), validated(group)),
         "newest": lambda group: (newest(group), _label_order(group.labels)),
-        "model": lambda group: (group.run.model, _label_order(group.labels), -group.accuracy),
-        "gap": lambda group: 9.0 if (gap := _gap(group)) is None else -gap,
+        "model": lambda group: (group.run.model, _label_order(group.labels), validated(group)),
         "parameters": lambda group: (group.parameters or float("inf"), _label_order(group.labels)),
     }
     return keys[sort]
@@ -186,6 +189,7 @@ def _row(group: Group, called: Mapping[str, str]) -> dict[str, Any]:
         "Model": run.model,
         "Setting": setting(run),
         "Taught": run.taught,
+        "Validation, %": None if group.split == "validation" or not group.validated else 100 * group.validated,
         "Without copies, %": None if group.without_leaks is None else 100 * group.without_leaks,
         "Photographs, %": _photographs(group),
         "Macro recall, %": 100 * group.macro_recall,
@@ -227,7 +231,7 @@ def _filled(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _columns() -> dict[str, Any]:
     column = st.column_config.NumberColumn
-    percent = ("Measured, %", "Macro recall, %", "Macro F1, %")
+    percent = ("Measured, %", "Validation, %", "Macro recall, %", "Macro F1, %")
     return {
         **{name: column(format="%.1f") for name in percent},
         "Claimed, %": column(format="%.2f", help="As printed"),

@@ -151,6 +151,24 @@ def test_a_link_filters_sorts_and_searches(results: Path):
     assert "No run fits" in words(again(page))
 
 
+def test_rows_stand_in_the_order_of_validation_and_not_of_test(results: Path):
+    """And so do those of the figure below; on what is shown, the first row may be the worse one."""
+    paths = [fake_runs.write_run(results, model=model, skill=skill) for model, skill in (("vgg", 1), ("resnet18", 3))]
+    one, other = (path / "predictions" / "fer2013-validation.npz" for path in paths)
+    kept = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(kept)
+    page = opened("overview", results)
+    first, second = rows(page)
+    assert (first["Model"], second["Model"]) == ("vgg", "resnet18")
+    assert first["Measured, %"] < second["Measured, %"]
+    assert first["Validation, %"] > second["Validation, %"]
+    traces = [
+        trace["y"] for each in figures(page) for trace in each["data"] if "Measured here" in str(trace.get("name"))
+    ]
+    assert [[row.partition(" ")[0] for row in drawn] for drawn in traces][1:] == [["vgg", "resnet18"]]
+
+
 def test_a_link_to_what_is_not_there_says_so_and_shows_the_rest(results: Path):
     fake_runs.write_run(results)
     page = opened("overview", results, model="vgg19", split="holdout", on="fer2013")
