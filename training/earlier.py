@@ -1,5 +1,6 @@
 """Models that were trained before: the one that a run goes on from, and those that teach it."""
 
+import json
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -13,7 +14,7 @@ from resemotenet.checkpoints.checkpoint import LoadedModel, load_model
 from resemotenet.datasets import ReadyFaces
 from resemotenet.errors import TrainingError
 from resemotenet.runs.results import ResultsFolder
-from resemotenet.runs.schema import Audit, Earlier, ModelInfo, RunConfig, Teacher, read
+from resemotenet.runs.schema import Ancestor, Audit, Earlier, ModelInfo, Result, RunConfig, Teacher, read, salvage
 
 from .description import OPTIONS
 from .evaluation import on_whole_device, predict
@@ -60,7 +61,9 @@ class EarlierModels:
 
     def noted(self) -> Earlier:
         """What audit.json keeps of them: what decides their weights and answers."""
-        parts: dict[str, Any] = {} if self.start is None else {"start": self.start.sha256()}
+        parts: dict[str, Any] = (
+            {} if self.start is None else {"start": self.start.sha256(), "chain": _chain(self.start)}
+        )
         if self.teachers:
             parts["teachers"] = [_answers_of(teacher) for _, teacher in self.teachers]
         return Earlier(**parts)
@@ -107,6 +110,29 @@ class EarlierModels:
         ]
         said: NDArray[np.float32] = np.mean(answers, axis=0, dtype=np.float32)
         return (1 - share) * faces.distribution + share * said
+
+
+def _chain(start: LoadedModel) -> list[Ancestor]:
+    """The runs that a model came from, its own last, as far as its config.json and the run around it tell."""
+    told = start.info.training
+    before = salvage(Earlier, json.dumps({"chain": told.get("chain")})).value
+    own = salvage(Ancestor, json.dumps({name: told[name] for name in Ancestor.model_fields if name in told})).value
+    own = own or Ancestor()
+    stated = [fact.get("touched") for fact in start.info.measured if fact.get("split") == "test"]
+    counts = [count for count in stated if type(count) is int]
+    around = ResultsFolder(start.folder.parent)
+    if around.is_finished and (result := read(Result, around.result)).run == own.run:
+        counts.append(result.touched)
+    if counts:
+        own.test_touched = max(counts)
+    return [*((before and before.chain) or ()), own]
+
+
+def with_chain(info: ModelInfo, noted: Earlier | None) -> ModelInfo:
+    """The same with the runs that its weights come from, as audit.json notes them."""
+    if noted is None or not noted.chain:
+        return info
+    return replace(info, training={**info.training, "chain": [each.to_dict() for each in noted.chain]})
 
 
 def _answers_of(teacher: LoadedModel) -> Teacher:

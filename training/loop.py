@@ -21,11 +21,11 @@ from resemotenet.checkpoints.checkpoint import LoadedModel, save_model
 from resemotenet.checkpoints.preprocessing import Preprocess
 from resemotenet.errors import CheckpointError, CheckpointFormatError, ResEmoteNetError, ResultsError, in_words
 from resemotenet.runs.results import Predictions, ResultsFolder, write_json
-from resemotenet.runs.schema import SCHEMA, Audit, Chosen, Cost, Epoch, Figures, ModelInfo, Result, RunConfig
+from resemotenet.runs.schema import SCHEMA, Audit, Chosen, Cost, Epoch, Figures, ModelInfo, Result, RunConfig, read
 
 from .cost import count_macs, device_name, forget_peak_memory, note_latency, peak_memory, run_cost
 from .description import check_network, describe
-from .earlier import EarlierModels
+from .earlier import EarlierModels, with_chain
 from .evaluation import load_chosen, made_with, marked, predict_all, record, save_predictions
 from .loading import Batches, Data, load_data, load_data_of
 from .locks import alone_with
@@ -65,6 +65,7 @@ def train(config: RunConfig) -> ResultsFolder:
     batches = _batches(config, data, earlier, accelerator)
     progress = Progress.begin(config, info, accelerator, start=earlier.start)
     audit = Audit(**data.audit, earlier=earlier.noted()) if earlier else Audit(**data.audit)
+    info = with_chain(info, audit.earlier)
     del earlier  # its memory
     folder = ""
     if accelerator.is_main_process:
@@ -99,6 +100,7 @@ def _go_on(config: RunConfig, recorder: Recorder, accelerator: Accelerator) -> R
     earlier.check(recorder.folder)
     data = load_data_of(recorder.folder, config)
     info = _with_what_was_taught(describe(config), data)
+    info = with_chain(info, read(Audit, recorder.folder.audit).earlier)
     batches = _batches(config, data, earlier, accelerator)
     progress = Progress.begin(config, info, accelerator, start=earlier.start, fresh=fresh)
     del earlier  # its memory

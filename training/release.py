@@ -76,7 +76,8 @@ def release(
         earlier = {name: value for name, value in model.info.training.items() if name != "remarks"}
         provenance = {**earlier, "commit": environment.commit, "dirty": environment.dirty}
         if start_share:
-            provenance["mixed"] = _mix_in_start(folder, config.network.start, model, start_share)
+            mixed = _mix_in_start(folder, config.network.start, model, start_share)
+            provenance["mixed"] = {**mixed, "test_seen": read(Result, folder.result).touched > 0}
         if remarks := list(remarks_on(config, environment)):
             provenance["remarks"] = remarks  # the model folder goes its own way, without the run that says so
         info = replace(model.info, views=views, training=provenance, **_AS_TRAINED)

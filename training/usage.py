@@ -12,7 +12,7 @@ PROGRAM = "python -m training"
 
 def first_line(described: Callable[..., Any]) -> str:
     """What a command or a recipe says of itself in its docstring's first line."""
-    return (inspect.getdoc(described) or "").split("\n")[0]
+    return (inspect.getdoc(described) or "").split("\n")[0].replace("``", "'")
 
 
 def overview(described: Mapping[str, Callable[..., Any]]) -> str:

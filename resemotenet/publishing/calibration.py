@@ -5,6 +5,8 @@ from .escaping import text
 from .facts import Evaluation, ModelFacts
 from .wording import decimals, label_name, share
 
+PICTURE = "calibration.svg"
+
 
 def calibration(facts: ModelFacts) -> str:
     """The section: a line for each label definition of the split that counts most; only with predictions."""
@@ -12,7 +14,9 @@ def calibration(facts: ModelFacts) -> str:
     lines = [_line(each) for each in facts.evaluations if each.split == first.split]
     told = (
         f"### Calibration\n\nThe mean of the largest probability against the accuracy on {text(first.split)}, and the "
-        "expected calibration error (ECE, 15 bins):\n\n" + "\n".join(lines) + f"\n\n{_settings(facts)}"
+        "expected calibration error (ECE, 15 bins):\n\n"
+        + "\n".join(lines)
+        + f"\n\n![Accuracy against the largest probability]({PICTURE})\n\n{_settings(facts)}"
     )
     taught_shares = facts.config is not None and facts.config.dataset.labels == FERPLUS.key
     if taught_shares and facts.model.info.temperature == 1:
@@ -54,7 +58,8 @@ def _settings(facts: ModelFacts) -> str:
     if info.photographs is not None:
         told += (
             " For faces that a detector finds in pictures the predictor has another operating point, `photographs` in "
-            "`config.json`; the table is of given crops and does not use it."
+            f"`config.json` (temperature {info.photographs.temperature:g}); the table is of given crops and does not "
+            "use it."
         )
     if released is None:
         return told

@@ -10,12 +10,14 @@ from ..datasets import CATALOGUE
 from ..emotions import canonical_order
 from ..runs.claims import CLAIMS, NOT_UPSTREAMS, OURS, USER_REPORTS, ablation_of
 from ..runs.label_sets import FERPLUS
+from .chain import touches
 from .escaping import link, text
 from .facts import Evaluation, ModelFacts
-from .measured import measured, touches
+from .measured import measured
 from .metadata import metadata
+from .on_photographs import in_short as photographs_in_short
 from .taught import origin, taught
-from .texts import DRAWN_LIMITS, INTENDED, KEPT, LAW, LIMITS, SOURCES
+from .texts import DRAWN_FIRST, DRAWN_LIMITS, INTENDED, KEPT, LAW, LIMITS, SOURCES
 from .wording import dataset_name, label_name, share, table
 
 
@@ -52,6 +54,8 @@ def _opening(facts: ModelFacts, repository: str) -> str:
     kind = f"`{info.architecture}`" + (f" at {width:g} of its width" if width != 1 else "")
     kind += ", compact layout" if info.arguments.get("compact") else ""
     lines = [f"# {repository.split('/')[1]}"]
+    if _drawn(facts):
+        lines.append(DRAWN_FIRST)
     if facts.remarks:
         warning = " ".join(
             ["**This should not have been published; it was forced.**", *(text(each, 400) for each in facts.remarks)]
@@ -71,8 +75,9 @@ def _opening(facts: ModelFacts, repository: str) -> str:
 
 
 def _in_short(facts: ModelFacts) -> str:
+    photographs = photographs_in_short(facts)
     if not facts.evaluations:
-        return "**Not measured**: how often it is right is not known."
+        return photographs.strip() or "**Not measured**: how often it is right is not known."
     first, *rest = facts.evaluations
     others = [each for each in rest if each.split == first.split]
     if facts.result is None:
@@ -80,7 +85,7 @@ def _in_short(facts: ModelFacts) -> str:
         return (
             f"**Not checked**: `config.json` states for the {text(first.split)} split of "
             f"{dataset_name(first.dataset)} that {stated}, are read as labelled; the run is not here, so "
-            "it was not checked."
+            "it was not checked." + photographs
         )
     assert first.figures.interval is not None  # it was compared with that of the predictions
     low, high = first.figures.interval
@@ -94,7 +99,7 @@ def _in_short(facts: ModelFacts) -> str:
         for each in others
     )
     test = "" if first.split == "test" else " " + " ".join(touches(facts))
-    return f"{told}. What these labels mean, and all other figures, is under *Measured*.{test}"
+    return f"{told}.{photographs} What these labels mean, and all other figures, is under *Measured*.{test}"
 
 
 def _short(each: Evaluation) -> str:
@@ -117,17 +122,22 @@ def _use(facts: ModelFacts, repository: str, page: str, tag: str | None) -> str:
     info = facts.model.info
     pinned = f'"{repository}", revision="{tag}"' if tag else f'"{repository}"'
     return f"""\
-With the Python package `resemotenet`, which finds the faces too:
+With the Python package `resemotenet`, which finds the faces too. It is not on PyPI; in a clone of its repository:
+
+```
+pip install .
+```
 
 ```python
 from resemotenet import EmotionPredictor
 
 predictor = EmotionPredictor.from_pretrained({pinned})
 for face in predictor("photo.jpg"):  # a path, bytes, a PIL image, or (H, W, 3) uint8 RGB
-    print(face.label, face.confidence, face.box, face.probabilities)
-
-predictor.classify(crops)  # face crops: (N, {len(info.labels)}) probabilities, columns as predictor.labels
+    print(face.answer, face.confidence, face.box)
 ```
+
+{_answer(facts)} Of crops, `predictor.classify(crops)` gives (N, {len(info.labels)}) probabilities, columns as
+`predictor.labels`. On the command line:
 
 ```
 python -m resemotenet predict photo.jpg --model {repository}{f" --revision {tag}" if tag else ""}
@@ -136,6 +146,18 @@ python -m resemotenet pull {repository} OUT{f" --revision {tag}" if tag else ""}
 
 {_pinning(page, tag)} `predictor.source.revision` says which commit answers.
 The weights are safetensors, no pickle; labels, preprocessing and operating point are in `config.json`."""
+
+
+def _answer(facts: ModelFacts) -> str:
+    """What the fields of an answer hold; "not sure" where these weights can say so."""
+    info = facts.model.info
+    point = info.photographs or info
+    if point.sure_margin is None:
+        return "`face.probabilities` has all of them, `face.answer` is the likeliest, always one of them."
+    return (
+        "`face.probabilities` has all of them. `face.answer` is the likeliest, `face.label`; where that leads the next "
+        f'by less than {point.sure_margin:g}: "not sure: sad or neutral". Take that as no answer.'
+    )
 
 
 def _pinning(page: str, tag: str | None) -> str:
@@ -193,8 +215,10 @@ def _differences(facts: ModelFacts) -> str:
         found.append(f"{info.preprocess.size} px instead of 64")
     if info.preprocess.channels == 1:
         found.append("one grey channel instead of the same grey three times")
-    if type(epochs := info.training.get("epochs")) is int and epochs < 80:
-        found.append(f"at most {epochs} epochs instead of 80")
+    if type(planned := info.training.get("epochs")) is int:
+        epochs = planned + sum(each.epochs or 0 for each in facts.chain)
+        if epochs < 80:
+            found.append(f"at most {epochs} epochs instead of 80")
     if facts.taught == FERPLUS.key:
         found.append("the crowd's labels instead of FER2013's")
     return f" These weights are no reproduction of the paper: {', '.join(found)}." if found else ""

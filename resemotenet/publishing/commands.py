@@ -6,6 +6,8 @@ from pathlib import Path
 
 from ..checkpoints.hub_files import REPOSITORY, listing
 
+# Where the small files of finished runs lie in a checkout; an installed package has none.
+_PUBLISHED = Path(__file__).parents[2] / "dashboard" / "published"
 _TOKEN = "The token is the one of `hf auth login`, or HF_TOKEN."
 
 
@@ -25,7 +27,22 @@ def add_push(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     push.add_argument("--pr", action="store_true", help="open a pull request instead of committing")
     push.add_argument("--tag", help="give the commit this name, which must be new: v1")
-    push.add_argument("--dry-run", action="store_true", help="show what would be uploaded; the network is not used")
+    push.add_argument(
+        "--run",
+        type=Path,
+        dest="of_run",
+        metavar="RUN",
+        help="of a model folder, the results folder whose predictions its figures are checked with (default: the run "
+        "that it names, where that is among the published ones)",
+    )
+    push.add_argument(
+        "--dry-run",
+        nargs="?",
+        type=Path,
+        const=True,
+        metavar="DIR",
+        help="no network is used: print the card and what would be uploaded, or write all but the weights to DIR",
+    )
     push.add_argument(
         "--force", action="store_true", help="also an unfinished run or uncommitted code; the card says so"
     )
@@ -57,7 +74,7 @@ def _push(arguments: argparse.Namespace) -> int:
     if arguments.pr and arguments.tag:
         arguments.parser.error("--tag names a commit, and --pr only proposes one; tag it when it is merged")
     from ..checkpoints import hub
-    from .publication import OF_A_RUN, prepare
+    from .publication import OF_A_RUN, prepare, write
 
     _say(f"checking {arguments.folder}")
     publication = prepare(
@@ -66,10 +83,15 @@ def _push(arguments: argparse.Namespace) -> int:
         page=hub.page(arguments.repository),
         tag=arguments.tag,
         force=arguments.force,
+        run=arguments.of_run or _published(arguments.folder),
     )
     _say(listing(publication.sizes, arguments.repository))
-    if arguments.dry_run:
+    if arguments.dry_run is True:
         print(publication.card)
+        return 0
+    if arguments.dry_run is not None:
+        for file in write(publication, arguments.dry_run):
+            print(file)
         return 0
     done = hub.upload(
         publication.files,
@@ -86,6 +108,17 @@ def _push(arguments: argparse.Namespace) -> int:
     print(hub.page(arguments.repository))
     print(f'EmotionPredictor.from_pretrained("{arguments.repository}", revision="{done.revision}")')
     return 0
+
+
+def _published(folder: Path) -> Path | None:
+    """The published run that a model folder names; None where there is none, or no model folder."""
+    from ..checkpoints.checkpoint import WEIGHTS_FILE, read_info
+
+    if not (folder / WEIGHTS_FILE).is_file():
+        return None
+    named = read_info(folder).training.get("run")
+    published = {each.name: each for each in _PUBLISHED.glob("*/")}
+    return published.get(named) if isinstance(named, str) else None
 
 
 def _pull(arguments: argparse.Namespace) -> int:

@@ -1,8 +1,9 @@
-"""A confusion matrix as a picture: SVG, written as text, so that it needs no plotting library and stays sharp."""
+"""A confusion matrix as a picture."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
+
+from .svg import document, written
 
 if TYPE_CHECKING:
     import numpy as np
@@ -10,13 +11,10 @@ if TYPE_CHECKING:
 
 _CELL, _LEFT, _TOP, _BOTTOM, _RIGHT = 64, 150, 64, 92, 24
 _DARK = (12, 74, 110)  # the colour of a cell that holds its whole row; one that holds nothing is white
-_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 
 
 def confusion_svg(counts: "NDArray[np.int64]", labels: Sequence[str], title: str) -> str:
     """Rows are the truth, columns the answer; a cell says the share of its row in percent, below it the count.
-
-    It has a white ground of its own, so that it can be read on a dark page.
 
     Args:
         counts: (K, K), as ``metrics.confusion`` gives them.
@@ -25,25 +23,19 @@ def confusion_svg(counts: "NDArray[np.int64]", labels: Sequence[str], title: str
     """
     side = _CELL * len(labels)
     width, height = _LEFT + side + _RIGHT, _TOP + side + _BOTTOM
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" font-family="{_FONT}" text-anchor="middle">',
-        f"<title>{escape(title)}</title>",
-        f'<rect width="{width}" height="{height}" fill="#fff"/>',
-        _text(_LEFT + side / 2, 34, title, size=16, weight=600),
-    ]
+    parts = [written(_LEFT + side / 2, 34, title, size=16, weight=600)]
     for row, (label, line) in enumerate(zip(labels, counts.tolist(), strict=True)):
         total = sum(line)
         y = _TOP + row * _CELL
-        parts.append(_text(_LEFT - 12, y + 29, label, size=14, anchor="end"))
-        parts.append(_text(_LEFT - 12, y + 45, f"n = {total:,}", size=11, anchor="end", fill="#555"))
+        parts.append(written(_LEFT - 12, y + 29, label, size=14, anchor="end"))
+        parts.append(written(_LEFT - 12, y + 45, f"n = {total:,}", size=12, anchor="end", fill="#555"))
         parts += [_cell(_LEFT + column * _CELL, y, count, total) for column, count in enumerate(line)]
     for column, label in enumerate(labels):
-        parts.append(_text(_LEFT + (column + 0.5) * _CELL, _TOP + side + 22, label, size=13))
-    parts.append(_text(_LEFT + side / 2, height - 36, "answer of the model", size=13, fill="#555"))
-    parts.append(_text(_LEFT + side / 2, height - 16, "percent of the row, and how many faces", size=11, fill="#555"))
-    parts.append(_text(_LEFT - 12, _TOP - 14, "label", size=13, anchor="end", fill="#555"))
-    return "\n".join([*parts, "</svg>", ""])
+        parts.append(written(_LEFT + (column + 0.5) * _CELL, _TOP + side + 22, label, size=13))
+    parts.append(written(_LEFT + side / 2, height - 36, "answer of the model", size=13, fill="#555"))
+    parts.append(written(_LEFT + side / 2, height - 16, "percent of the row, and how many faces", size=12, fill="#555"))
+    parts.append(written(_LEFT - 12, _TOP - 14, "label", size=13, anchor="end", fill="#555"))
+    return document(parts, width, height, title)
 
 
 def _cell(x: float, y: float, count: int, total: int) -> str:
@@ -56,15 +48,6 @@ def _cell(x: float, y: float, count: int, total: int) -> str:
     middle = x + _CELL / 2
     return (
         square
-        + _text(middle, y + 31, f"{100 * share:.1f}", size=15, fill=ink)
-        + _text(middle, y + 48, f"{count:,}", size=11, fill=ink)
-    )
-
-
-def _text(
-    x: float, y: float, text: str, *, size: int, anchor: str = "middle", weight: int = 400, fill: str = "#111"
-) -> str:
-    return (
-        f'<text x="{x:g}" y="{y:g}" font-size="{size}" font-weight="{weight}" text-anchor="{anchor}" fill="{fill}">'
-        f"{escape(text)}</text>"
+        + written(middle, y + 31, f"{100 * share:.1f}", size=15, fill=ink)
+        + written(middle, y + 48, f"{count:,}", size=12, fill=ink)
     )

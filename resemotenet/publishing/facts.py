@@ -14,7 +14,22 @@ from ..errors import CheckpointNotFoundError, PublicationError
 from ..runs.label_sets import label_set
 from ..runs.metrics import per_class, reliability
 from ..runs.results import Predictions, ResultsFolder
-from ..runs.schema import Audit, Entry, Environment, Fact, Result, RunConfig, parse, read, without_paths
+from ..runs.schema import (
+    Ancestor,
+    Audit,
+    Earlier,
+    Entry,
+    Environment,
+    Fact,
+    Mixed,
+    Photographs,
+    Result,
+    RunConfig,
+    parse,
+    read,
+    salvage,
+    without_paths,
+)
 from .checks import check_entry, check_figures, check_operating_point, check_weights
 from .escaping import plain
 
@@ -76,6 +91,8 @@ class ModelFacts:
     Attributes:
         evaluations: the one that counts most first: test before validation, the run's own labels before others.
         elsewhere: on other data sets.
+        photographs: how photographs are read, detector included, as the run counted it.
+        stated: what config.json says of other data than the run's own, which no stored predictions show.
         remarks: sentences that forbid publishing.
         epochs_done: how many epochs the run has done, None where there is no run.
     """
@@ -83,6 +100,8 @@ class ModelFacts:
     model: LoadedModel
     evaluations: tuple[Evaluation, ...] = ()
     elsewhere: tuple[Evaluation, ...] = ()
+    photographs: Photographs | None = None
+    stated: tuple[Fact, ...] = ()
     remarks: tuple[str, ...] = ()
     run: str | None = None
     epochs_done: int | None = None
@@ -103,6 +122,12 @@ class ModelFacts:
     def data(self) -> str | None:
         """The data set that the weights learned from, if config.json names one."""
         return _name(self.model.info.training.get("data"))
+
+    @property
+    def epochs(self) -> int | None:
+        """How many the run has done; of a bare model folder how many it was to have, where config.json says so."""
+        planned = self.model.info.training.get("epochs")
+        return self.epochs_done if self.epochs_done is not None else planned if type(planned) is int else None
 
     @property
     def taught(self) -> str | None:
@@ -130,23 +155,40 @@ class ModelFacts:
         return None if self.result is None else self.result.touched
 
     @property
+    def chain(self) -> tuple[Ancestor, ...]:
+        """The runs whose weights these went on from, the first first, as far as config.json names them."""
+        told = salvage(Earlier, json.dumps({"chain": self.model.info.training.get("chain")})).value
+        return tuple((told and told.chain) or ())
+
+    @property
+    def mixed(self) -> Mixed | None:
+        """How much of the weights are those that the run started from; None where they are all its own."""
+        return salvage(Mixed, json.dumps(self.model.info.training.get("mixed"))).value
+
+    @property
     def weights_are_named(self) -> bool:
         """Whether the run says of every figure with which weights it was measured."""
         return all(each.figures.weights is not None for each in (*self.evaluations, *self.elsewhere))
 
 
-def gather(folder: str | Path) -> ModelFacts:
+def gather(folder: str | Path, run: str | Path | None = None) -> ModelFacts:
     """Read a results folder or a model folder, load the model, check what can be checked.
 
+    Args:
+        run: of a model folder, the run that measured it, where its small files lie.
+
     Raises:
-        PublicationError: it is neither, or its parts contradict each other.
+        PublicationError: it is neither, or its parts contradict each other, or the run is that of other weights.
         CheckpointError, ResultsError: a part cannot be read.
     """
     folder = Path(folder).expanduser().resolve()
     if ResultsFolder(folder).environment.is_file():
-        return _gather_run(ResultsFolder(folder))
+        if run is not None:
+            raise PublicationError(f"{folder} is a run itself; --run is for a model folder")
+        return _gather_run(ResultsFolder(folder), _model_of(ResultsFolder(folder)))
     if (folder / WEIGHTS_FILE).is_file() or not folder.is_dir():
-        return _gather_model(_without_places(load_model(folder)))
+        model = _without_places(load_model(folder))
+        return _gather_model(model) if run is None else _gather_with_run(model, ResultsFolder(Path(run).expanduser()))
     raise PublicationError(
         f"{folder} is neither a results folder (it has no environment.json) nor a model folder (it has no "
         f"{WEIGHTS_FILE}); there is nothing to publish"
@@ -163,14 +205,23 @@ def _name(value: Any) -> str | None:
 
 
 def _gather_model(model: LoadedModel) -> ModelFacts:
-    texts = map(json.dumps, model.info.measured)
-    facts = [parse(Fact, text, "a measured fact in config.json", PublicationError) for text in texts]
+    every = _stated(model)
+    # Those of photographs are of a detector too, and have a place of their own.
+    photographs = tuple(fact for fact in every if fact.dataset == "photographs")
+    facts = [fact for fact in every if fact not in photographs]
     evaluations = [
         Evaluation(f.dataset, f.labels, f.split, f, f.protocol or "not stated", primary=f.labels == facts[0].labels)
         for f in facts
     ]
     remarks = tuple(dict.fromkeys(_stated_remarks(model) or _code_remarks(model)))
-    return ModelFacts(model, _ordered(evaluations), remarks=remarks, run=_name(model.info.training.get("run")))
+    run = _name(model.info.training.get("run"))
+    return ModelFacts(model, _ordered(evaluations), stated=photographs, remarks=remarks, run=run)
+
+
+def _stated(model: LoadedModel) -> list[Fact]:
+    """What its config.json says was measured."""
+    texts = map(json.dumps, model.info.measured)
+    return [parse(Fact, text, "a measured fact in config.json", PublicationError) for text in texts]
 
 
 def _stated_remarks(model: LoadedModel) -> list[str]:
@@ -187,14 +238,33 @@ def _code_remarks(model: LoadedModel) -> list[str]:
     return [_UNKNOWN_CODE] if "dirty" in training and training["dirty"] is None else []
 
 
-def _gather_run(folder: ResultsFolder) -> ModelFacts:
+def _model_of(folder: ResultsFolder) -> LoadedModel:
     try:
-        model = _without_places(load_model(folder.model))
+        return _without_places(load_model(folder.model))
     except CheckpointNotFoundError as error:
         raise PublicationError(
             f"{folder.path} has no {folder.model.name}/, so there are no weights to publish: either no epoch was "
-            "finished, or only the small files of the run were kept here"
+            "finished, or only the small files of the run were kept here; then name its model folder, and this one "
+            "with --run"
         ) from error
+
+
+def _gather_with_run(model: LoadedModel, folder: ResultsFolder) -> ModelFacts:
+    """A model folder, checked with the run that it names, which has no weights of its own any more."""
+    if not folder.environment.is_file():
+        raise PublicationError(f"{folder.path} is no results folder: it has no {folder.environment.name}")
+    facts = _gather_run(folder, model)
+    if facts.run != (named := model.info.training.get("run")):
+        raise PublicationError(f"{folder.path} is the run {facts.run}, but the weights name {named}")
+    if not facts.finished or not facts.weights_are_named:
+        raise PublicationError(
+            f"{folder.result} does not say of every figure which weights gave it, so it cannot be seen whether they "
+            f"are those of {model.folder}; evaluate the run again where its weights are"
+        )
+    return facts
+
+
+def _gather_run(folder: ResultsFolder, model: LoadedModel) -> ModelFacts:
     config = read(RunConfig, folder.config, PublicationError)
     environment = read(Environment, folder.environment, PublicationError)
     audit = read(Audit, folder.audit, PublicationError) if folder.audit.is_file() else None
@@ -202,10 +272,13 @@ def _gather_run(folder: ResultsFolder) -> ModelFacts:
     epochs = len(folder.read_epochs())
     own, others = _checked(folder, config, model, result) if result is not None else ([], [])
     remarks = (*_stated_remarks(model), *remarks_on(config, environment, result is not None, epochs))
+    stated = [fact for fact in _stated(model) if fact.dataset != config.dataset.name]
     return ModelFacts(
         model,
         _ordered(own),
         elsewhere=_ordered(others),
+        photographs=None if result is None else result.photographs,
+        stated=tuple(stated if result is not None else ()),
         remarks=tuple(dict.fromkeys(remarks)),
         run=folder.path.name if result is None or result.run is None else result.run,
         epochs_done=epochs,

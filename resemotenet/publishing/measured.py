@@ -7,16 +7,18 @@ from ..runs.intervals import bootstrap
 from ..runs.label_sets import label_set
 from ..runs.schema import Audit, Released
 from .calibration import calibration
+from .chain import chain, touches
 from .escaping import code, text
 from .facts import Evaluation, ModelFacts
 from .metadata import split_name
-from .wording import dataset_name, decimals, label_name, share, table
+from .on_photographs import on_photographs
+from .wording import brackets, dataset_name, decimals, label_name, share, table
 
 
 def measured(facts: ModelFacts) -> str:
     """The section without its title."""
     if not facts.evaluations:
-        return (
+        return on_photographs(facts) or (
             "Not measured: this repository holds no figures, so none are claimed. Anyone who has the data can measure."
         )
     first = facts.evaluations[0]
@@ -28,7 +30,8 @@ def measured(facts: ModelFacts) -> str:
             "**These figures were not checked**: `config.json` states them, and the run is not here. Recall of each "
             "emotion is not known."
         )
-    return "\n\n".join(filter(None, [*parts, _leaks(facts, first), _elsewhere(facts.elsewhere), _in_8_bits(facts)]))
+    more = [on_photographs(facts), _leaks(facts, first), _elsewhere(facts.elsewhere), _in_8_bits(facts)]
+    return "\n\n".join(filter(None, [*parts, *more]))
 
 
 def _in_8_bits(facts: ModelFacts) -> str:
@@ -50,7 +53,7 @@ def _protocol(facts: ModelFacts, first: Evaluation) -> str:
     if result is not None and (chosen := result.chosen) is not None:
         said.append(f"Epoch {chosen.epoch + 1}, counted from 1, was chosen by {text(chosen.by)}.")
         said += _since_chosen(facts, result.released, chosen.value)
-    said += touches(facts)
+    said += [*touches(facts), *chain(facts)]
     seed = facts.model.info.training.get("seed") if facts.config is None else facts.config.seed
     if seed is not None:
         said.append(f"One seed ({text(seed)}).")
@@ -80,20 +83,6 @@ def _since_chosen(facts: ModelFacts, released: Released | None, value: float) ->
     ]
 
 
-def touches(facts: ModelFacts) -> list[str]:
-    """How often test was scored, as a sentence, if that is known."""
-    scored = any(each.split == "test" for each in facts.evaluations)
-    if facts.touched is None:
-        return ["Test was scored at least once; how often is not known."] if scored else []
-    if facts.touched > 1:
-        return [
-            f"Test was scored {facts.touched} times, so what was settled after the first may have been fitted to it."
-        ]
-    if not scored and facts.touched:
-        return ["Test was scored once, and the figures were not kept."]
-    return ["Test was scored once." if facts.touched else "Test was not scored."]
-
-
 def _table(evaluations: tuple[Evaluation, ...]) -> str:
     titles = ["labels", "split", "n", "accuracy, %", "macro recall, %", "macro F1, %", "NLL", "ECE"]
     leaks = any(each.figures.without_leaks is not None for each in evaluations)
@@ -105,7 +94,7 @@ def _row(each: Evaluation, leaks: bool) -> list[str]:
     figures = each.figures
     accuracy = f"**{share(figures.accuracy)}**" if each.primary else share(figures.accuracy)
     row = [label_name(each.labels), text(split_name(each.dataset, each.split)), f"{figures.n:,}"]
-    row += [accuracy + _brackets(figures.interval), _macro_recall(each), share(figures.macro_f1, 1)]
+    row += [accuracy + brackets(figures.interval), _macro_recall(each), share(figures.macro_f1, 1)]
     row += [decimals(figures.nll), decimals(figures.ece)]
     if leaks:
         clean = figures.without_leaks
@@ -118,16 +107,7 @@ def _macro_recall(each: Evaluation) -> str:
     interval: Sequence[float] | None = each.figures.macro_recall_interval
     if interval is None and each.predictions is not None:
         interval = bootstrap(each.predictions.confusion).macro_recall
-    return share(each.figures.macro_recall, 1) + _brackets(interval)
-
-
-def _brackets(interval: Sequence[float] | None) -> str:
-    """An interval, to stand behind its figure; "" where it is not known."""
-    if interval is None:
-        return ""
-    low, high = interval
-    # A no-break space: a narrow column is to break before the bracket, not in it.
-    return f" [{share(low, 1)},\u00a0{share(high, 1)}]"
+    return share(each.figures.macro_recall, 1) + brackets(interval)
 
 
 def _definitions(evaluations: tuple[Evaluation, ...]) -> str:
@@ -207,7 +187,7 @@ def _elsewhere(evaluations: tuple[Evaluation, ...]) -> str:
     for each in evaluations:
         figures = each.figures
         row = [dataset_name(each.dataset), label_name(each.labels), text(each.split), f"{figures.n:,}"]
-        row += [share(figures.accuracy) + _brackets(figures.interval), _macro_recall(each), decimals(figures.ece)]
+        row += [share(figures.accuracy) + brackets(figures.interval), _macro_recall(each), decimals(figures.ece)]
         rows.append([*row, str(figures.broken or 0)])
     titles = [
         "data set",

@@ -6,6 +6,7 @@
     result.json          the run's figures, as they are; of an older run the protocol without what it says of test
     confusion.json       what was taken for what: counts, for every split and label definition
     confusion.svg        the same as a picture, for the split that counts most
+    calibration.svg      how sure the model is there against how right it is
     training.json        the run's settings, versions and commit, without paths of the machine it ran on
     audit.json           copies and leaks in the data
 
@@ -22,13 +23,15 @@ from ..checkpoints.hub_files import CARD
 from ..emotions import EMOTIONS
 from ..errors import PublicationError
 from ..runs.schema import ModelInfo, RunConfig, parse
+from .calibration import PICTURE as CALIBRATION_PICTURE
+from .calibration_picture import calibration_svg
 from .card import model_card
 from .confusion_picture import confusion_svg
 from .facts import ModelFacts, gather
 from .wording import dataset_name, label_name
 
 CONFUSION_PICTURE = "confusion.svg"
-OF_A_RUN = ("result.json", "confusion.json", CONFUSION_PICTURE, "training.json", "audit.json")
+OF_A_RUN = ("result.json", "confusion.json", CONFUSION_PICTURE, CALIBRATION_PICTURE, "training.json", "audit.json")
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,13 @@ class Publication:
 
 
 def prepare(
-    folder: str | Path, repository: str, *, page: str, tag: str | None = None, force: bool = False
+    folder: str | Path,
+    repository: str,
+    *,
+    page: str,
+    tag: str | None = None,
+    force: bool = False,
+    run: str | Path | None = None,
 ) -> Publication:
     """Everything that a push of ``folder`` uploads.
 
@@ -64,13 +73,14 @@ def prepare(
         repository: "owner/name", for the card.
         page: address of the repository, for the card's links.
         tag: the name that this version will have, for the card.
+        run: of a model folder, the run that measured it, see ``gather``.
         force: publish also what should not be, an unfinished run or uncommitted code; the card then says so.
 
     Raises:
         PublicationError: it should not be published, or its parts contradict each other.
         CheckpointError, ResultsError: a part cannot be read.
     """
-    facts = gather(folder)
+    facts = gather(folder, run)
     if facts.remarks and not force:
         raise PublicationError(
             f"{folder} was not published: {' '.join(facts.remarks)} --force publishes it, and the card says so"
@@ -79,7 +89,8 @@ def prepare(
     if facts.config is not None:
         # Of an unfinished run nothing was measured, whatever its model says.
         measured = () if facts.result is None else facts.result.facts(facts.config.dataset.name)
-        info = replace(info, measured=measured)
+        others = tuple(each.to_dict() for each in facts.stated)
+        info = replace(info, measured=(*measured, *others))
     if facts.remarks:
         # They stay with the weights: who pulls these and pushes them again is told as well.
         info = replace(info, training={**info.training, "remarks": list(facts.remarks)})
@@ -101,6 +112,24 @@ def prepare(
     return publication
 
 
+def write(publication: Publication, folder: Path) -> list[Path]:
+    """Write all but the weights into a folder of their own, to be looked at; their paths, the card first.
+
+    Raises:
+        PublicationError: it is a file, or holds something else, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if others := sorted({path.name for path in folder.iterdir()} - {*publication.files, *OF_A_RUN}):
+            raise PublicationError(f"{folder} holds {others[0]}, which is no part of a card; name a folder of its own")
+        names = [name for name in publication.files if name != WEIGHTS_FILE]
+        for name in names:
+            (folder / name).write_bytes(publication.content(name))
+    except OSError as error:
+        raise PublicationError(f"{folder} cannot be written: {error.strerror}") from error
+    return [folder / name for name in names]
+
+
 def _confusion(facts: ModelFacts) -> dict[str, Path | bytes]:
     first, tables = facts.evaluations[0], {}
     for each in (*facts.evaluations, *facts.elsewhere):
@@ -111,6 +140,7 @@ def _confusion(facts: ModelFacts) -> dict[str, Path | bytes]:
     return {
         "confusion.json": _json(told),
         CONFUSION_PICTURE: confusion_svg(first.confusion(), EMOTIONS, title).encode(),
+        CALIBRATION_PICTURE: calibration_svg(first.reliability(), title).encode(),
     }
 
 

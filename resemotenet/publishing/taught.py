@@ -1,6 +1,5 @@
 """How the weights came to be: the part of a model card about data, settings, cost and origin."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,14 +7,14 @@ from ..datasets import CATALOGUE
 from ..datasets.ferplus import MIN_SOFT_VOTES
 from ..runs.label_sets import FERPLUS
 from ..runs.results import flatten
-from ..runs.schema import Environment, Mixed, Result, RunConfig, salvage
+from ..runs.schema import Environment, Result, RunConfig
 from .escaping import code, repository_name, text
 from .facts import ModelFacts
 from .texts import DRAWN, TAUGHT
 from .wording import share, table
 
 # What the card says in words.
-_ELSEWHERE = ("converted_from", "remarks", "faces", "untaught")
+_ELSEWHERE = ("converted_from", "remarks", "faces", "untaught", "chain", "mixed.test_seen")
 
 
 def taught(facts: ModelFacts) -> str:
@@ -24,14 +23,16 @@ def taught(facts: ModelFacts) -> str:
         rows, rest = list(_settings(facts, facts.config)), "All settings are in `training.json`."
     else:
         stated = flatten(facts.model.info.training).items()
-        rows = [[text(key, 40), _plain(value)] for key, value in stated if key not in _ELSEWHERE]
+        rows = [_row(key, value) for key, value in stated if key not in _ELSEWHERE]
         rest = ""
     settings = table(["setting", "value"], rows, words=2) if rows else ""
     return "\n\n".join(filter(None, [_data(facts), settings, rest]))
 
 
-def _plain(value: Any) -> str:
-    return code(value) if isinstance(value, str) else text(value)
+def _row(key: str, value: Any) -> list[str]:
+    if key == "chosen_epoch" and type(value) is int:  # from 0 in files, from 1 for people
+        return ["chosen", f"epoch {value + 1}, counted from 1"]
+    return [text(key, 40), code(value) if isinstance(value, str) else text(value)]
 
 
 def _data(facts: ModelFacts) -> str:
@@ -75,8 +76,7 @@ def _settings(facts: ModelFacts, config: RunConfig) -> Iterator[list[str]]:
     yield ["run", code(facts.run)]
     yield ["recipe, seed", f"{code(config.recipe)}, {config.seed}"]
     if (start := config.network.start) is not None:
-        mixed = salvage(Mixed, json.dumps(facts.model.info.training.get("mixed"))).value
-        kept = f"; {share(mixed.start_share, 0)}% of it is kept in these weights" if mixed else ""
+        kept = f"; {share(facts.mixed.start_share, 0)}% of it is kept in these weights" if facts.mixed else ""
         yield ["started from", code(start) + kept]
     if teachers := config.distillation.teachers:
         yield [

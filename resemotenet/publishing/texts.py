@@ -2,6 +2,8 @@
 
 DRAWN = "Faces drawn by a program, to try things out. **Nothing here says anything about people.**"
 
+DRAWN_FIRST = "**Trained on faces drawn by a program, to try things out: what it says of people means nothing.**"
+
 TAUGHT = {
     "ferplus": "Taught with the shares of the ten FER+ annotators' votes (Barsoum et al. 2016) instead of one label "
     "for each face.",

@@ -17,6 +17,15 @@ def decimals(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
+def brackets(interval: Sequence[float] | None) -> str:
+    """An interval in percent, to stand behind its figure; "" where it is not known."""
+    if interval is None:
+        return ""
+    low, high = interval
+    # A no-break space: a narrow column is to break before the bracket, not in it.
+    return f" [{share(low, 1)},\u00a0{share(high, 1)}]"
+
+
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:
     """A Markdown table; the first ``words`` columns hold words, the others numbers, which are set to the right."""
     marks = ["---" if column < words else "---:" for column in range(len(titles))]

@@ -12,6 +12,7 @@ from PIL import Image
 from skimage import data
 
 from resemotenet import EMOTIONS, EmotionPredictor, FaceEmotion, create_model, load_model
+from resemotenet.checkpoints.pretrained import bundled_folder
 from resemotenet.cli import format_table, main
 from resemotenet.emotions import COLORS
 from tests.readings import reading_of
@@ -372,6 +373,22 @@ class TestPushAndPull:
         assert "# name\n" in done.stdout
         size = (model_folder / "model.safetensors").stat().st_size
         assert f"  {size:,}  model.safetensors" in done.stderr
+
+    def test_a_dry_run_into_a_folder_writes_all_that_is_to_be_looked_at(self, capsys, tmp_path):
+        """Of the bundled weights, whose published run is found: their figures were computed again."""
+        out = tmp_path / "card"
+        for _ in range(2):  # a second look may follow
+            assert main(["push", str(bundled_folder()), "owner/name", "--dry-run", str(out)]) == 0
+        names = ["README.md", "config.json", "result.json", "confusion.json", "confusion.svg", "calibration.svg",
+                 "training.json", "audit.json"]  # fmt: skip
+        assert capsys.readouterr().out.splitlines() == 2 * [str(out / name) for name in names]
+        assert sorted(path.name for path in out.iterdir()) == sorted(names)
+        card = (out / "README.md").read_text(encoding="utf-8")
+        assert "Not checked" not in card
+        assert "not checked" not in card
+        (out / "photo.jpg").touch()
+        assert main(["push", str(bundled_folder()), "owner/name", "--dry-run", str(out)]) == 1
+        assert "photo.jpg, which is no part of a card" in capsys.readouterr().err
 
     def test_what_must_not_be_published(self, capsys, tmp_path):
         assert main(["push", str(tmp_path), "owner/name", "--dry-run"]) == 1

@@ -12,7 +12,7 @@ from resemotenet import load_model
 from resemotenet.checkpoints.checkpoint import save_model
 from resemotenet.errors import TrainingError
 from resemotenet.runs.results import ResultsFolder, read_json
-from resemotenet.runs.schema import RunConfig
+from resemotenet.runs.schema import Result, RunConfig, read
 from tests.training.conftest import PowerCut, assert_same_run, stop_after_one_epoch
 from training.loading import load_data
 from training.loop import resume, train
@@ -46,7 +46,28 @@ def test_going_on_after_a_stop_needs_it_no_more(
 
     path = stop_after_one_epoch(config, monkeypatch)
     shutil.rmtree(start)
-    assert_same_run(resume(config, path), whole)
+    assert_same_run(folder := resume(config, path), whole)
+    assert [each["run"] for each in load_model(folder.model).info.training["chain"]] == [finished.path.name]
+
+
+def test_the_runs_before_go_with_the_weights(config: RunConfig, finished: ResultsFolder, tmp_path: Path):
+    """With their epochs and looks at test, also where a release went between them."""
+    optimization = replace(config.optimization, epochs=1)
+
+    def go_on(start: Path) -> ResultsFolder:
+        return train(replace(config, network=replace(config.network, start=start), optimization=optimization))
+
+    second = go_on(finished.path)
+    release(second, tmp_path / "out", load_data(config))
+    third = go_on(tmp_path / "out")
+    first = load_model(finished.model).info.training
+    chain = load_model(third.model).info.training["chain"]
+    assert chain == read_json(third.audit)["earlier"]["chain"]
+    touched = read(Result, finished.result).touched
+    assert chain == [
+        {"run": finished.path.name, "epochs": 4, "chosen_epoch": first["chosen_epoch"], "test_touched": touched},
+        {"run": second.path.name, "epochs": 1, "chosen_epoch": 0, "test_touched": 1},
+    ]
 
 
 def test_beginning_again_from_another_start_is_refused(
@@ -100,7 +121,8 @@ class TestMixingTheStartIn:
             if value.is_floating_point():
                 torch.testing.assert_close(value, 0.25 * start[name] + 0.75 * end[name], msg=name)
         told = model.info.training["mixed"]
-        assert told == {"start_share": 0.25, "start_sha256": load_model(finished.model).sha256()}
+        digest = load_model(finished.model).sha256()
+        assert told == {"start_share": 0.25, "start_sha256": digest, "test_seen": False}
 
         assert read_json(tuned.result)["released"]["mixed"] == told
 
@@ -108,6 +130,13 @@ class TestMixingTheStartIn:
             release(tuned, tmp_path / "out", load_data(config), start_share=0.25)
         release(tuned, tmp_path / "out", load_data(config), half=False)  # chosen anew, the weights stay
         assert load_model(tmp_path / "out").info.training["mixed"] == told
+
+    def test_what_was_decided_when_test_had_been_scored_says_so(
+        self, config: RunConfig, tuned: ResultsFolder, tmp_path: Path
+    ):
+        release(tuned, tmp_path / "out", load_data(config))
+        release(tuned, tmp_path / "out", load_data(config), start_share=0.25)
+        assert load_model(tmp_path / "out").info.training["mixed"]["test_seen"] is True
 
     def test_without_a_start_or_with_an_odd_share(
         self, config: RunConfig, finished: ResultsFolder, tuned: ResultsFolder, tmp_path: Path
@@ -121,7 +150,7 @@ class TestMixingTheStartIn:
     def test_a_start_that_is_no_longer_what_it_was(
         self, config: RunConfig, finished: ResultsFolder, tuned: ResultsFolder, tmp_path: Path
     ):
-        assert read_json(tuned.audit)["earlier"] == {"start": load_model(finished.model).sha256()}
+        assert read_json(tuned.audit)["earlier"]["start"] == load_model(finished.model).sha256()
         shutil.rmtree(finished.model)
         shutil.copytree(tuned.model, finished.model)
         with pytest.raises(TrainingError, match=r"holds other weights than when .* started from it"):

@@ -21,7 +21,7 @@ from .config import (
     RunConfig,
     default_results,
 )
-from .environment import Audit, Earlier, Environment, Learned, Start, Teacher
+from .environment import Ancestor, Audit, Earlier, Environment, Learned, Start, Teacher
 from .model import SCHEMA, Int8, Int8Cost, ModelInfo, OperatingPoint, Point, Preprocessing, Weights
 from .paths import without_paths
 from .photographs import MeanRecall, OfEmotion, Photographs
@@ -45,6 +45,7 @@ from .result import (
 
 __all__ = [
     "SCHEMA",
+    "Ancestor",
     "Audit",
     "Augmentation",
     "Chosen",

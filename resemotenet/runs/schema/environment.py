@@ -63,10 +63,30 @@ def _by_weights(teacher: Any) -> Any:
     return {"sha256": teacher} if isinstance(teacher, str) else teacher
 
 
+class Ancestor(Record):
+    """A run whose weights others went on from; what is not known of it is None.
+
+    Attributes:
+        epochs: how many it was to have.
+        chosen_epoch: from 0.
+        test_touched: how often it was scored on test.
+    """
+
+    run: str | None = None
+    epochs: Count | None = None
+    chosen_epoch: Count | None = None
+    test_touched: Count | None = None
+
+
 class Earlier(Record):
-    """The models that a run depends on: SHA-256 of the one it started from, and its teachers."""
+    """The models that a run depends on: SHA-256 of the one it started from, and its teachers.
+
+    Attributes:
+        chain: the runs that the start came from, one after the other, the first first.
+    """
 
     start: str | None = None
+    chain: list[Ancestor] | None = None
     teachers: list[Annotated[Teacher, BeforeValidator(_by_weights)]] | None = None
 
 

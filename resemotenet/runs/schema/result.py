@@ -160,10 +160,15 @@ class Cost(Record):
 
 
 class Mixed(Record):
-    """How much of released weights are those that the run started from."""
+    """How much of released weights are those that the run started from.
+
+    Attributes:
+        test_seen: whether the run had been scored on test when this was decided.
+    """
 
     start_share: Share
     start_sha256: str | None = None
+    test_seen: bool | None = None
 
 
 class Released(Record):

@@ -3,6 +3,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
@@ -10,6 +11,7 @@ from resemotenet.emotions import EMOTIONS
 from resemotenet.publishing.card import model_card
 from resemotenet.publishing.facts import gather
 from resemotenet.runs.metrics import per_class
+from resemotenet.runs.photographs import figures
 from resemotenet.runs.results import Predictions, read_json
 from tests.finished_run import add_elsewhere, make_run
 from tests.resemotenet.publishing.cards import PAGE, card_of, change
@@ -315,7 +317,7 @@ def test_a_model_that_knows_its_figures(model: Path) -> None:
     assert "not scored" not in card
     assert "model-index" not in card
     change(model / "config.json", measured=[{**fact, "touched": 2}])
-    assert "Test was scored 2 times" in section(card_of(model), "Measured")
+    assert "Test was scored twice" in section(card_of(model), "Measured")
     assert ["recipe", "`strong`"] in rows(section(card, "Training"))
 
 
@@ -396,3 +398,82 @@ def test_it_is_markdown_throughout(run: Path) -> None:
     assert html.count("<table>") == 4
     text = re.sub(r"<(pre|code).*?</\1>", "", html, flags=re.DOTALL)
     assert not re.search(r"\||\*\*|^#", re.sub("<[^>]+>", "", text), re.MULTILINE)
+
+
+def test_drawn_faces_say_so_before_anything_else(model: Path) -> None:
+    change(model / "config.json", training={"data": "synthetic", "labels": "synthetic"})
+    title, first, *_ = filter(None, card_of(model).split("---\n", 2)[2].splitlines())
+    assert (title, first[:39]) == ("# name", "**Trained on faces drawn by a program, ")
+
+
+def test_an_answer_may_be_not_sure_where_the_weights_can_say_so(model: Path) -> None:
+    assert "the likeliest, always one of them" in section(card_of(model), "Use")
+    change(model / "config.json", sure_margin=0.3)
+    assert 'by less than 0.3: "not sure: sad or neutral"' in section(card_of(model), "Use")
+    photographs = {"temperature": 0.7, "logit_bias": [0.0] * 7, "sure_margin": 0.2}
+    change(model / "config.json", photographs=photographs)
+    assert "by less than 0.2" in section(card_of(model), "Use"), "what finds faces in a picture uses that one"
+
+
+def test_the_whole_chain_of_runs_is_counted(run: Path) -> None:
+    assert "went on from" not in card_of(run)
+    training = read_json(run / "model" / "config.json")["training"]
+    first = {"run": "first", "epochs": 40, "chosen_epoch": 32, "test_touched": 2}
+    change(run / "model" / "config.json", training={**training, "chain": [first]})
+    said = section(card_of(run), "Measured")
+    assert "runs: `first` (40 epochs, test scored twice), then `run` (3 epochs, test scored once)." in said
+    assert "In all: 43 epochs, and test was scored 3 times." in said
+    assert "at most 43 epochs instead of 80" in section(card_of(run), "Claimed by others")
+    change(run / "model" / "config.json", training={**training, "chain": [{"run": "first"}]})
+    said = section(card_of(run), "Measured")
+    assert "`first` (epochs not known, test scored not known how often)" in said
+    assert "In all: at least 3 epochs, and test was scored at least 1 times." in said
+
+
+@pytest.mark.parametrize(
+    ("mixed", "said"),
+    [
+        ({"start_share": 0.5, "test_seen": True}, "be kept was decided after test had been scored without that"),
+        ({"start_share": 0.5, "test_seen": False}, None),
+        ({"start_share": 0.5}, "be kept may have been decided after test had been scored"),
+    ],
+)
+def test_what_was_mixed_after_a_look_at_test(run: Path, mixed: dict, said: str | None) -> None:
+    result = read_json(run / "result.json")
+    result["splits"]["test"]["touched"] = 2
+    (run / "result.json").write_text(json.dumps(result))
+    training = read_json(run / "model" / "config.json")["training"]
+    change(run / "model" / "config.json", training={**training, "mixed": mixed})
+    told = section(card_of(run), "Measured")
+    assert (said or "That 50%") in told if said else "That 50%" not in told
+
+
+def test_an_epoch_is_counted_from_one_also_without_its_run(model: Path) -> None:
+    change(model / "config.json", training={"data": "fer2013", "chosen_epoch": 6})
+    assert ["chosen", "epoch 7, counted from 1"] in rows(section(card_of(model), "Training"))
+
+
+def test_photographs_have_a_place_of_their_own(run: Path) -> None:
+    assert "photographs" not in card_of(run)
+    targets = np.array([3] * 30 + [5] * 10)
+    right = np.where(np.arange(40) % 2 == 0, targets, 4)
+    found = np.arange(40) < 39
+    counted = figures(np.eye(7, dtype=np.float32)[right], targets, found, several=0, broken=0, unanswered={})
+    change(run / "result.json", photographs=counted.to_dict())
+    card = card_of(run)
+    assert "On photographs, in which a detector finds the face first: **50.00%**" in card.split("## Use")[0]
+    said = section(card, "On photographs")
+    assert "of 40 photographs are read as labelled" in said
+    assert "(a face was found in 39)" in said
+    assert rows(said) == [["happy", "30", "30", "15", "50.0"], ["sad", "10", "9", "5", "50.0"]]
+    assert "Of those with at least 20 photographs: 50.0%" in said
+
+
+def test_what_config_json_says_of_photographs_is_no_row_of_the_table(model: Path) -> None:
+    fact = {"dataset": "photographs", "labels": "photographs", "split": "test", "n": 9, "accuracy": 0.6,
+            "interval": [0.3, 0.8], "protocol": "chosen on *these*"}  # fmt: skip
+    change(model / "config.json", measured=[fact])
+    said = section(card_of(model), "Measured")
+    assert "**60.00%** [30.0,\u00a080.0] of 9 photographs are read as labelled" in said
+    assert r"chosen on \*these\*" in said
+    assert "Not measured" not in card_of(model)

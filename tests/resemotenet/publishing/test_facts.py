@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
+from resemotenet.checkpoints.checkpoint import read_info
+from resemotenet.checkpoints.pretrained import bundled_folder
 from resemotenet.errors import CheckpointError, PublicationError, ResultsError
 from resemotenet.publishing.facts import gather
 from resemotenet.runs.results import Predictions, read_json
 from resemotenet.runs.schema import Result, read
 from tests.finished_run import add_elsewhere
 from tests.resemotenet.publishing.cards import change
+
+PUBLISHED = Path(__file__).parents[3] / "dashboard" / "published"
 
 
 def test_a_finished_run(run: Path) -> None:
@@ -247,6 +251,56 @@ def test_a_run_of_which_the_weights_were_not_kept(run: Path) -> None:
     shutil.rmtree(run / "model")
     with pytest.raises(PublicationError, match="has no model/, so there are no weights to publish"):
         gather(run)
+
+
+def test_a_model_folder_is_checked_with_the_run_that_it_names(run: Path, tmp_path: Path) -> None:
+    model = Path(shutil.move(run / "model", tmp_path / "model"))
+    training = read_json(model / "config.json")["training"]
+    change(model / "config.json", training={**training, "run": "run"})
+    with pytest.raises(PublicationError, match="does not say of every figure which weights gave it"):
+        gather(model, run)
+    name_weights(run, hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest())
+    photographs = {"dataset": "photographs", "labels": "photographs", "split": "test", "n": 9, "accuracy": 0.5}
+    change(model / "config.json", measured=[photographs])
+    facts = gather(model, run)
+    assert (facts.finished, facts.run, len(facts.evaluations)) == (True, "run", 4)
+    assert facts.evaluations[0].predictions is not None
+    assert [fact.dataset for fact in facts.stated] == ["photographs"]
+    name_weights(run, "0f" * 32)
+    with pytest.raises(PublicationError, match="with weights of SHA-256 0f0f"):
+        gather(model, run)
+
+
+def test_a_model_folder_with_the_run_of_another(run: Path, model_folder: Path, tmp_path: Path) -> None:
+    model = shutil.copytree(run / "model", tmp_path / "model")
+    change(model / "config.json", training={"run": "other"})
+    with pytest.raises(PublicationError, match="is the run run, but the weights name other"):
+        gather(model, run)
+    with pytest.raises(PublicationError, match="is no results folder"):
+        gather(model, model_folder)
+    with pytest.raises(PublicationError, match="is a run itself"):
+        gather(run, run)
+
+
+def test_the_bundled_weights_are_checked_with_their_published_run() -> None:
+    model = read_info(bundled_folder())
+    facts = gather(bundled_folder(), PUBLISHED / model.training["run"])
+    assert facts.weights_are_named
+    assert facts.remarks == ()
+    assert {(each.labels, each.split): each.figures.accuracy for each in facts.evaluations} == {
+        (fact["labels"], fact["split"]): fact["accuracy"] for fact in model.measured if fact["dataset"] == "fer2013"
+    }
+    (photographs,) = facts.stated
+    assert facts.photographs is not None
+    assert (photographs.n, photographs.accuracy) == (facts.photographs.n, pytest.approx(facts.photographs.accuracy))
+    # What their config.json says of the runs before is what those say themselves.
+    for each in facts.chain:
+        before = PUBLISHED / str(each.run)
+        result = read(Result, before / "result.json")
+        assert result.chosen is not None
+        planned = read_json(before / "config.json")["optimization"]["epochs"]
+        assert (each.epochs, each.chosen_epoch, each.test_touched) == (planned, result.chosen.epoch, result.touched)
+    assert facts.mixed == (facts.result and facts.result.released and facts.result.released.mixed)
 
 
 def test_a_model_folder(model_folder: Path) -> None:

@@ -34,6 +34,7 @@ def test_what_a_run_gives(run: Path) -> None:
         "result.json",
         "confusion.json",
         "confusion.svg",
+        "calibration.svg",
         "training.json",
         "audit.json",
     ]
