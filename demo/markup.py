@@ -35,7 +35,7 @@ education. How well it works for different groups of people is not known: nobody
 
 # What the fields of a measured fact say, in words for visitors; values that are not known here stand as they are.
 _PLAIN = {
-    "dataset": {**DATASETS, "synthetic": "faces drawn by the program", "photographs": "photographs"},
+    "dataset": {**DATASETS, "synthetic": "faces drawn by the program"},
     "labels": {
         **{key: each.name for key, each in LABEL_SETS.items()},
         **{key: "its own labels" for key in LABEL_SETS if key in DATASETS or key == "synthetic"},
@@ -223,9 +223,12 @@ def _fact(fact: dict[str, Any]) -> str:
     accuracy, recall, interval = fact.get("accuracy"), fact.get("macro_recall"), fact.get("interval")
     if not _is_share(accuracy):
         return ""
-    where = [escape(_plain(fact[key], words)) for key, words in _PLAIN.items() if key in fact]
-    if type(fact.get("n")) is int:
-        where.append(f"{fact['n']:,} faces")
+    if fact.get("dataset") == _PHOTOGRAPHS:  # data set, labels and split are one word there
+        where = [_many(fact, "photographs"), "the face found by the detector"]
+        where += [escape(str(fact["protocol"])[:_MAX_WORD])] if fact.get("protocol") else []
+    else:
+        where = [escape(_plain(fact[key], words)) for key, words in _PLAIN.items() if key in fact]
+        where += [_many(fact, "faces")] if type(fact.get("n")) is int else []
     if _is_share(recall):
         where.append(f"{recall * 100:.1f}% averaged over the emotions")
     right = f"<strong>{accuracy * 100:.1f}%</strong> right"

@@ -3,6 +3,7 @@
 The server hands them to Gradio (app.py); a static site writes them into files (space/static.py).
 """
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,8 +46,9 @@ LIVE = Part("live.html", (*_READING, "numbers.js", "saving.js", "timeline.js", "
 
 
 def web(*files: str) -> str:
-    """The content of files of ``web/``, one after the other."""
-    return "\n".join((WEB / file).read_text(encoding="utf-8") for file in files)
+    """The content of files of ``web/``, one after the other; ``<!-- NAME.html -->`` in one stands for that file."""
+    text = "\n".join((WEB / file).read_text(encoding="utf-8") for file in files)
+    return re.sub(r"<!-- ([a-z]+\.html) -->\n", lambda named: web(named[1]), text)
 
 
 def picture_props(model: LoadedModel, device: str) -> dict[str, Any]:

@@ -218,7 +218,8 @@ def test_the_page_says_what_it_is_not_for(predictor: EmotionPredictor, words: st
 
 def test_one_figure_what_to_expect_on_photographs_and_the_rest_behind_it(predictor: EmotionPredictor):
     crops = {"dataset": "fer2013", "labels": "ferplus-strict", "split": "test", "n": 2720, "accuracy": 0.878}
-    photographs = {"dataset": "photographs", "labels": "photographs", "split": "chosen on", "n": 683, "accuracy": 0.753}
+    photographs = {"dataset": "photographs", "labels": "photographs", "split": "test", "n": 683, "accuracy": 0.753,
+                   "protocol": "operating point chosen on these <photographs>"}  # fmt: skip
     page = Reader(about(predictor, measured=(crops, {**crops, "accuracy": 0.6}, photographs)))
     told = [text for _, text in page.find("p") if "%" in text]
     assert told[:2] == [
@@ -227,7 +228,11 @@ def test_one_figure_what_to_expect_on_photographs_and_the_rest_behind_it(predict
     ]
     [(_, rest)] = page.find("details")
     assert rest.startswith("All figures")
-    assert len(list(page.find("li"))) == 3
+    lines = [text for _, text in page.find("li")]
+    assert len(lines) == 3
+    assert lines[2] == (
+        "75.3% right 683 photographs, the face found by the detector, operating point chosen on these <photographs>"
+    )
 
 
 def test_links_lead_to_the_paper_and_to_what_was_named(predictor: EmotionPredictor):
