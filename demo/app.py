@@ -3,19 +3,22 @@
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
 
 from resemotenet import EmotionPredictor, LoadedModel
-from resemotenet.errors import ImageError
 from resemotenet.reading.detector import MTCNNDetector
+from resemotenet.reading.following import Follower, quick_finder
 
-from . import admission, gate, guard, handlers, live, markup, parts
+from . import admission, gate, guard, handlers, live, markup, parts, video
 from .browser import device_files
+from .endpoints import Endpoints
+from .films import Films
 from .opening import Opening
 from .origins import OriginCheck, Origins
+from .pictures import PictureQueue
 from .sessions import remember_nothing
 from .shares import Turns, address_of
 from .uploads import UploadRoute, Uploads
@@ -50,13 +53,26 @@ def serve(
         open_browser: show the page in this machine's browser once it is there.
     """
     files = device_files.offered(reader.model, reader.source)
-    page = build(reader, uploads, at_once, on_device=files is not None)
-    launch(page, uploads, files, port=port, open_browser=open_browser).block_thread()
+    films = films_for(reader, uploads)
+    page = build(reader, films, at_once, on_device=files is not None)
+    launch(page, films, files, port=port, open_browser=open_browser).block_thread()
+
+
+def films_for(reader: handlers.Reader, uploads: Uploads) -> Films:
+    """The videos that are read; with one core each, since other visitors need theirs."""
+    finder = quick_finder(every_core=False)
+    return Films(_here(reader, finder), finder, uploads)
+
+
+def _here(reader: handlers.Reader, finder: Follower) -> EmotionPredictor:
+    """Reads on this machine, whatever reads the pictures."""
+    model = reader.model
+    return EmotionPredictor(model, device=model.device, backend=model.backend, detector=finder, source=reader.source)
 
 
 def launch(
     page: gr.Blocks,
-    uploads: Uploads,
+    films: Films,
     files: device_files.Pending | None = None,
     *,
     port: int | None = None,
@@ -76,8 +92,8 @@ def launch(
             run_history=False,  # Gradio's default is that every call is stored in the visitor's browser
             enable_monitoring=False,
             ssr_mode=False,
-            max_file_size=guard.MAX_BYTES,
-            app_kwargs={"middleware": middleware(page, uploads, files)},
+            max_file_size=guard.MAX_FILM_BYTES,
+            app_kwargs={"middleware": middleware(page, films, files)},
             prevent_thread_lock=True,
         )
     remember_nothing(page)
@@ -85,7 +101,7 @@ def launch(
     return page
 
 
-def middleware(page: gr.Blocks, uploads: Uploads, files: device_files.Pending | None = None) -> list[Middleware]:
+def middleware(page: gr.Blocks, films: Films, files: device_files.Pending | None = None) -> list[Middleware]:
     """What a request meets before Gradio, outermost first."""
     return [
         Middleware(OriginCheck, origins=Origins.of(os.environ)),
@@ -93,7 +109,8 @@ def middleware(page: gr.Blocks, uploads: Uploads, files: device_files.Pending | 
         Middleware(guard.BodyLimit),
         Middleware(gate.Gate),
         *([] if files is None else [Middleware(device_files.DeviceFiles, files=files)]),
-        Middleware(UploadRoute, uploads=uploads),
+        Middleware(UploadRoute, uploads=films.uploads),
+        Middleware(video.FilmRoute, films=films),
         Middleware(
             Opening,
             title=parts.TITLE,
@@ -118,7 +135,7 @@ def _no_proxy() -> Iterator[None]:
             os.environ["no_proxy"] = before
 
 
-def build(reader: handlers.Reader, uploads: Uploads, at_once: int = 1, *, on_device: bool = False) -> gr.Blocks:
+def build(reader: handlers.Reader, films: Films, at_once: int = 1, *, on_device: bool = False) -> gr.Blocks:
     """The whole page, not started; arguments as for ``serve``.
 
     Args:
@@ -134,34 +151,12 @@ def build(reader: handlers.Reader, uploads: Uploads, at_once: int = 1, *, on_dev
                 _photo(pictures, reader.model, _explainer(reader.model, calls), device)
             with gr.Tab("Live camera"):
                 _live(reader, calls, device)
+            with gr.Tab("Video"):
+                _video(films, reader.model)
         gr.HTML(markup.about(reader.model, reader.source, _links()), apply_default_css=False)
-        _api(pictures, uploads)
+        Endpoints(pictures, films).add()
     page.queue()
     return page
-
-
-class PictureQueue:
-    """Has pictures read: addresses take turns.
-
-    Attributes:
-        event: settings for the events of the page that lead here.
-    """
-
-    event: ClassVar = {"concurrency_limit": None, "concurrency_id": "pictures"}
-
-    def __init__(self, reader: handlers.Reader, at_once: int = 1) -> None:
-        self._reader = reader
-        self._turns = Turns(at_once, "pictures")
-
-    async def answer(self, asker: gr.Request, **asked: Any) -> dict[str, Any]:
-        """``handlers.answer``."""
-        return await self._turns.run(_address(asker), lambda: handlers.answer(self._reader, **asked))
-
-    async def report(self, asker: gr.Request, receive: Callable[[], bytes]) -> dict[str, Any]:
-        """The one JSON for the bytes of a picture."""
-        return await self._turns.run(
-            _address(asker), lambda: self._reader.read(guard.open_picture(receive())).to_dict()
-        )
 
 
 def _address(asker: gr.Request) -> str:
@@ -213,10 +208,7 @@ def _live(reader: handlers.Reader, calls: Turns, device: str) -> None:
     """The camera's picture and its faces. The page asks by calls of its own, so nothing waits in Gradio's queue."""
     # Not turned: an empty room would be searched eight times, frame after frame. One core: other visitors need theirs.
     finder = MTCNNDetector(max_side=live.SEARCH_SIDE, turned=False, every_core=False)
-    model = reader.model
-    predictor = EmotionPredictor(
-        model, device=model.device, backend=model.backend, detector=finder, source=reader.source
-    )
+    model, predictor = reader.model, _here(reader, finder)
 
     async def read_frame(asked: Any, asker: gr.Request) -> dict[str, Any]:
         return await calls.run(_address(asker), lambda: live.answer(predictor, finder, asked))
@@ -231,45 +223,27 @@ def _live(reader: handlers.Reader, calls: Turns, device: str) -> None:
     )
 
 
+def _video(films: Films, model: LoadedModel) -> None:
+    """A video, which the page sends by itself, and asks about until it is read."""
+
+    async def begin_film(asked: Any) -> dict[str, Any]:
+        return await video.begin(films, asked)
+
+    async def film_progress(asked: Any) -> dict[str, Any]:
+        return video.progress(films, asked)
+
+    gr.HTML(
+        html_template=parts.web(parts.VIDEO.template),
+        js_on_load=parts.web(*parts.VIDEO.scripts),
+        server_functions=[begin_film, film_progress],
+        apply_default_css=False,
+        elem_id="film",
+        **parts.video_props(model),
+    )
+
+
 def _explainer(model: LoadedModel, calls: Turns) -> _Call:
     async def explain_face(asked: Any, asker: gr.Request) -> dict[str, Any]:
         return await calls.run(_address(asker), lambda: handlers.explain_face(model, asked))
 
     return explain_face
-
-
-def _api(pictures: PictureQueue, uploads: Uploads) -> None:
-    """``/predict``: one picture in, the one JSON out."""
-
-    async def predict(image: Any, asker: gr.Request) -> dict[str, Any]:
-        try:
-            return await pictures.report(asker, lambda: _received(image, uploads))
-        except ImageError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-
-    upload = gr.Image(visible=False, label="image")
-    # Gradio's own example is an address on the web, which this server would not fetch.
-    upload.example_payload = lambda: {"path": "photo.jpg", "meta": {"_type": "gradio.FileData"}}  # type: ignore[method-assign]
-    gr.on(
-        [],  # no event of the page leads here
-        predict,
-        inputs=upload,
-        outputs=gr.JSON(visible=False, label="report"),
-        # gr.Image would decode the file, and answer one that is no picture with "error".
-        preprocess=False,
-        api_name="predict",
-        api_description="Find the faces of one picture and read seven emotions from each. "
-        "Send the file itself: a call that names an address is refused, nothing is fetched. "
-        "The file is deleted once it is read.",
-        **pictures.event,
-    )
-
-
-def _received(image: Any, uploads: Uploads) -> bytes:
-    """The bytes of a picture as a caller of the API names it: a file uploaded before, or a data URI."""
-    match image:
-        case {"url": str(url)} if url.startswith("data:"):
-            return guard.decode_data_uri(url)
-        case {"path": str(path)}:
-            return uploads.take(path)
-    raise ImageError("There is no picture in this call.")

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 # Whose session it is: a word of the caller's own making. Half a character of UTF-16 in it broke every later answer.
 _SESSION = r"[A-Za-z0-9_-]{1,64}"
 
+_NAMED = "(predict|predict_many|video)"  # endpoints.py
+FILM = "/gradio_api/film/([0-9a-f]{32})"  # films.py answers
+
 # All that is answered. The page loads its parts and asks by queue and component_server; callers of the API go by queue
-# (the clients of Gradio) or by call/predict (curl).
+# (the clients of Gradio) or by call/NAME (curl).
 ROUTES = (
     ("HEAD", "/"),  # launch looks whether the page is there
     ("GET", "/"),
@@ -39,17 +42,18 @@ ROUTES = (
     ("POST", "/gradio_api/queue/join"),
     ("POST", "/gradio_api/component_server/?"),
     ("POST", "/gradio_api/upload"),
-    ("POST", "/gradio_api/call/predict"),
-    ("POST", "/gradio_api/call/v2/predict"),
-    ("GET", f"/gradio_api/call/(v2/)?predict/{_SESSION}"),
+    ("POST", f"/gradio_api/call/(v2/)?{_NAMED}"),
+    ("GET", f"/gradio_api/call/(v2/)?{_NAMED}/{_SESSION}"),
+    ("GET", FILM),
+    ("POST", FILM),
 )
 _ROUTES = [(method, re.compile(path)) for method, path in ROUTES]
-_CALLS = re.compile("/gradio_api/(queue/join|call/(v2/)?predict|component_server/?)")
+_CALLS = re.compile(f"/gradio_api/(queue/join|call/(v2/)?{_NAMED}|component_server/?)")
 
 # An escaped half of a UTF-16 pair. Whether the other half is there is looked at only where one is.
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
-NO_ADDRESS = "Addresses are not fetched: send the picture itself."
+NO_ADDRESS = "Addresses are not fetched: send the file itself."
 
 
 class Gate:

@@ -1,19 +1,21 @@
 """Limits on what comes in, checked before anything is decoded wherever that is possible.
 
-Every refusal is an ``ImageError`` whose text is one sentence for the person who gave the picture.
+Every refusal is an ``ImageError``, of a video a ``VideoError``, whose text is one sentence for the person who gave it.
 """
 
 import base64
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
-from resemotenet.errors import ImageError
+from resemotenet.errors import ImageError, VideoError
 from resemotenet.reading.effort import has_many_scans
 from resemotenet.reading.images import Picture, readable_formats
+from resemotenet.reading.video import Video
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +25,10 @@ MAX_BYTES = 15_000_000
 # size says.
 MAX_PIXELS = 25_000_000
 MIN_SIDE = 32
+# A video of a telephone: a minute and a half of 1080p as it comes, ten minutes of what is meant to be sent.
+MAX_FILM_BYTES = 200_000_000
+MAX_FILM_SECONDS = 600
+MAX_FILM_SIZE = (4096, 2304)  # pixels, or the other way around
 # Of JPEG, PNG, WebP, GIF, BMP and TIFF; AVIF and HEIC name themselves four bytes later.
 _BEGINNINGS = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # What the page's own scripts send many times a second.
@@ -32,6 +38,7 @@ MAX_FRAME_BYTES = 600_000
 # A data URI is a third longer than the bytes in it; the rest is room for the event around it.
 MAX_BODY_BYTES = MAX_BYTES * 4 // 3 + 100_000
 MAX_CALL_BYTES = MAX_FRAME_BYTES * 4 // 3 + 100_000  # with what is remembered of a dozen faces
+MAX_UPLOAD_BYTES = MAX_FILM_BYTES + 100_000  # with what stands around the file
 
 
 def check_bytes(count: int) -> None:
@@ -106,6 +113,40 @@ def open_frame(text: str) -> Picture:
     return _read(data)
 
 
+def open_film(path: Path) -> Video:
+    """An uploaded file -> a video, if it is within the limits; nothing of it is decoded yet.
+
+    Raises:
+        VideoError: not a video, damaged, too long, or with too many pixels.
+    """
+    if path.stat().st_size > MAX_FILM_BYTES:
+        raise VideoError(
+            f"This video has {path.stat().st_size / 1e6:.0f} MB, and at most {MAX_FILM_BYTES / 1e6:.0f} MB are read: "
+            "cut it or make it smaller, and try again."
+        )
+    try:
+        film = Video.open(path)
+    except VideoError as error:
+        raise VideoError(about_film(error, path)) from None
+    if film.duration is not None and film.duration > MAX_FILM_SECONDS + 1:
+        raise VideoError(
+            f"This video lasts {film.duration / 60:.1f} minutes, and at most {MAX_FILM_SECONDS // 60} are read: "
+            "cut it and try again."
+        )
+    longer, shorter = sorted(film.size, reverse=True)
+    if longer * shorter > MAX_FILM_SIZE[0] * MAX_FILM_SIZE[1]:
+        raise VideoError(
+            f"This video has {film.size[0]} by {film.size[1]} pixels, and at most {MAX_FILM_SIZE[0]} by "
+            f"{MAX_FILM_SIZE[1]} are read: make it smaller and try again."
+        )
+    return film
+
+
+def about_film(error: Exception | str, path: Path) -> str:
+    """What the library says of a file, for the person who gave it and knows nothing of the place where it lies here."""
+    return f"This video cannot be read: {str(error).removeprefix(f'{path}: ')}."
+
+
 class _Header(NamedTuple):
     """What a picture's file says of it before anything is decoded."""
 
@@ -151,7 +192,9 @@ def _too_many_pixels(amount: str) -> str:
 
 
 def _body_limit(scope: "Scope") -> int:
-    """In bytes; of a call of the page's own functions, which bring a frame, less."""
+    """In bytes; of a call of the page's own functions, which bring a frame, less, and of an upload more."""
+    if scope["path"] == "/gradio_api/upload":
+        return MAX_UPLOAD_BYTES
     return MAX_CALL_BYTES if "/component_server" in scope["path"] else MAX_BODY_BYTES
 
 

@@ -60,13 +60,13 @@ def thumbnail(image: Image.Image, side: int) -> str:
     return data_uri(small, quality=85)
 
 
-def nothing_yet() -> str:
+def nothing_yet(promise: str = "Every face gets seven bars like these.") -> str:
     """The result side before there is a result: the seven emotions, waiting."""
     return f"""
 <section class="faces waiting" aria-label="Result">
   <div class="card">
     <div class="card-head"><div class="crop blank"></div>
-    <div><p class="label">Result</p><p class="sub">Every face gets seven bars like these.</p></div></div>
+    <div><p class="label">Result</p><p class="sub">{promise}</p></div></div>
     {_bars(EMOTIONS)}
   </div>
 </section>"""
@@ -96,15 +96,28 @@ def card(labels: Sequence[str]) -> str:
 </article>"""
 
 
-def _bars(labels: Sequence[str]) -> str:
+def person(labels: Sequence[str]) -> str:
+    """A card of a person in a video, which the page's scripts copy and fill."""
+    return f"""
+<article class="card">
+  <div class="card-head">
+    <canvas class="crop" width="112" height="112"></canvas>
+    <div class="read"><p class="label"></p><p class="sub"></p></div>
+  </div>
+  <p class="columns" aria-hidden="true"><span>Share of time</span><span>Now against usual, points</span></p>
+  {_bars(labels, "Share of the time, and now against what is usual, in points", '<span class="change"></span>')}
+</article>"""
+
+
+def _bars(labels: Sequence[str], title: str = "Probabilities", more: str = "") -> str:
     """One empty row an emotion, in canonical order so that faces compare; the text says it, the bar is decoration."""
     rows = "".join(
         f'<li data-emotion="{escape(label)}"><span class="name">{escape(label.capitalize())}</span>'
         f'<span class="track" aria-hidden="true"><span class="fill" style="width:0;background:{color_of(label)}">'
-        '</span></span><span class="figure"></span></li>'
+        f'</span></span><span class="figure"></span>{more}</li>'
         for label in labels
     )
-    return f'<ul class="bars" aria-label="Probabilities">{rows}</ul>'
+    return f'<ul class="bars" aria-label="{title}">{rows}</ul>'
 
 
 def masthead(answers: str = "") -> str:

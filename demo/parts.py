@@ -14,10 +14,11 @@ from resemotenet.reading.drawing import color_of, text_color
 from resemotenet.reading.faces import LOW_SCORE
 
 from . import guard, handlers, markup
+from .films import EVERY
 
 WEB = Path(__file__).parent / "web"
 TITLE = "ResEmoteNet: emotions on faces"
-STYLES = ("page.css", "faces.css", "picture.css", "live.css")
+STYLES = ("page.css", "faces.css", "picture.css", "live.css", "video.css")
 
 # Formats that browsers show and cameras write. No image/*: with it an iPhone sends HEIC instead of converting to JPEG.
 _ACCEPT = "image/jpeg,image/png,image/webp,image/avif,image/gif,image/bmp,image/tiff"
@@ -43,6 +44,14 @@ PICTURE = Part(
     ),
 )
 LIVE = Part("live.html", (*_READING, "numbers.js", "saving.js", "timeline.js", "recording.js", "live.js"))
+
+VIDEO = Part(
+    "video.html",
+    (
+        *("ask.js", "camera.js", "words.js", "overlay.js", "numbers.js", "saving.js", "giving.js"),
+        *("moments.js", "seek.js", "person.js", "sending.js", "filming.js", "video.js"),
+    ),
+)
 
 
 def web(*files: str) -> str:
@@ -71,11 +80,34 @@ def live_props(model: LoadedModel, device: str) -> dict[str, Any]:
     return {"nobody": markup.nobody(), **_faces(model, device)}
 
 
+def video_props(model: LoadedModel) -> dict[str, Any]:
+    """What the video's part is told."""
+    width, height = guard.MAX_FILM_SIZE
+    return {
+        "max_bytes": guard.MAX_FILM_BYTES,
+        "max_seconds": guard.MAX_FILM_SECONDS,
+        "limits": f"Up to {guard.MAX_FILM_SECONDS // 60} minutes, {guard.MAX_FILM_BYTES // 1_000_000} MB, "
+        f"{width} by {height} pixels",
+        "step": EVERY,  # not "every": Gradio has that word for a clock
+        "nobody": markup.nobody("found"),
+        "nothing": markup.nothing_yet("Everybody gets a card like this one."),
+        "card": markup.person(model.labels),
+        "legend": [{"name": label.capitalize(), "color": color_of(label)} for label in model.labels],
+        **_drawing(model),
+    }
+
+
 def _faces(model: LoadedModel, device: str) -> dict[str, Any]:
     return {
         "device": device,
         "nothing": markup.nothing_yet(),
         "card": markup.card(model.labels),
+        **_drawing(model),
+    }
+
+
+def _drawing(model: LoadedModel) -> dict[str, Any]:
+    return {
         "tones": {label: [color_of(label), text_color(color_of(label))] for label in model.labels},
         "doubt": LOW_SCORE,
     }

@@ -70,10 +70,11 @@ class Turns:
     Args:
         workers: how many are served at once.
         name: of the threads.
+        prepare: is called in each of them as it starts.
     """
 
-    def __init__(self, workers: int, name: str) -> None:
-        self._threads = ThreadPoolExecutor(workers, name)
+    def __init__(self, workers: int, name: str, prepare: Callable[[], None] | None = None) -> None:
+        self._threads = ThreadPoolExecutor(workers, name, prepare)
         self._free = workers
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 

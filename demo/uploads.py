@@ -1,10 +1,11 @@
-"""Pictures that callers of the API upload, before the call itself names them: deleted the moment they are read.
+"""Files that are uploaded before a call names them: pictures, deleted the moment they are read, and videos.
 
 Gradio's own route writes into its folder what arrives, and forgets what broke off or nobody asks for. So uploads are
 taken here: nothing has a name on disk before it has arrived whole, and all of them together have a bound.
 """
 
 import asyncio
+import io
 import secrets
 import shutil
 import sys
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 # Bytes on disk, of all addresses together, arriving or waiting; one alone gets half.
-_DISK = 400_000_000
+_DISK = 1_200_000_000
 # Seconds after which an upload goes that no call asked for.
 _ABANDONED = 600.0
 # Files that one request may bring.
@@ -38,9 +39,10 @@ _NO_ROOM = "The server has no room for this upload now: please try again later."
 
 
 @dataclass(frozen=True)
-class _Upload:
-    """Whose share of the disk it has, and how many bytes of it."""
+class Upload:
+    """A file that has arrived, in a folder of its own; whose share of the disk it has, and how many bytes of it."""
 
+    path: Path
     address: str
     length: int
 
@@ -59,7 +61,7 @@ class Uploads:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.shares = Shares(_DISK)
-        self._kept: dict[str, _Upload] = {}
+        self._kept: dict[str, Upload] = {}
         self._lock = threading.Lock()
 
     def keep(self, content: IO[bytes], address: str, length: int) -> str:
@@ -74,46 +76,68 @@ class Uploads:
             with path.open("xb") as file:
                 shutil.copyfileobj(content, file)
         except OSError:
-            _remove(path)
+            shutil.rmtree(path.parent)
             raise
         with self._lock:
-            self._kept[str(path)] = _Upload(address, length)
+            self._kept[str(path)] = Upload(path, address, length)
         return str(path)
+
+    def bring(self, content: bytes, address: str) -> str:
+        """The same for what came inside a call; where that does not ask for it, it goes by itself.
+
+        Raises:
+            ImageError: there is no room.
+        """
+        if not self.shares.take(address, len(content)):
+            raise ImageError(BUSY)
+        try:
+            path = self.keep(io.BytesIO(content), address, len(content))
+        except BaseException:
+            self.shares.give_back(address, len(content))
+            raise
+        asyncio.get_running_loop().call_later(_ABANDONED, self.drop, path)
+        return path
 
     def take(self, path: str) -> bytes:
         """The content of an uploaded file, which goes.
 
-        Only what was uploaded and not read yet is given out: callers name paths, and could name any.
+        Raises:
+            ImageError: nobody uploaded such a file, or it is gone, or larger than a picture may be.
+        """
+        upload = self.claim(path)
+        try:
+            guard.check_bytes(upload.length)
+            return upload.path.read_bytes()
+        except FileNotFoundError:
+            raise ImageError("The picture is no longer there: please send it again.") from None
+        finally:
+            self.let_go(upload)
+
+    def claim(self, path: str) -> Upload:
+        """An uploaded file, which is the caller's from now on, until he lets it go.
+
+        Only what was uploaded and not claimed yet is given out: callers name paths, and could name any.
 
         Raises:
-            ImageError: nobody uploaded such a file, or it is gone.
+            ImageError: nobody uploaded such a file.
         """
         with self._lock:
             upload = self._kept.pop(path, None)
         if upload is None:
-            raise ImageError("Nothing was uploaded under this path: send the picture itself.")
-        try:
-            return Path(path).read_bytes()
-        except FileNotFoundError:
-            raise ImageError("The picture is no longer there: please send it again.") from None
-        finally:
-            self._let_go(path, upload)
+            raise ImageError("Nothing was uploaded under this path: send the file itself.")
+        return upload
 
     def drop(self, path: str) -> None:
         """An upload that nobody waits for any more goes; nothing happens if it has gone."""
         with self._lock:
             upload = self._kept.pop(path, None)
         if upload is not None:
-            self._let_go(path, upload)
+            self.let_go(upload)
 
-    def _let_go(self, path: str, upload: _Upload) -> None:
-        _remove(Path(path))
+    def let_go(self, upload: Upload) -> None:
+        """Deletes a file that was claimed, and what lies beside it."""
+        shutil.rmtree(upload.path.parent)
         self.shares.give_back(upload.address, upload.length)
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.parent.rmdir()
 
 
 class UploadRoute:
@@ -149,8 +173,6 @@ class UploadRoute:
             request = Request(scope, in_time(receive, room))
             async with request.form(max_files=_MAX_FILES, max_fields=_MAX_FILES) as form:
                 files = [each for _, each in form.multi_items() if isinstance(each, UploadFile)]
-                if any((file.size or 0) > guard.MAX_BYTES for file in files):
-                    raise HTTPException(413, f"a file may have at most {guard.MAX_BYTES} bytes")
                 for file in files:
                     length = file.size or 0
                     paths.append(await run_in_threadpool(self.uploads.keep, file.file, address, length))

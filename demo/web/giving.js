@@ -1,5 +1,11 @@
 // Every way in which a visitor gives files: chosen, dropped anywhere on the page, pasted. give(files) gets them together.
 
+const isVideo = ({ name, type }) => type.startsWith("video/") || /\.(3gp|avi|m4v|mkv|mov|mp4|mpe?g|mts|ts|webm|wmv)$/i.test(name ?? "");
+
+function openTab(title) {
+  [...document.querySelectorAll("#tabs [role=tab]")].find((tab) => tab.textContent.trim() === title).click();
+}
+
 function takeFiles(root, give) {
   const file = root.querySelector(".file");
   file.addEventListener("change", () => {

@@ -2,7 +2,8 @@
 //
 // Boxes are in pixels of the picture, faces have numbers. Options: tones, emotion -> [colour, colour of the text on it];
 // doubt, the detection score below which a face is drawn with a broken line; active, the number of the face that stands
-// out; mirror, which mirrors everything but the letters. Before this comes words.js.
+// out; mirror, which mirrors everything but the letters; over, which leaves the picture out: it is shown below the canvas.
+// Before this comes words.js.
 
 const LETTERS = 13; // CSS pixels: the tags of near and far faces are one size
 const COVERED = 0.2; // how much of a face a tag may cover
@@ -24,7 +25,7 @@ function drawFrame(canvas, frame, faces, options) {
 }
 
 // view: pixels of the canvas for one of the picture, where its corner lies, and pixels for a CSS pixel.
-function paint(brush, frame, faces, { scale, left, top, ratio }, { mirror = false, tones, doubt = 0, active }) {
+function paint(brush, frame, faces, { scale, left, top, ratio }, { mirror = false, tones, doubt = 0, active, over = false }) {
   const bounds = { left, top, right: left + scale * frame.width, bottom: top + scale * frame.height };
   brush.save();
   if (mirror) {
@@ -32,7 +33,7 @@ function paint(brush, frame, faces, { scale, left, top, ratio }, { mirror = fals
     brush.scale(-1, 1);
   }
   brush.imageSmoothingQuality = "high";
-  brush.drawImage(frame, left, top, scale * frame.width, scale * frame.height);
+  if (!over) brush.drawImage(frame, left, top, scale * frame.width, scale * frame.height);
   brush.restore();
 
   const placed = faces.map((face) => {

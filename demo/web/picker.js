@@ -201,7 +201,9 @@ function takeKept() {
   present(items[0]);
 }
 
-function give(files) {
+function give(all) {
+  const files = document.querySelector(".video") ? all.filter((file) => !isVideo(file)) : all; // that tab takes them
+  if (!files.length) return;
   if (root.offsetParent === null) document.querySelector("#tabs [role=tab]").click(); // pasted on another tab
   const taken = files.slice(0, MOST).map((file) => {
     // What a camera or the clipboard gives has no name.

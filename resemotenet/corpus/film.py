@@ -1,7 +1,7 @@
 """A film with what was read drawn in: every frame of it, as H.264 in MP4."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -34,13 +34,21 @@ class _Shown:
     faces: dict[int, FaceEmotion]
 
 
-def annotate_film(member: Member, rows: "Iterable[Row]", target: Path, *, rate: float = SEQUENCE_RATE) -> Path | None:
+def annotate_film(
+    member: Member,
+    rows: "Iterable[Row]",
+    target: Path,
+    *,
+    rate: float = SEQUENCE_RATE,
+    before: Callable[[float], None] = lambda time: None,
+) -> Path | None:
     """Draw into every frame what was read last; boxes go evenly from one reading to the next. Without sound.
 
     Args:
         rows: of the table of faces, of this film, in the order of time; or ``rows_of_moments``.
         target: an .mp4, which appears whole or not at all; folders above it are made.
         rate: pictures a second of a sequence.
+        before: called with the time of each frame, in seconds, before it is drawn; what it raises ends the drawing.
 
     Returns:
         ``target``; None where the film cannot be read.
@@ -51,7 +59,7 @@ def annotate_film(member: Member, rows: "Iterable[Row]", target: Path, *, rate: 
     fresh = target.with_name(f".{target.name}.new")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        frames = _drawn(member, rows, rate)
+        frames = _drawn(member, rows, rate, before)
         if not _encode(fresh, frames, rate if member.kind == "sequence" else None):
             return None
         os.replace(fresh, target)
@@ -72,10 +80,13 @@ def rows_of_moments(moments: "Iterable[Moment]") -> "Iterator[Row]":
         yield from moment_rows(moment)[0]
 
 
-def _drawn(member: Member, rows: "Iterable[Row]", rate: float) -> Iterator[tuple[float, Image.Image]]:
+def _drawn(
+    member: Member, rows: "Iterable[Row]", rate: float, before: Callable[[float], None]
+) -> Iterator[tuple[float, Image.Image]]:
     readings = _readings(rows)
     now, coming = _Shown(0.0, {}), next(readings, None)
     for frame in ahead(member.frames(None, rate=rate), 3):
+        before(frame.time)
         while coming is not None and coming.time <= frame.time + 1e-3:
             now, coming = coming, next(readings, None)
         faces = _between(now, coming, frame.time)

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -108,7 +108,7 @@ def watch(
     *,
     finder: Follower | None = None,
     memory: Memory | None = None,
-) -> Iterator[Moment]:
+) -> Generator[Moment, None, None]:
     """Read a video: one ``Moment`` a frame, decoded on one core while the other ones read.
 
     Who leaves for longer than ``PERSON_MEMORY`` and comes back is a new person: people are told apart by where they

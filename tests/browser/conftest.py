@@ -11,9 +11,11 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, Playwright, Request, expect, sync_playwright
 
 from resemotenet.checkpoints.pretrained import bundled_folder
+from tests import films
 from tests.browser import camera
 from tests.browser.dashboard_visits import Dashboards, Visitor
-from tests.demo.server import PATIENCE, Demo, running
+from tests.browser.video_page import opened
+from tests.demo.server import PATIENCE, Demo, running, wait_until
 
 FLAGS = [
     "--no-sandbox",
@@ -140,11 +142,13 @@ class Visits:
         return page
 
     def _note(self, request: Request, address: str) -> None:
-        if not request.url.startswith((address, "data:", "blob:" + address)):
+        if not request.url.startswith((address, "data:", "about:blank", "blob:" + address)):
             self.troubles.append(request.url)
 
     def end(self) -> None:
         for page in self.pages:
+            if not page.is_closed():
+                page.goto("about:blank")  # what is closed at once is not told that it is left
             page.context.close()
 
 
@@ -157,7 +161,7 @@ def visits_of(demo: Demo) -> Iterator[Visits]:
     finally:
         visits.end()
     assert visits.troubles == []
-    assert demo.files() == []
+    wait_until(lambda: demo.files() == [])
 
 
 @pytest.fixture
@@ -179,6 +183,23 @@ def visit_live(launch: Launch, trained: Demo) -> Iterator[Visit]:
 
     with visits_of(trained) as visits:
         yield open_page
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds: one person, who is joined by a second one after two. WebM, which every Chromium plays."""
+    one, other = films.heads()
+    scenes = (
+        films.scene((one, 60 + number, 90), *([(other, 400, 90)] if number >= 50 else [])) for number in range(150)
+    )
+    return films.write(tmp_path_factory.mktemp("clips") / "my film.webm", scenes, codec="libvpx")
+
+
+@pytest.fixture
+def visit_video(browser: Browser, trained: Demo) -> Iterator[Visit]:
+    """Opens the tab Video: ``visit_video(width=390)``; what it left is looked at afterwards."""
+    with visits_of(trained) as visits:
+        yield lambda **options: opened(visits.open(browser, **options))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import video_page
 from tests.browser.conftest import Visit
 from tests.browser.live_page import watch
 from tests.browser.test_photo import ASTRONAUT, TWO_FACES, choose, expect_state
@@ -85,4 +86,16 @@ def test_the_tab_live(visit_live: Visit, theme: str, width: int):
     assert serious(page) == []
     watch(page)
     page.get_by_role("button", name="Pause").click()
+    assert serious(page) == []
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 390), ("dark", 1400)])
+def test_the_tab_video(visit_video: Visit, clip: Path, tmp_path: Path, theme: str, width: int):
+    page = visit_video(theme=theme, width=width)
+    assert serious(page) == []
+    (tmp_path / "fake.mp4").write_text("just some text")
+    video_page.choose(page, tmp_path / "fake.mp4")
+    video_page.expect_state(page, "refused", re.compile("not a video"))
+    assert serious(page) == []
+    video_page.read(page, clip)
     assert serious(page) == []

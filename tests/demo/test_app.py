@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,7 +25,7 @@ from gradio_client.exceptions import AppError
 from demo import gate, guard, handlers
 from resemotenet import EmotionPredictor
 from resemotenet.checkpoints.pretrained import bundled_folder
-from tests.demo.server import PATIENCE, ROOT, Demo, running, started
+from tests.demo.server import PATIENCE, ROOT, Demo, running, started, wait_until
 from tests.demo.test_space import hub_settings
 from tests.hub.server import LoopbackHub
 
@@ -41,13 +41,6 @@ def demo(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def client(demo: Demo) -> Client:
     return Client(demo.address, verbose=False)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def call(demo: Demo, picture: Any) -> httpx.Response:
@@ -66,13 +59,6 @@ def test_predict_gives_the_one_json(client: Client, predictor: EmotionPredictor)
     # Another process may use another number of threads, which changes the last digit.
     assert face["probabilities"] == pytest.approx(expected_face["probabilities"], abs=1e-5)
     assert face["box"] == pytest.approx(expected_face["box"], abs=0.1)
-
-
-def test_predict_is_the_only_endpoint(client: Client):
-    described = client.view_api(return_format="dict", print_info=False)
-    assert isinstance(described, dict)
-    assert list(described["named_endpoints"]) == ["/predict"]
-    assert not described["unnamed_endpoints"]
 
 
 def test_callers_with_the_same_picture_at_once_are_all_served(client: Client, demo: Demo):
@@ -166,10 +152,18 @@ def test_a_request_beyond_all_limits_is_refused(demo: Demo):
 
 
 def test_nothing_is_left_of_an_upload_that_is_too_large(demo: Demo):
-    files = {"files": ("large.jpg", bytes(guard.MAX_BYTES + 1))}
-    assert httpx.post(f"{demo.address}gradio_api/upload", files=files, timeout=PATIENCE).status_code == 413
-    several = [("files", (f"{index}.jpg", bytes(guard.MAX_BYTES - 1))) for index in range(3)]
-    assert httpx.post(f"{demo.address}gradio_api/upload", files=several, timeout=PATIENCE).status_code == 413
+    part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.mp4"\r\n\r\n'
+    pieces = (part, *[bytes(1_000_000)] * (guard.MAX_UPLOAD_BYTES // 1_000_000 + 1))
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = httpx.post(f"{demo.address}gradio_api/upload", content=iter(pieces), headers=headers, timeout=PATIENCE)
+    assert answer.status_code == 413
+    assert demo.files() == []
+
+
+def test_an_uploaded_picture_that_is_too_large_gets_our_sentence_and_goes(client: Client, demo: Demo, tmp_path: Path):
+    (tmp_path / "large.jpg").write_bytes(bytes(guard.MAX_BYTES + 1_000_000))
+    with pytest.raises(AppError, match="16 MB, and at most 15 MB"):
+        client.predict(handle_file(tmp_path / "large.jpg"), api_name="/predict")
     assert demo.files() == []
 
 

@@ -21,8 +21,9 @@ from resemotenet import EmotionPredictor
 
 reader = EmotionPredictor.from_pretrained(sys.argv[1], device="cpu")
 uploads = Uploads(Path(sys.argv[2]))
-page = app.build(reader, uploads)
-app.launch(page, uploads, port=int(sys.argv[3]))
+films = app.films_for(reader, uploads)
+page = app.build(reader, films)
+app.launch(page, films, port=int(sys.argv[3]))
 api = page.local_api_url
 visitor = httpx.Client(trust_env=False, timeout=120)
 given = "data:image/jpeg;base64," + base64.b64encode((handlers.EXAMPLES_FOLDER / "astronaut.jpg").read_bytes()).decode()

@@ -19,6 +19,7 @@ from demo.uploads import UploadRoute, Uploads
 from resemotenet.errors import ImageError
 
 ROUTE = "/gradio_api/upload"
+MOST = 100_000  # bytes of a request, where a test would send too much
 
 
 @pytest.fixture
@@ -117,20 +118,45 @@ def test_uploads_of_all_have_a_bound_and_each_address_a_share(
     [
         ({"Content-Type": "multipart/form-data; boundary=x"}, b"--x\r\nno such thing", 400),
         ({"Content-Type": "multipart/form-data"}, b"--x", 400),
-        ({"Content-Type": "multipart/form-data; boundary=x"}, b"--x\r\n" + bytes(guard.MAX_BODY_BYTES), 413),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, b"--x\r\n" + bytes(MOST), 413),
     ],
 )
 def test_what_is_no_upload_is_refused_and_leaves_nothing(
-    server: TestClient, uploads: Uploads, tmp_path: Path, headers: dict[str, str], body: bytes, status: int
+    server: TestClient,
+    uploads: Uploads,
+    tmp_path: Path,
+    headers: dict[str, str],
+    body: bytes,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    monkeypatch.setattr(guard, "MAX_UPLOAD_BYTES", MOST)
     assert server.post(ROUTE, content=body, headers=headers).status_code == status
     assert files(tmp_path) == []
     assert uploads.shares._taken == {}
 
 
-def test_of_several_files_none_is_kept_where_one_is_too_large(server: TestClient, uploads: Uploads, tmp_path: Path):
-    several = [("files", ("a.jpg", b"small")), ("files", ("b.jpg", bytes(guard.MAX_BYTES + 1)))]
-    assert server.post(ROUTE, files=several).status_code == 413
+def test_a_file_that_is_too_large_for_a_picture_is_not_read_as_one_and_goes(
+    server: TestClient, uploads: Uploads, tmp_path: Path
+):
+    [path] = send(server, bytes(guard.MAX_BYTES + 1))
+    with pytest.raises(ImageError, match="at most 15 MB"):
+        uploads.take(path)
+    assert files(tmp_path) == []
+    assert uploads.shares._taken == {}
+
+
+def test_what_was_claimed_stays_until_it_is_let_go_with_all_beside_it(
+    server: TestClient, uploads: Uploads, tmp_path: Path
+):
+    [path] = send(server, b"content")
+    upload = uploads.claim(path)
+    uploads.drop(path)  # its time is over, and it is not only an upload any more
+    assert upload.path.read_bytes() == b"content"
+    (upload.path.parent / "beside").write_bytes(b"more")
+    with pytest.raises(ImageError, match="Nothing was uploaded"):
+        uploads.claim(path)
+    uploads.let_go(upload)
     assert files(tmp_path) == []
     assert uploads.shares._taken == {}
 
