@@ -6,8 +6,10 @@ all of them share, or an address of an object store as PyArrow reads it (s3://, 
 
 import json
 import os
+import socket
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 # Members that a worker is handed at once; enough that handing out costs little beside reading.
 _BATCH = 16
+_ANSWERS, _STARTS = 10.0, 120.0  # seconds until a cluster's machine answers, and Ray is there
 
 
 def read_with_ray(
@@ -165,15 +168,55 @@ def _ray(address: str | None, workers: int) -> Any:
         raise CorpusError("--engine ray needs Ray, which is not installed: pip install 'resemotenet[bulk]'") from error
     if not ray.is_initialized():
         try:
-            if address is not None:
-                ray.init(address=address, log_to_driver=False)
+            if address is None:
+                _start(ray, workers)
             else:
-                # Where the library is not installed, say in a checkout, the processes find it as this one did.
-                here = str(Path(__file__).resolve().parents[2])
-                paths = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
-                environment = {"env_vars": {"PYTHONPATH": paths}}
-                ray.init(num_cpus=workers + 1, include_dashboard=False, log_to_driver=False, runtime_env=environment)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise CorpusError(f"the Ray cluster {address or 'of this machine'} is not there ({error})") from error
+                _reach(address)
+                _in_time(lambda: ray.init(address=address, log_to_driver=False))
+        except Exception as error:  # Ray raises every kind, plain Exception too
+            told = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            reason = " ".join(told.split())
+            where = f"the Ray cluster {address} is not there" if address else "Ray cannot be started on this machine"
+            raise CorpusError(f"{where} ({reason})") from error
+    processors = int(ray.cluster_resources().get("CPU", 0))
+    if processors < workers:  # Ray would wait for more without end
+        raise CorpusError(f"the Ray cluster has {processors} processors, too few for --workers {workers}")
     ray.data.DataContext.get_current().enable_progress_bars = False
     return ray.data
+
+
+def _start(ray: Any, workers: int) -> None:
+    # Where the library is not installed, say in a checkout, the processes find it as this one did.
+    here = str(Path(__file__).resolve().parents[2])
+    paths = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    environment = {"env_vars": {"PYTHONPATH": paths}}
+    ray.init(num_cpus=workers + 1, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+
+
+def _in_time(start: Callable[[], object]) -> None:
+    """``start``, or a ``TimeoutError`` where it does not end: Ray may wait for good for one that does not answer.
+
+    Not for a Ray of this machine, which gives up by itself: Linux ends its processes with the thread that started them.
+    """
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            start()
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="ray", daemon=True)
+    thread.start()
+    thread.join(_STARTS)
+    if thread.is_alive():
+        raise TimeoutError(f"it did not answer within {_STARTS:.0f} s")
+    if failed:
+        raise failed[0]
+
+
+def _reach(address: str) -> None:
+    """Fails soon where nobody answers; Ray itself goes on trying for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdigit():  # else a word such as "auto"
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWERS).close()
