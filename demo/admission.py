@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Of all addresses together; one alone gets half (see Shares).
 PLACES = 128  # pictures that wait, are read, or whose answers wait
 _FRAMES = 64  # frames of cameras, and faces to be explained
+_TOOLS = 32  # calls of tools
 _MEMORY = 300_000_000  # bytes of calls
 _REQUESTS = 800  # open at once; every one is a connection, and systems allow 1024 files
 # Seconds for which a request waits for room. Clients in Python give up after five.
@@ -81,6 +82,7 @@ class Admission:
         self._requests = Shares(_REQUESTS)
         memory = Shares(_MEMORY)
         self._frames, self._joined = _Calls(_FRAMES, memory), _Joined(queue, _Calls(PLACES, memory))
+        self._tools = _Calls(_TOOLS, memory)
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http":
@@ -95,6 +97,8 @@ class Admission:
                 await self.app(scope, receive, send)
             elif "/component_server" in scope["path"]:
                 await self._answer(address, scope, receive, send)
+            elif scope["path"].startswith(gate.TOOLS):
+                await self._use(address, scope, receive, send)
             else:
                 await self._join(address, scope, receive, send)
         finally:
@@ -110,6 +114,17 @@ class Admission:
             await self.app(scope, in_time(receive, length), send)
         finally:
             self._frames.give_back(address, length)
+
+    async def _use(self, address: str, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """A call of a tool, which is answered once all is read."""
+        length = guard.body_length(scope)
+        if not await room_for(lambda: self._tools.take(address, length)):
+            await refuse(HTTPException(503, BUSY), scope, receive, send)
+            return
+        try:
+            await self.app(scope, in_time(receive, length), send)
+        finally:
+            self._tools.give_back(address, length)
 
     async def _join(self, address: str, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """A picture: Gradio keeps it, says a number, and with that its answer is fetched."""

@@ -12,7 +12,7 @@ from resemotenet import EmotionPredictor, LoadedModel
 from resemotenet.reading.detector import MTCNNDetector
 from resemotenet.reading.following import Follower, quick_finder
 
-from . import admission, gate, guard, handlers, live, markup, parts, video
+from . import admission, gate, guard, handlers, live, markup, parts, tools, video
 from .browser import device_files
 from .endpoints import Endpoints
 from .films import Films
@@ -80,7 +80,7 @@ def launch(
 ) -> gr.Blocks:
     """The page that ``build`` gave, served from now on; arguments as for ``serve``, and the files of the reader."""
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # uvicorn's default is this machine, where anybody may be
-    with _no_proxy():
+    with _no_proxy(), tools.offered(films.uploads):
         page.launch(
             server_port=port,
             max_threads=admission.PLACES,  # so many calls are in the house, and none waits in Gradio's own queue
@@ -94,6 +94,7 @@ def launch(
             ssr_mode=False,
             max_file_size=guard.MAX_FILM_BYTES,
             app_kwargs={"middleware": middleware(page, films, files)},
+            mcp_server=tools.installed(),
             prevent_thread_lock=True,
         )
     remember_nothing(page)

@@ -32,8 +32,18 @@ VIDEO = (
 )
 
 
+class RefusalError(gr.Error):
+    """One sentence for who called."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, print_exception=False)
+
+    def __str__(self) -> str:
+        return str(self.message)  # Gradio's own is quoted, as tools would tell it
+
+
 class Endpoints:
-    """What the named endpoints do; each raises ``gr.Error`` with one sentence."""
+    """What the named endpoints do; each raises ``RefusalError``."""
 
     def __init__(self, pictures: PictureQueue, films: Films) -> None:
         self._pictures, self._films = pictures, films
@@ -43,7 +53,7 @@ class Endpoints:
         try:
             return await self._pictures.report(asker, lambda: self._received(image))
         except ImageError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise RefusalError(str(error)) from error
 
     async def predict_many(self, images: Any, asker: gr.Request) -> list[dict[str, Any]]:
         """Pictures in; of each the one JSON with its "name", or the "problem"."""
@@ -51,7 +61,7 @@ class Endpoints:
         if not 0 < len(images) <= MOST:
             for image in images:
                 self._films.uploads.drop(_path(image))
-            raise gr.Error(f"A call brings a list of up to {MOST} pictures.", print_exception=False)
+            raise RefusalError(f"A call brings a list of up to {MOST} pictures.")
         told = []
         for number, image in enumerate(images, start=1):
             name = _name(image) or f"picture {number}"
@@ -67,7 +77,7 @@ class Endpoints:
         try:
             return await self._films.whole(_path(video))
         except (ImageError, VideoError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise RefusalError(str(error)) from error
 
     def _received(self, image: Any) -> bytes:
         """The bytes of a picture as a caller names it: a file uploaded before, or a data URI."""

@@ -22,6 +22,8 @@ _SESSION = r"[A-Za-z0-9_-]{1,64}"
 _NAMED = "(predict|predict_many|video)"  # endpoints.py
 FILM = "/gradio_api/film/([0-9a-f]{32})"  # films.py answers
 
+TOOLS = "/gradio_api/mcp"  # the named endpoints for models; tools.py
+
 # All that is answered. The page loads its parts and asks by queue and component_server; callers of the API go by queue
 # (the clients of Gradio) or by call/NAME (curl).
 ROUTES = (
@@ -46,9 +48,10 @@ ROUTES = (
     ("GET", f"/gradio_api/call/(v2/)?{_NAMED}/{_SESSION}"),
     ("GET", FILM),
     ("POST", FILM),
+    ("POST", f"{TOOLS}/?"),
 )
 _ROUTES = [(method, re.compile(path)) for method, path in ROUTES]
-_CALLS = re.compile(f"/gradio_api/(queue/join|call/(v2/)?{_NAMED}|component_server/?)")
+_CALLS = re.compile(f"/gradio_api/(queue/join|call/(v2/)?{_NAMED}|component_server/?)|{TOOLS}/?")
 
 # An escaped half of a UTF-16 pair. Whether the other half is there is looked at only where one is.
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -66,6 +69,9 @@ class Gate:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
+        if scope["type"] == "http" and scope["path"].rstrip("/") == TOOLS and scope["method"] != "POST":
+            await _refuse(405, "Tools are called by POST.", scope, receive, send)  # as the protocol wants it
+            return
         if scope["type"] != "http" or not answers(scope["method"], scope["path"]):
             await _refuse(404, "Not Found", scope, receive, send)
             return
@@ -82,7 +88,8 @@ class Gate:
                 return
             if body is None:  # the caller has gone
                 return
-            if problem := _problem(Headers(scope=scope).get("content-type", ""), body):
+            is_tool = scope["path"].startswith(TOOLS)
+            if problem := _problem(Headers(scope=scope).get("content-type", ""), body, is_tool):
                 await _refuse(400, problem, scope, receive, send)
                 return
             receive = _again(body, receive)
@@ -132,7 +139,7 @@ def _again(body: bytes, receive: "Receive") -> "Receive":
     return replay
 
 
-def _problem(content_type: str, body: bytes) -> str | None:
+def _problem(content_type: str, body: bytes, is_tool: bool) -> str | None:
     """What is wrong with a call, in one sentence; None where Gradio may see it."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         return "A call must be JSON, with the header Content-Type: application/json."
@@ -145,7 +152,7 @@ def _problem(content_type: str, body: bytes) -> str | None:
         session = call.get("session_hash")
         if session is not None and not (isinstance(session, str) and re.fullmatch(_SESSION, session)):
             return "The session_hash must be one word of letters and digits."
-        if any(_names_address(each) for each in _objects(call)):
+        if any(_names_address(each) for each in _objects(call)) or (is_tool and _asks_for_address(call)):
             return NO_ADDRESS
     except (ValueError, RecursionError):  # no JSON, no UTF-8, half characters, or nested without end
         return "This call is not JSON that can be read."
@@ -167,6 +174,14 @@ def _names_address(value: Mapping[str, Any]) -> bool:
     """Whether Gradio might fetch what an object names. Its own clients add the url of a file that they uploaded."""
     path, url = value.get("path"), value.get("url")
     return _is_address(path) or (_is_address(url) and not isinstance(path, str))
+
+
+def _asks_for_address(call: dict[str, Any]) -> bool:
+    """Whether an argument of a tool is one: files are named by a text alone there."""
+    params = call.get("params")
+    arguments = params.get("arguments") if isinstance(params, dict) else None
+    given = list(arguments.values()) if isinstance(arguments, dict) else []
+    return any(_is_address(each) for value in given for each in (value if isinstance(value, list) else [value]))
 
 
 def _is_address(value: Any) -> bool:

@@ -35,6 +35,7 @@ _DISK = 1_200_000_000
 _ABANDONED = 600.0
 # Files that one request may bring.
 _MAX_FILES = 10
+_UNKNOWN = "Nothing was uploaded under this path: send the file itself."
 _NO_ROOM = "The server has no room for this upload now: please try again later."
 
 
@@ -124,8 +125,14 @@ class Uploads:
         with self._lock:
             upload = self._kept.pop(path, None)
         if upload is None:
-            raise ImageError("Nothing was uploaded under this path: send the file itself.")
+            raise ImageError(_UNKNOWN)
         return upload
+
+    def check(self, path: str) -> None:
+        """Raises ``ImageError`` where nobody uploaded such a file, or it is claimed."""
+        with self._lock:
+            if path not in self._kept:
+                raise ImageError(_UNKNOWN)
 
     def drop(self, path: str) -> None:
         """An upload that nobody waits for any more goes; nothing happens if it has gone."""

@@ -27,7 +27,7 @@ from demo import admission
 from tests.demo.server import PATIENCE, free_port
 from tests.demo.test_shares import apart
 
-JOIN, FRAME = "/gradio_api/call/predict", "/gradio_api/component_server"
+JOIN, FRAME, TOOL = "/gradio_api/call/predict", "/gradio_api/component_server", "/gradio_api/mcp/"
 JSON = {"Content-Type": "application/json"}
 
 
@@ -63,7 +63,14 @@ class House:
 @pytest.fixture
 def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     """Eight places; frames are answered when the door opens."""
-    for name, value in {"PLACES": 8, "_FRAMES": 8, "_REQUESTS": 40, "_MEMORY": 1_000_000, "_PATIENCE": 0.5}.items():
+    for name, value in {
+        "PLACES": 8,
+        "_FRAMES": 8,
+        "_TOOLS": 8,
+        "_REQUESTS": 40,
+        "_MEMORY": 1_000_000,
+        "_PATIENCE": 0.5,
+    }.items():
         monkeypatch.setattr(admission, name, value)
     port = free_port()
     it = House(f"http://127.0.0.1:{port}", Queue(), threading.Event(), [])
@@ -79,7 +86,11 @@ def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
         return JSONResponse({"faces": []})
 
     app = Starlette(
-        routes=[Route(JOIN, join, methods=["POST"]), Route(FRAME, frame, methods=["POST"]), Route("/", frame)],
+        routes=[
+            Route(JOIN, join, methods=["POST"]),
+            *(Route(path, frame, methods=["POST"]) for path in (FRAME, TOOL)),
+            Route("/", frame),
+        ],
         middleware=[Middleware(admission.Admission, queue=lambda: cast(GradioQueue, it.queue))],
     )
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
@@ -154,6 +165,19 @@ def test_frames_beyond_an_addresss_places_are_not_read_and_asked_to_come_again(h
         [{"faces": []}] * 4 + [{"busy": True, "wait": admission._COME_AGAIN}] * 2
     )
     assert at_once(house, FRAME, 4) == [{"faces": []}] * 4
+
+
+def test_tools_beyond_an_addresss_places_are_refused_and_leave_some_for_others(house: House):
+    with ThreadPoolExecutor(6) as pool:
+        held = [pool.submit(post, house, TOOL) for _ in range(4)]
+        wait_until(lambda: len(house.read) == 4)
+        refused = post(house, TOOL)
+        assert (refused.status_code, refused.json()) == (503, {"detail": admission.BUSY})
+        other = pool.submit(post, house, TOOL, "127.0.0.2")
+        wait_until(lambda: len(house.read) == 5)
+        house.door.set()
+        assert [each.result().status_code for each in [*held, other]] == [200] * 5
+    assert post(house, TOOL).status_code == 200
 
 
 def test_who_waits_is_let_in_as_soon_as_there_is_room(house: House, monkeypatch: pytest.MonkeyPatch):

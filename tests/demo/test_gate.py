@@ -178,3 +178,29 @@ def test_a_session_in_the_query_is_one_word(gated: TestClient):
     assert gated.get(f"{path}?session_hash=abc-12").status_code == 200
     for query in ("", "?session_hash=", "?session_hash=%ed%a0%80", "?session_hash=a&session_hash=b"):
         assert gated.get(path + query).status_code == 400
+
+
+def tool(arguments: Any, **params: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"arguments": arguments, **params}}
+
+
+def test_a_tool_is_given_no_address(gated: TestClient):
+    """A file is named by a text alone there, which Gradio would fetch."""
+    for path in (gate.TOOLS, f"{gate.TOOLS}/"):
+        for arguments in ({"image": "http://a/b"}, {"images": ["data:,", " HTTPS://a/b"]}, {"video": "//a/b"}):
+            answer = gated.post(path, json=tool(arguments))
+            assert (answer.status_code, answer.json()["detail"]) == (400, gate.NO_ADDRESS)
+        for call in (
+            tool({"image": "data:image/png;base64,AA"}),
+            tool({}, clientInfo={"site": "https://a"}),
+            tool(None),
+        ):
+            assert gated.post(path, json=call).status_code == 200
+        assert gated.post(path, json=[]).status_code == 400
+
+
+def test_tools_are_called_by_post_alone(gated: TestClient):
+    for method in ("GET", "DELETE", "PUT"):
+        assert gated.request(method, f"{gate.TOOLS}/").status_code == 405
+    for path in ("/sse", "/schema", "/messages/", "/http"):
+        assert gated.post(f"{gate.TOOLS}{path}").status_code == 404
