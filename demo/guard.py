@@ -6,13 +6,14 @@ Every refusal is an ``ImageError``, of a video a ``VideoError``, whose text is o
 import base64
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PIL import Image
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from resemotenet.errors import ImageError, VideoError
+from resemotenet.reading import images, levels
 from resemotenet.reading.effort import has_many_scans
 from resemotenet.reading.images import Picture, readable_formats
 from resemotenet.reading.video import Video
@@ -31,6 +32,14 @@ MAX_FILM_SECONDS = 600
 MAX_FILM_SIZE = (4096, 2304)  # pixels, or the other way around
 # Of JPEG, PNG, WebP, GIF, BMP and TIFF; AVIF and HEIC name themselves four bytes later.
 _BEGINNINGS = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# What is said of a picture that is not read, on the page as by browsers that read themselves.
+_EMPTY = "This file is empty."
+_UNREAD = "This file cannot be read"
+_KIND = f"{_UNREAD}: not a picture of a kind that pages take: JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF."
+_SMALL = (
+    "This picture is only {width} by {height} pixels, and both sides should have at least {least}: try a larger one."
+)
+_LARGE = "This picture has {amount}, and at most {most} megapixels are read: make it smaller and try again."
 # What the page's own scripts send many times a second.
 MAX_FRAME_SIDE = 640
 MAX_FRAME_BYTES = 600_000
@@ -44,7 +53,7 @@ MAX_UPLOAD_BYTES = MAX_FILM_BYTES + 100_000  # with what stands around the file
 def check_bytes(count: int) -> None:
     """Raises ``ImageError`` where a file of ``count`` bytes is empty or too large."""
     if count == 0:
-        raise ImageError("This file is empty.")
+        raise ImageError(_EMPTY)
     if count > MAX_BYTES:
         raise ImageError(
             f"This file has {count / 1e6:.0f} MB, and at most {MAX_BYTES / 1e6:.0f} MB are read: "
@@ -75,9 +84,7 @@ def open_picture(data: bytes) -> Picture:
     """
     check_bytes(len(data))
     if not _may_be_shown(data):
-        raise ImageError(
-            "This file cannot be read: not a picture of a kind that pages take: JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF."
-        )
+        raise ImageError(_KIND)
     header = _read_header(data, readable_formats())
     if header is not None:  # else it is not a picture, and Picture.open knows better words for why
         _check_header(header)
@@ -172,23 +179,41 @@ def _check_header(header: _Header) -> None:
     if width * height > MAX_PIXELS:
         raise ImageError(_too_many_pixels(f"{width * height / 1e6:.0f} megapixels"))
     if min(width, height) < MIN_SIDE:
-        raise ImageError(
-            f"This picture is only {width} by {height} pixels, and both sides should have at least {MIN_SIDE}: "
-            "try a larger one."
-        )
+        raise ImageError(_SMALL.format(width=width, height=height, least=MIN_SIDE))
 
 
 def _read(data: bytes) -> Picture:
     if data.startswith(b"\xff\xd8") and has_many_scans(data):
         raise ImageError("This file is built in an unusual way: open it and save it again as JPEG.")
-    return Picture.open(data, name="This file cannot be read")
+    return Picture.open(data, name=_UNREAD)
 
 
 def _too_many_pixels(amount: str) -> str:
-    return (
-        f"This picture has {amount}, and at most {MAX_PIXELS / 1e6:.0f} megapixels are read: "
-        "make it smaller and try again."
-    )
+    return _LARGE.format(amount=amount, most=f"{MAX_PIXELS / 1e6:.0f}")
+
+
+def for_browsers() -> dict[str, Any]:
+    """Limits and words for the page's scripts, which open pictures before anything else does; JSON types only.
+
+    A browser has its visitor's memory for one picture, so it takes as many pixels as the library, and makes it small.
+    """
+    return {
+        "max_pixels": images.MAX_PIXELS,
+        "min_side": MIN_SIDE,
+        "darkest": levels.DARKEST,
+        "kinds": [each.decode("latin-1") for each in _BEGINNINGS],
+        "heic": [each.decode("latin-1") for each in images.HEIC_BRANDS],
+        "said": {
+            "empty": _EMPTY,
+            "kind": _KIND,
+            "small": _SMALL,
+            "large": _LARGE,
+            "heic": f"{_UNREAD}: {images.HEIC}",
+            "damaged": f"{_UNREAD}: {images.DAMAGED}",
+            "dark": f"{_UNREAD}: {levels.DARK.format(found=levels.IN_THE_DARK)}",
+            "unknown": f"{_UNREAD}: this browser does not know pictures of this kind; save it as JPEG",
+        },
+    }
 
 
 def _body_limit(scope: "Scope") -> int:

@@ -39,7 +39,7 @@ PICTURE = Part(
     "picture.html",
     (
         *_READING,
-        *("numbers.js", "saving.js", "shrink.js", "pictures.js", "results.js", "take.js"),
+        *("numbers.js", "saving.js", "opened.js", "shrink.js", "pictures.js", "results.js", "take.js"),
         *("giving.js", "shot.js", "gallery.js", "picker.js", "page.js"),
     ),
 )
@@ -69,6 +69,7 @@ def picture_props(model: LoadedModel, device: str) -> dict[str, Any]:
     return {
         "accept": _ACCEPT,
         "max_bytes": guard.MAX_BYTES,
+        "opening": guard.for_browsers(),
         "examples": [_example(example) for example in handlers.EXAMPLES],
         "nobody": markup.nobody("found"),
         **_faces(model, device),

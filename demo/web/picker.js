@@ -9,7 +9,7 @@
 // some, nobody, unknown.
 //
 // Gradio runs this once, with: element (the component's root), props. Before it come the other scripts of PICTURE in
-// parts.py: shrink.js (shrunk), pictures.js (askAbout, whenAnswered), numbers.js, results.js (showing), take.js (takeAway),
+// parts.py: opened.js (whyUnread), shrink.js (shrunk), pictures.js (askAbout, whenAnswered), numbers.js, results.js (showing), take.js (takeAway),
 // giving.js (takeFiles), shot.js (cameraShots), gallery.js (gallery).
 
 const root = element.querySelector(".picker");
@@ -114,9 +114,10 @@ async function readAll(mine) {
 async function prepare(item) {
   if (item.question) return;
   try {
-    const small = await shrunk(item.file);
-    if (!small && item.file.size > props.max_bytes) {
-      change(item, "refused", `This file has ${Math.round(item.file.size / 1e6)} MB and is of a kind that this browser cannot make smaller; at most ${props.max_bytes / 1e6} MB are read.`);
+    const small = await shrunk(item.file, props.opening);
+    const why = small?.refused ?? (small ? undefined : await undecoded(item.file));
+    if (why) {
+      change(item, "refused", why);
       return;
     }
     item.question = { picture: await asDataUri(small?.blob ?? item.file), shown: !small };
@@ -124,6 +125,13 @@ async function prepare(item) {
   } catch {
     change(item, "refused", "The browser could not read this file.");
   }
+}
+
+// Why a file that this browser cannot decode is not read; undefined where the server may know it.
+async function undecoded(file) {
+  if (!trigger) return whyUnread(new Uint8Array(await file.arrayBuffer()), props.opening);
+  if (file.size <= props.max_bytes) return undefined;
+  return `This file has ${Math.round(file.size / 1e6)} MB and is of a kind that this browser cannot make smaller; at most ${props.max_bytes / 1e6} MB are read.`;
 }
 
 // Ends when the question is answered, or given up.

@@ -42,6 +42,10 @@ LIGHT = 80
 WHITE = 0.02
 LEAST_GAIN = 1.1
 
+# What is said of files that are no picture here, after their name.
+DAMAGED = "the picture is damaged or cut short"
+HEIC = "HEIC pictures cannot be read here; save it as JPEG"
+
 # What undoes each EXIF orientation.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -54,7 +58,7 @@ _UPRIGHT = {
 }
 # What Pillow says of a PNG whose compressed metadata unpack to more than it takes: one block, all together.
 _MUCH_METADATA = ("decompressed data too large", "too much memory used in text chunks")
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +203,7 @@ def _in_words(source: "Image.Image | Path | io.BytesIO", name: str) -> Iterator[
         if any(words in reason.lower() for words in _MUCH_METADATA):
             much = "it holds an unusual amount of text or colour data besides its pixels"
             raise ImageError(f"{name}: {much}; save it again without metadata") from error
-        raise ImageError(f"{name}: the picture is damaged or cut short ({reason})") from error
+        raise ImageError(f"{name}: {DAMAGED} ({reason})") from error
 
 
 def readable_formats() -> list[str]:
@@ -257,8 +261,8 @@ def _why_unidentified(source: "Path | io.BytesIO | Image.Image") -> str:
     head = _first_bytes(source)
     if not head:
         return "the file is empty"
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
-        return "HEIC pictures cannot be read here; save it as JPEG"
+    if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS:
+        return HEIC
     return "not a picture, or of a format that cannot be read (JPEG, PNG, WebP, GIF, BMP and TIFF can)"
 
 

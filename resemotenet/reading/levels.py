@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Of 255: up to here reach 12-bit levels in a file of 16 bits (4095 of 65535), and no photograph is that dark all over.
-_DARKEST = 16
+DARKEST = 16
 
 _WHITE_IS_ZERO, _UNSIGNED, _PLANES = 0, 1, 2
 _PHOTOMETRIC, _BITS, _PLANAR, _SAMPLE_FORMAT = 262, 258, 284, 339  # tags of TIFF
 _REMEDY = "save it with 8 bits a channel"
+
+# What is said of such levels: where they are found.
+IN_THE_DARK = "in the darkest sixteenth of their range"
+DARK = f"its 16-bit levels are {{found}}, so they are probably of 8, 10 or 12 bits; scale them, or {_REMEDY}"
 
 
 def white_level(image: Image.Image, name: str) -> int:
@@ -62,13 +66,11 @@ def scaled(grey: "NDArray[Any]", white: int, name: str) -> "NDArray[np.uint8]":
     return levels
 
 
-def check_used(extrema: Iterable[Any], name: str, found: str = "in the darkest sixteenth of their range") -> None:
+def check_used(extrema: Iterable[Any], name: str, found: str = IN_THE_DARK) -> None:
     """Refuse what was scaled from more than 8 bits and is nearly black: levels of another range, as good as surely.
 
     Args:
         extrema: (smallest, largest) of each channel, of 255.
     """
-    if max(largest for _, largest in extrema) <= _DARKEST:
-        raise ImageError(
-            f"{name}: its 16-bit levels are {found}, so they are probably of 8, 10 or 12 bits; scale them, or {_REMEDY}"
-        )
+    if max(largest for _, largest in extrema) <= DARKEST:
+        raise ImageError(f"{name}: {DARK.format(found=found)}")

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import io
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -80,6 +81,21 @@ def test_the_largest_picture_passes_the_header(png_header: Callable[[int, int], 
 def test_too_small_says_how_small(picture: Picture, size: tuple[int, int]):
     with pytest.raises(ImageError, match=f"only {size[0]} by {size[1]} pixels"):
         guard.open_picture(picture(*size))
+
+
+def test_browsers_are_given_the_limits_and_the_words(picture: Picture, png_header: Callable[[int, int], bytes]):
+    told = json.loads(json.dumps(guard.for_browsers()))
+    said = told["said"]
+    with pytest.raises(ImageError) as small:
+        guard.open_picture(picture(31, 40))
+    assert str(small.value) == said["small"].format(width=31, height=40, least=told["min_side"])
+    with pytest.raises(ImageError) as large:
+        guard.open_picture(png_header(8000, 8000))
+    assert str(large.value) == said["large"].format(amount="64 megapixels", most=25)
+    for name, data in (("kind", b"just some text"), ("heic", b"\0\0\0\x18ftypheic"), ("empty", b"")):
+        with pytest.raises(ImageError) as refused:
+            guard.open_picture(data)
+        assert str(refused.value) == said[name]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
