@@ -20,8 +20,13 @@ EXAMPLES_FOLDER = Path(__file__).parent / "examples"
 
 # The longest side of a picture that goes back to the page: sharp on any screen, a few hundred kB.
 _SHOWN_SIDE = 1600
-# The side of the picture that explains a face, in pixels.
-_HEAT_SIDE = 264
+# The side of the picture that explains a face, in pixels, and what is said of it; browsers that explain say the same.
+HEAT_SIDE = 264
+REASON = (
+    "The brighter a place, the more it spoke for {label}. It is what the network used, "
+    "no finer than {columns} by {rows} places, and not what the person feels."
+)
+NO_REASON = "Nothing in this face speaks for {label}."
 
 
 class Reader(Protocol):
@@ -115,7 +120,7 @@ def explain_face(model: LoadedModel, asked: Any) -> dict[str, Any]:
         (explanation,) = explain(model, [look], label)
     except ValueError:  # the model names no layer that has a map
         return {"refused": "These weights cannot be explained: their config.json names no layer to look at."}
-    enlarged = look.resize((_HEAT_SIDE, _HEAT_SIDE), Image.Resampling.BICUBIC)
+    enlarged = look.resize((HEAT_SIDE, HEAT_SIDE), Image.Resampling.BICUBIC)
     return {"picture": markup.data_uri(overlay(enlarged, explanation)), "text": _reason(explanation)}
 
 
@@ -140,9 +145,6 @@ def _is_number(value: object) -> bool:
 
 def _reason(explanation: Explanation) -> str:
     if not explanation.heat.any():
-        return f"Nothing in this face speaks for {explanation.label}."
+        return NO_REASON.format(label=explanation.label)
     rows, columns = explanation.evidence.shape
-    return (
-        f"The brighter a place, the more it spoke for {explanation.label}. It is what the network used, "
-        f"no finer than {columns} by {rows} places, and not what the person feels."
-    )
+    return REASON.format(label=explanation.label, columns=columns, rows=rows)

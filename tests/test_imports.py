@@ -23,7 +23,7 @@ NEVER = {
 }
 # Library -> the files, of all packages, that import it.
 ONLY = {
-    "onnx": {"resemotenet/checkpoints/graph.py", "resemotenet/checkpoints/quantize.py"},
+    "onnx": {f"resemotenet/checkpoints/{name}.py" for name in ("graph", "gradient", "quantize")},
     "onnxruntime": {"resemotenet/checkpoints/backends.py"},
     "facenet_pytorch": {"resemotenet/reading/cascade.py"},
     "huggingface_hub": {"resemotenet/checkpoints/hub.py", "resemotenet/publishing/metadata.py"},

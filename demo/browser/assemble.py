@@ -11,7 +11,7 @@ from resemotenet import LoadedModel
 from resemotenet.checkpoints.pretrained import Source
 from resemotenet.reading.portable import SETTINGS_FILE, write_reader
 
-from .. import guard, live
+from .. import handlers, live
 from . import runtime
 
 HERE = Path(__file__).parent
@@ -33,9 +33,11 @@ def assemble(model: LoadedModel, source: Source, folder: Path) -> Path:
     shutil.copyfile(runtime.BINARY, folder / "ort.wasm")
     large = [folder / "ort.wasm", *(path for path in written if path.name != SETTINGS_FILE)]
     settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+    if settings["explain"] is not None:
+        said = {"side": handlers.HEAT_SIDE, "reason": handlers.REASON, "no_reason": handlers.NO_REASON}
+        settings["explain"] |= said
     settings |= {
         "live": {"search_side": live.SEARCH_SIDE, "max_faces": live.MAX_FACES},
-        "limits": {"max_bytes": guard.MAX_BYTES, "max_pixels": guard.MAX_PIXELS, "min_side": guard.MIN_SIDE},
         "downloads": {path.name: _packed(path) for path in large},
     }
     (folder / SETTINGS_FILE).write_text(json.dumps(settings, indent=1), encoding="utf-8")

@@ -49,6 +49,7 @@ export async function openDevice(progress = () => {}) {
     // pixels: ImageData; its memory moves to the worker. The rest as the server's ``read_frame`` takes it.
     answer: (pixels, asked) => ask("answer", { pixels: plain(pixels), ...asked }, [pixels.data.buffer]),
     read: (pixels) => ask("read", { pixels: plain(pixels) }, [pixels.data.buffer]),
+    explain: (pixels, asked) => ask("explain", { pixels: plain(pixels), ...asked }, [pixels.data.buffer]),
     close: () => fail("the reader was closed"),
   };
 }

@@ -35,7 +35,21 @@ export class Network {
   }
 
   async batch(looks) {
-    const { preprocess, views, labels } = this.settings;
+    const { labels } = this.settings;
+    const flipped = this.settings.views === "flip";
+    const [{ data: logits }] = await this.run(this.views(looks));
+    const shares = (row) => softmax([...logits.subarray(row * labels.length, (row + 1) * labels.length)].map((each) => each / this.settings.temperature));
+    return looks.map((_, number) => {
+      const straight = shares(number);
+      if (!flipped) return this.atOperatingPoint(straight);
+      const mirrored = shares(looks.length + number);
+      return this.atOperatingPoint(straight.map((share, index) => (share + mirrored[index]) / 2));
+    });
+  }
+
+  // What the network takes for grey levels of crops: all of them, and then their mirror images where it sees both.
+  views(looks) {
+    const { preprocess, views } = this.settings;
     const { size, channels } = preprocess;
     const flipped = views === "flip";
     const each = channels * size * size;
@@ -45,14 +59,7 @@ export class Network {
       this.normalize(look, data.subarray(number * each, (number + 1) * each), false);
       if (flipped) this.normalize(look, data.subarray((looks.length + number) * each), true);
     });
-    const [{ data: logits }] = await this.run({ data, dims: [count, channels, size, size] });
-    const shares = (row) => softmax([...logits.subarray(row * labels.length, (row + 1) * labels.length)].map((each) => each / this.settings.temperature));
-    return looks.map((_, number) => {
-      const straight = shares(number);
-      if (!flipped) return this.atOperatingPoint(straight);
-      const mirrored = shares(looks.length + number);
-      return this.atOperatingPoint(straight.map((share, index) => (share + mirrored[index]) / 2));
-    });
+    return { data, dims: [count, channels, size, size] };
   }
 
   normalize(look, to, mirrored) {

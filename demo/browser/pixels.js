@@ -15,13 +15,17 @@ export function blank(width, height, [red, green, blue] = [0, 0, 0]) {
   return { data, width, height };
 }
 
-// From the four channels of a canvas; transparent parts were put on white when it was drawn.
-export function fromCanvas({ data: four, width, height }) {
-  const data = new Uint8Array(width * height * CHANNELS);
-  for (let from = 0, to = 0; to < data.length; from += 4, to += CHANNELS) {
-    data[to] = four[from];
-    data[to + 1] = four[from + 1];
-    data[to + 2] = four[from + 2];
+// From the four channels of a canvas; transparent parts were put on white when it was drawn. kept: a picture that nobody
+// wants any more, whose memory is taken if it fits: new memory costs more time than the pixels do.
+export function fromCanvas({ data: four, width, height }, kept) {
+  const count = width * height;
+  const data = kept?.data.length === count * CHANNELS ? kept.data : new Uint8Array(count * CHANNELS);
+  const pixels = new Uint32Array(four.buffer, four.byteOffset, count); // alpha, blue, green, red
+  for (let from = 0, to = 0; from < count; from += 1, to += CHANNELS) {
+    const pixel = pixels[from];
+    data[to] = pixel;
+    data[to + 1] = pixel >> 8;
+    data[to + 2] = pixel >> 16;
   }
   return { data, width, height };
 }
@@ -43,14 +47,17 @@ export function expand(picture, border, color) {
 // A border that continues the picture's own edge outwards, of so many pixels on each side.
 export function continued(picture, { left, top, right, bottom }) {
   if (!(left || top || right || bottom)) return picture;
-  const wider = blank(picture.width + left + right, picture.height + top + bottom);
+  const { data, width, height } = picture;
+  const wider = blank(width + left + right, height + top + bottom);
+  const pixels = wider.data;
+  const row = wider.width * CHANNELS;
   for (let y = 0; y < wider.height; y += 1) {
-    const row = clamp(y - top, picture.height) * picture.width;
-    for (let x = 0; x < wider.width; x += 1) {
-      const from = (row + clamp(x - left, picture.width)) * CHANNELS;
-      const to = (y * wider.width + x) * CHANNELS;
-      for (let channel = 0; channel < CHANNELS; channel += 1) wider.data[to + channel] = picture.data[from + channel];
-    }
+    const line = data.subarray(clamp(y - top, height) * width * CHANNELS).subarray(0, width * CHANNELS);
+    const [start, end] = [y * row, (y + 1) * row];
+    const [from, to] = [start + left * CHANNELS, end - right * CHANNELS];
+    pixels.set(line, from);
+    for (let place = start; place < from; place += 1) pixels[place] = line[(place - start) % CHANNELS];
+    for (let place = to; place < end; place += 1) pixels[place] = line[line.length - CHANNELS + ((place - to) % CHANNELS)];
   }
   return wider;
 }

@@ -6,6 +6,7 @@ import { Detector } from "./detector.js";
 import { clip, decimals, suppressOverlaps } from "./faces.js";
 import { lightened } from "./light.js";
 import { Network, levels } from "./network.js";
+import { round } from "./pixels.js";
 import { best, track, visible } from "./tracking.js";
 
 export class Reader {
@@ -29,6 +30,14 @@ export class Reader {
     const image = { width: picture.width, height: picture.height };
     const report = { schema, model, image, faces: faces.map((face) => this.told(face)) };
     return { report, looks: faces.map(({ look }) => Uint8ClampedArray.from(look)) };
+  }
+
+  // Which places of one face speak for an emotion: {pixels, text}. Of a picture the face at ``box``, turned by ``roll``; or,
+  // without a box, the picture is what the network saw.
+  explain(picture, { box, roll, label }) {
+    const { crops, light, network } = this.settings;
+    const crop = box ? cut(lightened(picture, light), box, roll, crops) : picture;
+    return this.explainer.explain(levels(crop, network.preprocess).map(round), label);
   }
 
   // Read one frame of a camera, as the server's ``live.answer`` does: {faces, memory, ms}. time, smoothing: seconds;

@@ -1,13 +1,20 @@
 // Pillow's ways to change a picture's size and to turn it, number for number.
 
-import { CHANNELS, blank, clamp, quarterTurned } from "./pixels.js";
+import { CHANNELS, blank, clamp, crop, quarterTurned } from "./pixels.js";
 
 const PRECISION = 22; // bits after the point of a filter's weights
 const HALF = 1 << (PRECISION - 1);
 
 const sinc = (x) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
 
+// With the slope of -0.5 that makes it follow a parabola.
+function cubic(x) {
+  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+  return x < 2 ? -0.5 * (((x - 5) * x + 8) * x - 4) : 0;
+}
+
 const FILTERS = {
+  bicubic: { support: 2, weight: (x) => cubic(Math.abs(x)) },
   bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
   lanczos: { support: 3, weight: (x) => (Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0) },
   box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
@@ -55,20 +62,25 @@ export function resize(picture, width, height, filter = "bilinear", box = [0, 0,
 
 function alongRows({ data, width }, count, { starts, sizes, shares, width: stride }, first, last) {
   const result = blank(count, last - first);
+  const to = result.data;
   const levels = fixed(shares);
+  let place = 0;
   for (let y = first; y < last; y += 1) {
-    for (let x = 0; x < count; x += 1) {
-      let [red, green, blue] = [HALF, HALF, HALF];
+    for (let x = 0; x < count; x += 1, place += CHANNELS) {
+      let red = HALF;
+      let green = HALF;
+      let blue = HALF;
       let from = (y * width + starts[x]) * CHANNELS;
-      for (let place = x * stride; place < x * stride + sizes[x]; place += 1, from += CHANNELS) {
-        red += data[from] * levels[place];
-        green += data[from + 1] * levels[place];
-        blue += data[from + 2] * levels[place];
+      const end = x * stride + sizes[x];
+      for (let step = x * stride; step < end; step += 1, from += CHANNELS) {
+        const share = levels[step];
+        red += data[from] * share;
+        green += data[from + 1] * share;
+        blue += data[from + 2] * share;
       }
-      const to = ((y - first) * count + x) * CHANNELS;
-      result.data[to] = level(red);
-      result.data[to + 1] = level(green);
-      result.data[to + 2] = level(blue);
+      to[place] = level(red);
+      to[place + 1] = level(green);
+      to[place + 2] = level(blue);
     }
   }
   return result;
@@ -78,13 +90,15 @@ function alongColumns({ data, width }, count, { starts, sizes, shares, width: st
   const result = blank(width, count);
   const levels = fixed(shares);
   const row = width * CHANNELS;
+  const sums = new Int32Array(row); // a level with 22 bits after the point has 30: there is room for what swings beyond
   for (let y = 0; y < count; y += 1) {
-    const from = (starts[y] - skipped) * row;
-    for (let x = 0; x < row; x += 1) {
-      let sum = HALF;
-      for (let place = 0; place < sizes[y]; place += 1) sum += data[from + place * row + x] * levels[y * stride + place];
-      result.data[y * row + x] = level(sum);
+    sums.fill(HALF);
+    for (let step = 0; step < sizes[y]; step += 1) {
+      const share = levels[y * stride + step];
+      const from = (starts[y] - skipped + step) * row;
+      for (let x = 0; x < row; x += 1) sums[x] += data[from + x] * share;
     }
+    for (let x = 0, to = y * row; x < row; x += 1, to += 1) result.data[to] = level(sums[x]);
   }
   return result;
 }
@@ -137,6 +151,7 @@ export function resizeWithGap(picture, width, height, gap = 2) {
 
 // Each block of so many pixels as their mean; what is left over at the right and below makes smaller blocks.
 export function reduce(picture, across, down, [x1, y1, x2, y2] = [0, 0, picture.width, picture.height]) {
+  if (across === 1 && down === 1) return crop(picture, x1, y1, x2, y2);
   const { data, width } = picture;
   const result = blank(Math.ceil((x2 - x1) / across), Math.ceil((y2 - y1) / down));
   let to = 0;
@@ -166,26 +181,29 @@ export function reduce(picture, across, down, [x1, y1, x2, y2] = [0, 0, picture.
 // A new picture whose pixel (x, y) is what stands at (a x + b y + c, d x + e y + f) of this one, pixel centres at halves,
 // between four pixels and rounded down; ``color`` where that is outside.
 export function transform(picture, width, height, [a, b, c, d, e, f], color) {
-  const { data } = picture;
+  const { data, width: columns, height: rows } = picture;
   const result = blank(width, height, color);
+  const pixels = result.data;
+  let to = 0;
   for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1) {
-      let across = a * (x + 0.5) + b * (y + 0.5) + c;
-      let down = d * (x + 0.5) + e * (y + 0.5) + f;
-      if (across < 0 || across >= picture.width || down < 0 || down >= picture.height) continue;
-      across -= 0.5;
-      down -= 0.5;
-      const [left, top] = [Math.floor(across), Math.floor(down)];
-      const [dx, dy] = [across - left, down - top];
-      const [x0, x1] = [clamp(left, picture.width), clamp(left + 1, picture.width)];
-      const upper = clamp(top, picture.height) * picture.width;
-      const lower = top + 1 < picture.height ? (top + 1) * picture.width : upper;
-      const to = (y * width + x) * CHANNELS;
+    for (let x = 0; x < width; x += 1, to += CHANNELS) {
+      const across = a * (x + 0.5) + b * (y + 0.5) + c;
+      const down = d * (x + 0.5) + e * (y + 0.5) + f;
+      if (across < 0 || across >= columns || down < 0 || down >= rows) continue;
+      const left = Math.floor(across - 0.5);
+      const top = Math.floor(down - 0.5);
+      const dx = across - 0.5 - left;
+      const dy = down - 0.5 - top;
+      const x0 = clamp(left, columns) * CHANNELS;
+      const x1 = clamp(left + 1, columns) * CHANNELS;
+      const upper = clamp(top, rows) * columns * CHANNELS;
+      const lower = top + 1 < rows ? (top + 1) * columns * CHANNELS : upper;
       for (let channel = 0; channel < CHANNELS; channel += 1) {
-        const [p, q] = [data[(upper + x0) * CHANNELS + channel], data[(upper + x1) * CHANNELS + channel]];
-        const [r, s] = [data[(lower + x0) * CHANNELS + channel], data[(lower + x1) * CHANNELS + channel]];
-        const [above, below] = [p + (q - p) * dx, r + (s - r) * dx];
-        result.data[to + channel] = above + (below - above) * dy;
+        const p = data[upper + x0 + channel];
+        const r = data[lower + x0 + channel];
+        const above = p + (data[upper + x1 + channel] - p) * dx;
+        const below = r + (data[lower + x1 + channel] - r) * dx;
+        pixels[to + channel] = above + (below - above) * dy;
       }
     }
   }
@@ -219,14 +237,18 @@ export function rotate(picture, degrees, { grow = false, color } = {}) {
 const rounded = (value) => Number(value.toFixed(15));
 
 // The pixels of a much smaller picture without any mean: the one at each place.
-export function sampled(picture, width, height) {
-  const [columns, rows] = [places(picture.width, width), places(picture.height, height)];
+export function sampled({ data, width: wide, height: high }, width, height) {
+  const columns = Int32Array.from(places(wide, width), (column) => column * CHANNELS);
   const result = blank(width, height);
+  const pixels = result.data;
   let to = 0;
-  for (const row of rows) {
-    for (const column of columns) {
-      const from = (row * picture.width + column) * CHANNELS;
-      for (let channel = 0; channel < CHANNELS; channel += 1, to += 1) result.data[to] = picture.data[from + channel];
+  for (const row of places(high, height)) {
+    const start = row * wide * CHANNELS;
+    for (let x = 0; x < width; x += 1, to += CHANNELS) {
+      const from = start + columns[x];
+      pixels[to] = data[from];
+      pixels[to + 1] = data[from + 1];
+      pixels[to + 2] = data[from + 2];
     }
   }
   return result;

@@ -8,7 +8,7 @@
 // server is: fine, crowded or lost. Events: "begun", "answered" with faces and times, "ended".
 //
 // Gradio runs this once, with: element (the component's root), server (its functions), props. Before it come ask.js,
-// reading.js (reading, looking, tellWho, pixelsOf), camera.js (noCamera, refusal, stopTracks, UNPLUGGED), words.js (sentence), overlay.js
+// reading.js (reading, tellWho, pixelsOf), camera.js (noCamera, refusal, stopTracks, UNPLUGGED), words.js (sentence), overlay.js
 // (drawFrame), cards.js (newCard, fillCard), why.js (explainable), timeline.js and recording.js.
 
 const root = element.querySelector(".live");
@@ -287,9 +287,9 @@ function cardOf(number) {
   explainable(card, () => {
     const face = shown.find((each) => each.number === number);
     if (face) pause("Paused, so that the face stays the one that is explained.");
-    const picture = face && still.toDataURL("image/jpeg", QUALITY);
-    return face && { picture, box: face.crop_box, roll: face.crop_roll, label: face.label };
-  }, () => looking(reader, "this one frame is"));
+    const address = () => still.toDataURL("image/jpeg", QUALITY);
+    return face && { picture: still, address, box: face.crop_box, roll: face.crop_roll, label: face.label };
+  }, reader, "this one frame is");
   const next = [...cards.children].find((other) => Number(other.dataset.number) > number);
   cards.insertBefore(card, next ?? null);
   return card;

@@ -16,8 +16,7 @@ async function askAbout({ frame, ...question }) {
     const { request } = question;
     const read = await reader.read(frame);
     if (read) {
-      const looks = trigger ? read.looks.map(asPicture) : []; // for "Why?", which only a server can tell
-      heard({ state: "done", request, report: read.report, looks });
+      heard({ state: "done", request, report: read.report, looks: read.looks.map(asPicture) });
       return;
     }
   }

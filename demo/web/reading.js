@@ -28,6 +28,9 @@ function createReader(folder, offered, served) {
     // {report, looks} of a canvas, and the answer to the pixels of a frame; undefined where the device has given up.
     read: (canvas) => device.read(pixelsOf(canvas)).catch(giveUp),
     answer: (pixels, asked) => device.answer(pixels, asked).catch(giveUp),
+    explains: () => Boolean(device && self.settings.explain), // whether "Why?" is answered on the device
+    // {picture, text} of a face in a canvas, or of the canvas; undefined where that failed.
+    explain: (canvas, asked) => device.explain(pixelsOf(canvas), asked).then(asShown, (error) => console.warn(error.message)),
   });
 
   function decide(where, why = "") {
@@ -84,9 +87,11 @@ function pixelsOf(canvas) {
   return canvas.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, canvas.width, canvas.height);
 }
 
-// What stands below "Why?" until the server answers, whoever reads.
-function looking(reader, sent) {
-  return reader.where === "device" ? `Looking… The server does this: ${sent} sent to it.` : "Looking…";
+function asShown({ pixels: { data, width, height }, text }) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [width, height];
+  canvas.getContext("2d").putImageData(new ImageData(data, width, height), 0, 0);
+  return { picture: canvas.toDataURL(), text };
 }
 
 // The line under a picture that says who reads it.

@@ -70,7 +70,8 @@ function showing(root, options) {
   function makeCard(face, look) {
     const card = newCard(blank, face.number);
     fillCard(card, face, frame, options.doubt);
-    if (look) explainable(card, () => ({ picture: look, box: null, label: face.label }), () => looking(reader, "the grey pixels of this face are"));
+    const subject = () => ({ picture: look, address: () => look, box: null, roll: 0, label: face.label });
+    if (look) explainable(card, subject, reader, "the grey pixels of this face are");
     else card.querySelector(".why").hidden = true;
     const more = card.querySelector(".more");
     more.setAttribute("aria-label", `Bars of face ${face.number}`);

@@ -39,7 +39,7 @@ def add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--reader",
         action="store_true",
         help="write a folder with all that reads pictures: the face detector's three graphs, the network in 8 bits, "
-        "and one JSON with every number (default: the folder's name with .reader)",
+        "what explains it, and one JSON with every number (default: the folder's name with .reader)",
     )
     export.set_defaults(run=_export, parser=export)
 

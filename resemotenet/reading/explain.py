@@ -39,11 +39,11 @@ _BATCH = 64
 
 # The bright end of the colour map inferno (Smith and van der Walt, CC0). Its lightness grows all the way, so the heat
 # is read in the same order with any colour vision, and in print.
-_COLORS = np.array([(228, 90, 49), (249, 142, 9), (249, 203, 53), (252, 255, 164)], np.float32)
+COLORS = np.array([(228, 90, 49), (249, 142, 9), (249, 203, 53), (252, 255, 164)], np.float32)
 # The crop's white, darkened, is below the darkest of those colours: heat makes every pixel brighter, skin or shadow.
-_BENEATH = 0.45
+BENEATH = 0.45
 # How much of the colour covers the crop where the heat is 1.
-_OPACITY = 0.75
+OPACITY = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,10 +111,10 @@ def overlay(crop: Crop, explanation: Explanation) -> Image.Image:
     picture = upright if isinstance(upright, Image.Image) else Image.fromarray(upright)
     enlarged = Image.fromarray(explanation.heat).resize(picture.size, Image.Resampling.BILINEAR)
     heat = np.clip(np.asarray(enlarged), 0, 1)
-    steps = np.linspace(0, 1, len(_COLORS))
-    color = np.stack([np.interp(heat, steps, channel) for channel in _COLORS.T], axis=-1)
-    beneath = _BENEATH * np.asarray(picture.convert("L"), np.float32)[..., None]
-    opacity = _OPACITY * heat[..., None]
+    steps = np.linspace(0, 1, len(COLORS))
+    color = np.stack([np.interp(heat, steps, channel) for channel in COLORS.T], axis=-1)
+    beneath = BENEATH * np.asarray(picture.convert("L"), np.float32)[..., None]
+    opacity = OPACITY * heat[..., None]
     return Image.fromarray(np.rint(beneath + opacity * (color - beneath)).astype(np.uint8))
 
 

@@ -1,4 +1,4 @@
-"""The whole reader as files, for programs in any language: four graphs, and one JSON with every number they need.
+"""The whole reader as files, for programs in any language: five graphs, and one JSON with every number they need.
 
 ``demo/browser`` is such a program. It computes what the modules of this wing compute, and takes from here whatever is a
 number; so a change of one of them here is a change there as well.
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..checkpoints import preprocessing
 from ..checkpoints.export import INPUT, OUTPUT, model_graph
+from ..checkpoints.gradient import EMOTION, EVIDENCE, evidence_file
 from ..emotions import canonical_order
-from ..errors import CheckpointError
-from . import cascade, crops, detector, faces, following, images, tracking
+from ..errors import BackendError, CheckpointError
+from . import cascade, crops, detector, explain, faces, following, images, tracking
 from .reading import REPORT_SCHEMA, model_report
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 SETTINGS_FILE = "reader.json"
 NETWORK_FILE = "network.onnx"
+# On which places an answer rests; its weights are those in the network's file.
+EXPLAIN_FILE = "explain.onnx"
 # Of the cascade, in its order.
 CASCADE_FILES = ("proposals.onnx", "refined.onnx", "located.onnx")
 
@@ -44,7 +47,10 @@ def write_reader(model: "LoadedModel", source: "Source", folder: str | Path, pre
     graphs: dict[str, NetworkGraph] = {NETWORK_FILE: model_graph(model, precision)}
     graphs |= dict(zip(CASCADE_FILES, cascade.graphs(), strict=True))
     contents = {name: graph.to_onnx().SerializeToString() for name, graph in graphs.items()}
-    contents[SETTINGS_FILE] = json.dumps(settings(model, source, precision), indent=1).encode()
+    explaining = _explaining(model, contents[NETWORK_FILE], precision)
+    contents |= explaining
+    values = settings(model, source, precision, explained=bool(explaining))
+    contents[SETTINGS_FILE] = json.dumps(values, indent=1).encode()
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,10 +63,23 @@ def write_reader(model: "LoadedModel", source: "Source", folder: str | Path, pre
     return [folder / name for name in contents]
 
 
-def settings(model: "LoadedModel", source: "Source", precision: str = "int8") -> dict[str, Any]:
+def _explaining(model: "LoadedModel", network: bytes, precision: str) -> dict[str, bytes]:
+    """The graph that explains, by its name; none where only torch can."""
+    if precision != "int8":
+        return {}
+    try:
+        return {EXPLAIN_FILE: evidence_file(model, network, NETWORK_FILE).SerializeToString()}
+    except BackendError:
+        return {}
+
+
+def settings(
+    model: "LoadedModel", source: "Source", precision: str = "int8", *, explained: bool = True
+) -> dict[str, Any]:
     """Every number of the reader, and what a report says of the model; JSON types only.
 
-    Lengths are pixels, angles degrees, times seconds, shares 0 to 1, unless the module that is named says otherwise.
+    "explain" is null unless ``explained``: where only torch can say on which places an answer rests. Lengths are
+    pixels, angles degrees, times seconds, shares 0 to 1, unless the module that is named says otherwise.
     """
     point = model.info.for_photographs()
     values = {
@@ -91,9 +110,21 @@ def settings(model: "LoadedModel", source: "Source", precision: str = "int8") ->
         "light": {"light": images.LIGHT, "white": images.WHITE, "least_gain": images.LEAST_GAIN},
         "tracking": {"min_overlap": tracking.MIN_OVERLAP, "memory": tracking.MEMORY, "steady": tracking.STEADY},
         "following": {"search_every": following.SEARCH_EVERY},
+        "explain": _explain() if explained else None,
     }
     plain: dict[str, Any] = json.loads(json.dumps(values, allow_nan=False))
     return plain
+
+
+def _explain() -> dict[str, Any]:
+    return {
+        "file": EXPLAIN_FILE,
+        "emotion": EMOTION,
+        "evidence": EVIDENCE,
+        "colors": explain.COLORS.tolist(),
+        "beneath": explain.BENEATH,
+        "opacity": explain.OPACITY,
+    }
 
 
 def _cascade() -> dict[str, Any]:

@@ -34,6 +34,11 @@ _READ = f"async (content) => {{ {_PIXELS} return (await window.device.read(await
 _ANSWER = (
     f"async ([content, asked]) => {{ {_PIXELS} return await window.device.answer(await pixelsOf(content), asked); }}"
 )
+_EXPLAIN = (
+    f"async ([content, asked]) => {{ {_PIXELS} const {{pixels, text, evidence}} = "
+    "await window.device.explain(await pixelsOf(content), asked);"
+    "return {pixels: [...pixels.data], side: pixels.width, text, evidence}; }"
+)
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -80,6 +85,11 @@ def answer(page: Page, frame: Image.Image, **asked: Any) -> dict[str, Any]:
     """The answer to a frame of a camera."""
     found: dict[str, Any] = page.evaluate(_ANSWER, [_in_letters(frame), asked])
     return found
+
+
+def explain(page: Page, picture: Image.Image, label: str, box: list[int] | None = None, roll: float = 0) -> Any:
+    """Why a square of a picture, or what the network saw, is read so: {"pixels", "side", "text", "evidence"}."""
+    return page.evaluate(_EXPLAIN, [_in_letters(picture), {"box": box, "roll": roll, "label": label}])
 
 
 def png(image: Image.Image) -> bytes:

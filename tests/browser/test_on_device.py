@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
+from demo.handlers import HEAT_SIDE
 from demo.space.static import assemble_static
 from resemotenet.checkpoints.pretrained import bundled_folder
 from tests.browser.conftest import Launch, visits_of
@@ -63,6 +64,15 @@ def read_picture(page: Page) -> None:
     expect(page.locator(".picker .status")).to_have_text(TWO)
 
 
+def ask_why(page: Page, part: str) -> None:
+    """About the first face; ends with the picture that explains it."""
+    page.locator(f"{part} .why").first.click()
+    reason = page.locator(f"{part} .reason").first
+    expect(reason).to_have_attribute("data-state", "done")
+    expect(reason.locator(".reason-text")).to_have_text(re.compile("^The brighter a place, the more it spoke for"))
+    assert reason.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") == HEAT_SIDE
+
+
 def sent(asked: list[Request], address: str) -> list[str]:
     """What is more than a question for a file of the page's own."""
     return [
@@ -85,8 +95,22 @@ def test_the_served_page_reads_on_the_device_and_sends_nothing(launch: Launch, o
         expect(page.locator(".live .cards .card")).to_have_count(5)
         assert sent(asked, offering.address) == []
         page.get_by_role("tab", name="Picture").click()
-        page.locator("#photo .why").first.click()  # the server explains, and the page says so
-        expect(page.locator("#photo .reason").first).to_have_attribute("data-state", "done")
+        ask_why(page, "#photo")
+        assert sent(asked, offering.address) == []
+
+
+def test_what_only_the_server_can_explain_is_sent_and_said(launch: Launch, offering: Demo):
+    def without(route: Route) -> None:
+        settings = route.fetch().json()
+        route.fulfill(json={**settings, "explain": None})
+
+    with visits_of(offering) as visits:
+        page = visits.open(launch("crowd"))
+        page.context.route("**/device/reader.json", without)
+        asked: list[Request] = []
+        page.on("request", lambda request: asked.append(request))
+        read_picture(page)
+        ask_why(page, "#photo")
         assert len(sent(asked, offering.address)) == 1
 
 
@@ -108,13 +132,14 @@ def test_the_page_of_files_reads_pictures_and_frames(open_site: Open):
     address = page.url  # without the tab, which it names later
     read_picture(page)
     expect(page.locator("#photo .who")).to_have_text(HERE)
-    expect(page.locator("#photo .why").first).to_be_hidden()
+    ask_why(page, "#photo")
     page.locator(".example").last.click()
     expect(page.locator(".picker .status")).to_have_text("No face was found in this picture.")
     page.get_by_role("tab", name="Live camera").click()
     start_without_eval(page)
     expect(page.locator(".live .cards .card")).to_have_count(5)
     expect(page.locator("#live .who")).to_have_text(HERE)
+    ask_why(page, "#live")
     assert sent(asked, address) == []
 
 
@@ -133,6 +158,7 @@ def test_after_the_first_visit_no_network_is_needed(open_site: Open):
     page.reload()
     read_picture(page)
     expect(page.locator("#photo .who")).to_have_text(HERE)
+    ask_why(page, "#photo")
 
 
 def test_what_the_page_of_files_cannot_read_is_said(open_site: Open, tmp_path: Path):

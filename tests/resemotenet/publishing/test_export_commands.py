@@ -12,7 +12,7 @@ from resemotenet import load_model
 from resemotenet.checkpoints.checkpoint import read_info, write_info
 from resemotenet.checkpoints.pretrained import bundled_folder
 from resemotenet.cli import main
-from resemotenet.reading.portable import CASCADE_FILES, NETWORK_FILE, SETTINGS_FILE
+from resemotenet.reading.portable import CASCADE_FILES, EXPLAIN_FILE, NETWORK_FILE, SETTINGS_FILE
 from tests.fake_fer2013 import draw, write_parquet
 
 
@@ -50,7 +50,7 @@ def test_export_of_the_whole_reader(folder, capsys):
     assert main(["export", str(bundled), "--reader"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [Path(line.partition(":")[0]) for line in lines] == [
-        Path(f"{bundled.name}.reader", name) for name in (NETWORK_FILE, *CASCADE_FILES, SETTINGS_FILE)
+        Path(f"{bundled.name}.reader", name) for name in (NETWORK_FILE, *CASCADE_FILES, EXPLAIN_FILE, SETTINGS_FILE)
     ]
     assert main(["export", str(folder), "--reader"]) == 1
     assert "no ranges for int8" in capsys.readouterr().err
