@@ -20,12 +20,19 @@ def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
+            reader = csv.reader(file, delimiter=_separator(path))
             for cells in reader:
                 if any(cells):
                     yield reader.line_num, [cell.strip() for cell in cells]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetFormatError(f"{path} cannot be read as a list: {error}") from error
+
+
+def _separator(path: Path) -> str:
+    """What stands between the cells of a CSV, by its first line: Excel writes semicolons where numbers have commas."""
+    with path.open(encoding="utf-8-sig") as file:
+        first = file.readline(10_000)
+    return "," if "," in first else next((mark for mark in ";\t" if mark in first), ",")
 
 
 def word_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -124,7 +131,10 @@ def read_table(path: Path) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, skipinitialspace=True)
+        if path.suffix == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            table = pd.read_csv(path, sep=_separator(path), skipinitialspace=True)
     except (OSError, ValueError) as error:  # pandas' and pyarrow's own errors are ValueErrors
         raise DatasetFormatError(f"{path} cannot be read: {error}") from error
     table.columns = [str(name).strip() for name in table.columns]

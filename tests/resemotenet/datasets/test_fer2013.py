@@ -69,6 +69,13 @@ class TestLayouts:
         path = write_csv(fake, tmp_path / "icml_face_data.csv", ("emotion", " Usage", " pixels"))
         assert_same(read_fer2013(path), read_fer2013(write_csv(fake, tmp_path / "fer2013.csv")))
 
+    def test_semicolons_as_spreadsheets_write_them(self, fake: Fake, tmp_path: Path):
+        path = write_csv(fake, tmp_path / "fer2013.csv")
+        other = tmp_path / "saved" / "fer2013.csv"
+        other.parent.mkdir()
+        other.write_bytes(path.read_bytes().replace(b",", b";").replace(b"\n", b"\r\n"))
+        assert_same(read_fer2013(other), read_fer2013(path))
+
     def test_train_csv_is_all_training_and_takes_no_votes_by_itself(self, fake: Fake, tmp_path: Path):
         write_votes(fake, tmp_path / "fer2013new.csv")  # has a row for every usage
         data = read_fer2013(write_train_csv(fake, tmp_path / "train.csv"))

@@ -64,6 +64,17 @@ def test_a_list_of_windows(tmp_path: Path):
     assert emotions_of(read_photographs(tmp_path / "labels.csv").split("test")) == {"a/1.jpg": "happy"}
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_list_as_spreadsheets_save_it(tmp_path: Path, separator: str):
+    Painter().save(tmp_path / "1.jpg", "happy", 60)
+    rows = [("File", "Label", "Person"), ("1.jpg", "Happy", "Ann, B.")]
+    text = "\r\n".join(separator.join(row) for row in rows)
+    (tmp_path / "labels.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    faces = read_photographs(tmp_path).split("test")
+    assert emotions_of(faces) == {"1.jpg": "happy"}
+    assert faces.groups.tolist() == ["Ann, B."]
+
+
 @pytest.mark.parametrize("label", ["3", "3.0", "joyful"])
 def test_a_label_that_is_no_name_of_an_emotion(tmp_path: Path, label: str):
     path = write_photograph_list(tmp_path) / "photographs.csv"
