@@ -12,7 +12,7 @@ from resemotenet import EmotionPredictor, LoadedModel
 from resemotenet.reading.detector import MTCNNDetector
 from resemotenet.reading.following import Follower, quick_finder
 
-from . import admission, gate, guard, handlers, live, markup, parts, tools, video
+from . import admission, connections, gate, guard, handlers, live, markup, parts, tools, video
 from .browser import device_files
 from .endpoints import Endpoints
 from .films import Films
@@ -98,6 +98,7 @@ def launch(
             prevent_thread_lock=True,
         )
     remember_nothing(page)
+    connections.bound(page.server)
     page.server.config.timeout_graceful_shutdown = 1  # seconds; without it, as long as visitors stay connected
     return page
 
