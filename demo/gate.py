@@ -4,8 +4,11 @@ From the outside in: the route, and what a call holds. Every refusal is one sent
 """
 
 import json
+import logging
 import re
+import traceback
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -15,6 +18,8 @@ from starlette.responses import JSONResponse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
 
 # Whose session it is: a word of the caller's own making. Half a character of UTF-16 in it broke every later answer.
 _SESSION = r"[A-Za-z0-9_-]{1,64}"
@@ -51,6 +56,7 @@ ROUTES = (
     ("POST", f"{TOOLS}/?"),
 )
 _ROUTES = [(method, re.compile(path)) for method, path in ROUTES]
+_LONGEST = 300  # characters; no file has a longer path here
 _CALLS = re.compile(f"/gradio_api/(queue/join|call/(v2/)?{_NAMED}|component_server/?)|{TOOLS}/?")
 
 # An escaped half of a UTF-16 pair. Whether the other half is there is looked at only where one is.
@@ -93,12 +99,34 @@ class Gate:
                 await _refuse(400, problem, scope, receive, send)
                 return
             receive = _again(body, receive)
-        await self.app(scope, receive, send)
+        await self._ask(scope, receive, send)
+
+    async def _ask(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Gradio's answer. What surprises it, as a function that is not there, is one sentence and one line of log."""
+        begun = False
+
+        async def noted(message: "Message") -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        except HTTPException:
+            raise
+        except Exception as error:
+            if begun:
+                raise
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            logger.error(
+                "%s %r: %.200r at %s:%s", scope["method"], scope["path"], error, Path(place.filename).name, place.lineno
+            )
+            await _refuse(500, "This request could not be answered.", scope, receive, send)
 
 
 def answers(method: str, path: str) -> bool:
     """Whether a request to this path gets further than here."""
-    return any(method == each and pattern.fullmatch(path) for each, pattern in _ROUTES)
+    return len(path) <= _LONGEST and any(method == each and pattern.fullmatch(path) for each, pattern in _ROUTES)
 
 
 def is_call(scope: "Scope") -> bool:

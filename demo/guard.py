@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from PIL import Image
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 from resemotenet.errors import ImageError, VideoError
 from resemotenet.reading import images, levels
@@ -225,9 +226,14 @@ def _body_limit(scope: "Scope") -> int:
 
 def body_length(scope: "Scope") -> int:
     """How many bytes a request's body may come to have: as many as it says, or else as many as are read."""
-    said = Headers(scope=scope).get("content-length", "")
     limit = _body_limit(scope)
-    return min(limit, int(said)) if said.isascii() and said.isdigit() else limit
+    said = _said_length(scope)
+    return limit if said is None else min(limit, said)
+
+
+def _said_length(scope: "Scope") -> int | None:
+    said = Headers(scope=scope).get("content-length", "")
+    return int(said) if said.isascii() and said.isdigit() else None
 
 
 class BodyLimit:
@@ -244,13 +250,17 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         taken, limit = 0, _body_limit(scope)
+        too_long = f"a request may have at most {limit} bytes"
+        if (_said_length(scope) or 0) > limit:  # nobody need wait for it
+            await JSONResponse({"detail": too_long}, 413)(scope, receive, send)
+            return
 
         async def limited() -> "Message":
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > limit:
-                raise HTTPException(413, f"a request may have at most {limit} bytes")
+                raise HTTPException(413, too_long)
             return message
 
         await self.app(scope, limited, send)

@@ -103,6 +103,7 @@ def gated() -> TestClient:
         ("PUT", "/gradio_api/upload"),
         ("DELETE", "/"),
         ("GET", "/docs"),
+        ("GET", "/assets/" + "a" * 300),
     ],
 )
 def test_all_else_is_not_found(gated: TestClient, method: str, path: str):
@@ -204,3 +205,16 @@ def test_tools_are_called_by_post_alone(gated: TestClient):
         assert gated.request(method, f"{gate.TOOLS}/").status_code == 405
     for path in ("/sse", "/schema", "/messages/", "/http"):
         assert gated.post(f"{gate.TOOLS}{path}").status_code == 404
+
+
+def test_what_gradio_does_not_expect_is_one_sentence_and_one_line_of_log(caplog: pytest.LogCaptureFixture):
+    async def surprised(request: Request) -> PlainTextResponse:
+        raise KeyError("no such function" * 1000)
+
+    routes = [Route("/{path:path}", surprised, methods=["GET", "POST"])]
+    client = TestClient(Starlette(routes=routes, middleware=[Middleware(gate.Gate)]))
+    for answer in (client.get("/assets/a.js"), client.post(CALL, json={"fn_index": -1})):
+        assert (answer.status_code, answer.json()) == (500, {"detail": "This request could not be answered."})
+    lines = [record.getMessage() for record in caplog.records if record.name == "demo.gate"]
+    assert len(lines) == 2
+    assert all(len(line) < 400 and "\n" not in line and "test_gate.py:" in line for line in lines)

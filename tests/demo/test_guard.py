@@ -157,6 +157,11 @@ def test_a_body_over_the_limit_is_refused(limited: TestClient):
     assert limited.post("/", content=b"x" * 1001).status_code == 413
 
 
+def test_one_that_says_so_is_refused_before_it_arrives(limited: TestClient):
+    answer = limited.post("/", content=b"", headers={"Content-Length": "9" * 20})
+    assert (answer.status_code, answer.json()) == (413, {"detail": "a request may have at most 1000 bytes"})
+
+
 def test_a_body_that_does_not_tell_its_length_is_refused_too(limited: TestClient):
     assert limited.post("/", content=(b"x" * 600 for _ in range(2))).status_code == 413
 
