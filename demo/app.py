@@ -208,8 +208,8 @@ def _photo(pictures: PictureQueue, model: LoadedModel, explain_face: _Call, devi
 
 def _live(reader: handlers.Reader, calls: Turns, device: str) -> None:
     """The camera's picture and its faces. The page asks by calls of its own, so nothing waits in Gradio's queue."""
-    # Not turned: an empty room would be searched eight times, frame after frame. One core: other visitors need theirs.
-    finder = MTCNNDetector(max_side=live.SEARCH_SIDE, turned=False, every_core=False)
+    # Once: an empty room would be searched nine times, frame after frame. One core: other visitors need theirs.
+    finder = MTCNNDetector(max_side=live.SEARCH_SIDE, thorough=False, every_core=False)
     model, predictor = reader.model, _here(reader, finder)
 
     async def read_frame(asked: Any, asker: gr.Request) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def _asked_crop(asked: Any) -> Image.Image:
             if len(box) == 4 and abs(roll) <= 180:
                 x1, y1, x2, y2 = square = (round(box[0]), round(box[1]), round(box[2]), round(box[3]))
                 if clip(square, frame.size) == square == tuple(box) and (x2 - x1 == y2 - y1 or not roll):
-                    return cut(frame.light, square, roll)
+                    return cut(frame.image, square, roll)
     raise ImageError("There is no face in this call.")
 
 

@@ -156,7 +156,7 @@ def models(folder: Path) -> _Feed:
 
 
 def frames(folder: Path) -> _Feed:
-    finder = MTCNNDetector(max_side=live.SEARCH_SIDE, turned=False, every_core=False)
+    finder = MTCNNDetector(max_side=live.SEARCH_SIDE, thorough=False, every_core=False)
     predictor = EmotionPredictor.from_pretrained(device="cpu", detector=finder)
     buffer = io.BytesIO()
     with Image.open(handlers.EXAMPLES_FOLDER / "astronaut.jpg") as image:

@@ -16,6 +16,6 @@ INFO = ModelInfo("resemotenet", {"in_channels": 1}, EMOTIONS, PREPROCESS, licens
 
 def reading_of(image: ImageSource, faces: Sequence[FaceEmotion]) -> Reading:
     picture = Picture.open(image)
-    crops = tuple(cut(picture.light, face.crop_box, face.crop_roll) for face in faces)
+    crops = tuple(cut(picture.image, face.crop_box, face.crop_roll) for face in faces)
     looks = tuple(PREPROCESS.look(crop) for crop in crops)
     return Reading(picture, tuple(faces), crops, looks, INFO, Source(Path("made"), "made"))

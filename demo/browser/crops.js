@@ -1,6 +1,7 @@
 // From a detected face to the square that a model sees; see resemotenet/reading/crops.py.
 
 import { area, clip, decimals, roll } from "./faces.js";
+import { faceLightened } from "./light.js";
 import { continued, crop, round } from "./pixels.js";
 import { reduce, transform } from "./resample.js";
 
@@ -20,9 +21,10 @@ export function cropRoll(face, { level }) {
   return applied ? decimals(Math.sign(measured) * applied, 2) : 0;
 }
 
-// What is in a square of a picture that is turned clockwise about its centre by so many degrees.
-export function cut(picture, [x1, y1, x2, y2], degrees, { rolled_side: rolledSide }) {
-  if (!degrees) return crop(picture, x1, y1, x2, y2);
+// What is in a square of a picture that is turned clockwise about its centre by so many degrees, lightened where the face
+// in it is dark. light: "light" of reader.json.
+export function cut(picture, [x1, y1, x2, y2], degrees, { rolled_side: rolledSide }, light) {
+  if (!degrees) return faceLightened(crop(picture, x1, y1, x2, y2), light);
   const [cos, sin] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
   const whole = x2 - x1;
   // The turned square lies in an upright one that is larger by this much on each side.
@@ -40,5 +42,5 @@ export function cut(picture, [x1, y1, x2, y2], degrees, { rolled_side: rolledSid
   // From a place in the crop to that in the picture, both centres the same.
   const across = [cos, -sin, around.width / 2 - ((cos - sin) * side) / 2];
   const down = [sin, cos, around.height / 2 - ((sin + cos) * side) / 2];
-  return transform(around, side, side, [...across, ...down]);
+  return faceLightened(transform(around, side, side, [...across, ...down]), light);
 }

@@ -2,20 +2,23 @@
 // frame; see resemotenet/reading/detector.py.
 
 import { clip, roll, suppressOverlaps } from "./faces.js";
+import { faceLightened, shadows } from "./light.js";
 import { CHANNELS, crop, expand, round } from "./pixels.js";
 import { resize, resizeWithGap, rotate } from "./resample.js";
 
 export class Detector {
-  // settings: "detector" of reader.json, perhaps with another max_side or turned; most: the overlap of two faces.
-  constructor(cascade, settings, most) {
-    [this.cascade, this.settings, this.most] = [cascade, settings, most];
+  // settings: "detector" of reader.json, perhaps with another max_side or not thorough; most: the overlap of two faces;
+  // light: "light" of reader.json.
+  constructor(cascade, settings, most, light) {
+    [this.cascade, this.settings, this.most, this.light] = [cascade, settings, most, light];
   }
 
   // Every face of an upright picture, largest first.
   async detect(picture) {
-    const { turned, turns, turned_score: turnedScore, min_score: minScore, max_side: maxSide } = this.settings;
+    const { thorough, turns, turned_score: turnedScore, min_score: minScore, max_side: maxSide } = this.settings;
     let faces = await this.search(picture);
-    if (!faces.length && turned) {
+    if (!faces.length && thorough) faces = await this.searchShadows(picture);
+    if (!faces.length && thorough) {
       let best = 0;
       for (const degrees of turns) {
         const found = await this.searchTurned(picture, degrees);
@@ -25,18 +28,23 @@ export class Detector {
       faces = faces.filter(({ score }) => score >= turnedScore);
     }
     faces = suppressOverlaps(faces.filter(({ box }) => clip(box, picture)), this.most);
-    if (!faces.length || !turned) return faces;
+    if (!faces.length || !thorough) return faces;
     const small = atMost(picture, maxSide);
     const seen = [];
     for (const face of faces) seen.push(await this.seenAround(small, face, small.width / picture.width));
     return seen.filter(({ score }) => score >= minScore);
   }
 
+  // Every face that stands upright in the picture's shadows, largest first.
+  async detectBacklit(picture) {
+    return suppressOverlaps((await this.searchShadows(picture)).filter(({ box }) => clip(box, picture)), this.most);
+  }
+
   // Where faces that were at these boxes a moment ago are now; undefined for one that is not there any more.
   async follow(picture, boxes) {
     const side = this.cascade.settings.located_side;
     const squares = boxes.map(square);
-    const looks = await this.cascade.look(planes(squares.map((each) => shrunk(picture, each, side))), squares.length);
+    const looks = await this.cascade.look(planes(squares.map((each) => shrunk(picture, each, side, this.light))), squares.length);
     return looks.map(({ move, landmarks, score }, index) => {
       if (score < this.cascade.settings.thresholds[2]) return undefined;
       const [x, y, right] = squares[index];
@@ -61,6 +69,12 @@ export class Detector {
       }));
   }
 
+  async searchShadows(picture) {
+    const exposed = shadows(picture, this.light);
+    const found = exposed ? await this.search(exposed) : [];
+    return found.filter(({ score }) => score >= this.settings.backlit_score);
+  }
+
   async searchTurned(picture, degrees) {
     const small = atMost(picture, Math.floor(this.settings.max_side / 2));
     const turned = rotate(small, degrees, { grow: true, color: this.settings.grey });
@@ -72,7 +86,7 @@ export class Detector {
   async seenAround(small, face, scale) {
     const sides = [0, ...this.settings.turns].map((degrees) => roll(face) + degrees);
     const around = square(face.box.map((value) => value * scale));
-    const views = fromAllSides(small, around, sides, this.cascade.settings.located_side);
+    const views = fromAllSides(small, around, sides, this.cascade.settings.located_side, this.light);
     const looks = await this.cascade.look(planes(views), views.length);
     const odds = looks.map(({ score }) => score / Math.max(1 - score, 1e-9));
     const best = odds.indexOf(Math.max(...odds));
@@ -120,18 +134,18 @@ function square([x1, y1, x2, y2]) {
   return [x - half, y - half, x + half, y + half];
 }
 
-function shrunk(picture, [left, top, right], side) {
+function shrunk(picture, [left, top, right], side, light) {
   const [x, y, length] = [round(left), round(top), Math.max(1, round(right - left))];
-  return resizeWithGap(crop(picture, x, y, x + length, y + length), side, side);
+  return faceLightened(resizeWithGap(crop(picture, x, y, x + length, y + length), side, side), light);
 }
 
 // What is in a square, turned counterclockwise about its centre by each of these degrees. Looked at twice as large as the
 // network wants it, out of a picture in which the square still lies when it is turned.
-function fromAllSides(picture, [x1, y1, x2, y2], turns, side) {
+function fromAllSides(picture, [x1, y1, x2, y2], turns, side, light) {
   const margin = ((x2 - x1) * (Math.SQRT2 - 1)) / 2;
   const part = crop(picture, round(x1 - margin), round(y1 - margin), round(x2 + margin), round(y2 + margin));
   const half = Math.ceil(side * Math.SQRT2);
-  const around = resizeWithGap(part, 2 * half, 2 * half);
+  const around = faceLightened(resizeWithGap(part, 2 * half, 2 * half), light);
   const box = [half - side, half - side, half + side, half + side];
   return turns.map((degrees) => resize(rotate(around, degrees), side, side, "box", box));
 }

@@ -16,16 +16,16 @@ export class Reader {
     const { max_overlap: most } = settings.faces;
     this.settings = settings;
     this.network = new Network(run(settings.network.file), settings.network);
-    this.detector = new Detector(cascade, settings.detector, most);
-    // Not turned: an empty room would be searched eight times, frame after frame.
-    const quick = { ...settings.detector, max_side: settings.live.search_side, turned: false };
-    this.finder = new Detector(cascade, quick, most);
+    this.detector = new Detector(cascade, settings.detector, most, settings.light);
+    // Upright and once: an empty room would be searched nine times, frame after frame.
+    const quick = { ...settings.detector, max_side: settings.live.search_side, thorough: false };
+    this.finder = new Detector(cascade, quick, most, settings.light);
   }
 
   // {report, looks}: the report of an upright picture, and of each face what the network saw, grey, in whole levels.
   async read(picture) {
-    const light = lightened(picture, this.settings.light);
-    const faces = await this.emotions(light, await this.detector.detect(light));
+    const found = await this.detector.detect(lightened(picture, this.settings.light));
+    const faces = await this.emotions(picture, found);
     const { schema, model } = this.settings;
     const image = { width: picture.width, height: picture.height };
     const report = { schema, model, image, faces: faces.map((face) => this.told(face)) };
@@ -36,7 +36,7 @@ export class Reader {
   // without a box, the picture is what the network saw.
   explain(picture, { box, roll, label }) {
     const { crops, light, network } = this.settings;
-    const crop = box ? cut(lightened(picture, light), box, roll, crops) : picture;
+    const crop = box ? cut(picture, box, roll, crops, light) : picture;
     return this.explainer.explain(levels(crop, network.preprocess).map(round), label);
   }
 
@@ -44,10 +44,9 @@ export class Reader {
   // memory: null or what the answer to the frame before held, from here or from the server.
   async answer(frame, { time, smoothing, memory }) {
     const started = performance.now();
-    const light = lightened(frame, this.settings.light);
-    const { faces, searched } = await this.find(light, memory, time);
+    const { faces, searched } = await this.find(lightened(frame, this.settings.light), memory, time);
     const located = performance.now();
-    const read = await this.emotions(light, faces);
+    const read = await this.emotions(frame, faces);
     const { state, faces: tracked } = track(memory, read, { time, smoothing }, this.settings.tracking);
     return {
       faces: tracked.map((face) => ({ number: face.number, ...this.told(face) })),
@@ -57,9 +56,9 @@ export class Reader {
   }
 
   // The faces of a frame, and when the whole of one was searched last: where nobody is followed, where one was lost or two
-  // have become one, and every so many seconds.
+  // have become one, and every so many seconds. Where nobody is found, its shadows are searched now and then.
   async find(frame, memory, time) {
-    const { search_every: every } = this.settings.following;
+    const { search_every: every, backlit_every: backlitEvery } = this.settings.following;
     const { max_faces: most } = this.settings.live;
     const boxes = visible(memory);
     if (boxes.length && time - memory.searched < every) {
@@ -67,19 +66,21 @@ export class Reader {
       const faces = suppressOverlaps(followed, this.settings.faces.max_overlap);
       if (faces.length === boxes.length) return { faces, searched: memory.searched };
     }
-    return { faces: (await this.finder.detect(frame)).slice(0, most), searched: time };
+    let faces = await this.finder.detect(frame);
+    if (!faces.length && !(memory?.searched >= time - (time % backlitEvery))) faces = await this.finder.detectBacklit(frame);
+    return { faces: faces.slice(0, most), searched: time };
   }
 
   // What is read of faces that were found, in the words of a report; nothing is rounded yet.
-  async emotions(light, found) {
-    const { crops, network } = this.settings;
+  async emotions(picture, found) {
+    const { crops, light, network } = this.settings;
     const places = found
-      .filter(({ box }) => clip(box, light))
-      .map((face) => ({ face, square: cropBox(face.box, light, crops), roll: cropRoll(face, crops) }));
-    const looks = places.map(({ square, roll }) => levels(cut(light, square, roll, crops), network.preprocess));
+      .filter(({ box }) => clip(box, picture))
+      .map((face) => ({ face, square: cropBox(face.box, picture, crops), roll: cropRoll(face, crops) }));
+    const looks = places.map(({ square, roll }) => levels(cut(picture, square, roll, crops, light), network.preprocess));
     const rows = await this.network.probabilities(looks);
     return places.map(({ face, square, roll }, index) => ({
-      box: clip(face.box, light),
+      box: clip(face.box, picture),
       crop_box: square,
       crop_roll: roll,
       detection_score: face.score,

@@ -1,6 +1,6 @@
 """From a face crop to the numbers a model reads: the one evaluation transform that everything uses."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -108,7 +108,7 @@ def check_several(given: object, what: str) -> None:
     """Refuse one picture where several are expected: its rows would be taken for pictures, silently.
 
     Raises:
-        ImageError: a picture, a path, a file's bytes, or an array of two or three dimensions.
+        ImageError: a picture, a path, a file's bytes, an array of two or three dimensions, or no list at all.
     """
     shape = getattr(given, "shape", None)
     if shape is not None and len(shape) not in (1, 4):
@@ -118,6 +118,8 @@ def check_several(given: object, what: str) -> None:
         )
     if isinstance(given, (Image.Image, str, Path, bytes, bytearray)):
         raise ImageError(f"expected a list of {what}, got one {type(given).__name__}; give it in a list, as [it]")
+    if not isinstance(given, Iterable):
+        raise ImageError(f"expected a list of {what}, got {type(given).__name__}")
 
 
 def _pixels(crop: Crop) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from .faces import Box, Face, area, clip, roll
+from .light import face_lightened
 
 # From a detected box to the frame of a FER2013 image: a square of side CROP_SCALE * m, where m is the geometric mean
 # of the box's width and height, centred CROP_DOWN * m below the box's centre. Medians over 1,000 Training faces, of
@@ -63,6 +64,7 @@ def crop_roll(face: Face) -> float:
 def cut(image: Image.Image, square: Box, roll: float = 0.0) -> Image.Image:
     """What is in a square of an RGB picture that is turned clockwise about its centre by ``roll`` degrees.
 
+    A dark face is lightened (``light.face_lightened``): here, and nowhere else, is decided in which light one is read.
     Where the turned square reaches outside the picture, the border is continued outwards, as in training.
 
     Args:
@@ -70,11 +72,11 @@ def cut(image: Image.Image, square: Box, roll: float = 0.0) -> Image.Image:
         roll: as ``crop_roll`` gives it.
 
     Returns:
-        The pixels as they are where there is no roll; else sampled, at most 511 a side.
+        The pixels as they are where there is no roll and light enough; with a roll sampled, at most 511 a side.
     """
     x1, y1, x2, y2 = (round(value) for value in square)
     if not roll:
-        return image.crop((x1, y1, x2, y2))
+        return face_lightened(image.crop((x1, y1, x2, y2)))
     side, cos, sin = x2 - x1, math.cos(math.radians(roll)), math.sin(math.radians(roll))
     # The turned square lies in an upright one that is larger by this much on each side.
     more = math.ceil(side / 2 * (abs(cos) + abs(sin) - 1))
@@ -91,4 +93,6 @@ def cut(image: Image.Image, square: Box, roll: float = 0.0) -> Image.Image:
     # From a place in the crop to that in the picture, both centres the same.
     across = (cos, -sin, around.width / 2 - (cos - sin) * side / 2)
     down = (sin, cos, around.height / 2 - (sin + cos) * side / 2)
-    return around.transform((side, side), Image.Transform.AFFINE, (*across, *down), Image.Resampling.BILINEAR)
+    return face_lightened(
+        around.transform((side, side), Image.Transform.AFFINE, (*across, *down), Image.Resampling.BILINEAR)
+    )

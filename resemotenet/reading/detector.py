@@ -1,4 +1,4 @@
-"""The face detector: MTCNN, for pictures of any size, faces that fill them, and faces that lie."""
+"""The face detector: MTCNN, for pictures of any size, faces that fill them, stand against the light, and lie."""
 
 import math
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from .cascade import THRESHOLDS, Cascade
 from .faces import Box, Face, Point, clip, roll, suppress_overlaps
+from .light import face_lightened, shadows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,17 +23,20 @@ class MTCNNDetector:
     Pictures larger than ``max_side`` are searched at that size and the boxes scaled back. The smallest face looked
     for is ``min_face`` pixels high at the size searched: 20 pixels, or 2% of the longer side of a large picture.
 
-    MTCNN knows faces that stand upright or lean by some 30 degrees. Where there is none, the picture is searched again
-    at no more than half that size, turned by each eighth of a full turn: a photograph that lies on its side, a head on
-    a pillow. Of these ways the one with the best scored face counts. This takes 0.2 to 0.3 s on one CPU core. And
-    MTCNN takes some faces that lie or hang for upright ones; so each face is looked at from all sides, and where one of
-    them shows it far more surely, the landmarks are those seen from there.
+    Where no face is found, the picture is searched again, exposed for its shadows: a face before a window is dark in a
+    picture that is not. And MTCNN knows faces that stand upright or lean by some 30 degrees. Where there is none, the
+    picture is searched once more at no more than half that size, turned by each eighth of a full turn: a photograph
+    that lies on its side, a head on a pillow. Of these ways the one with the best scored face counts. This takes 0.2 to
+    0.3 s on one CPU core. And MTCNN takes some faces that lie or hang for upright ones; so each face is looked at from
+    all sides, and where one of them shows it far more surely, the landmarks are those seen from there.
 
     Args:
-        min_score: faces with a lower score are left out; of those found turned, all below ``TURNED_SCORE`` too.
+        min_score: faces with a lower score are left out; of those found in shadows or turned, all below
+            ``BACKLIT_SCORE`` or ``TURNED_SCORE`` too.
         max_side: longer side, in pixels, at which pictures are searched; at most ``MAX_SIDE``.
         min_face: side of the smallest face, in pixels of the picture that is searched.
-        turned: whether faces that lie are looked for as well: pictures searched turned, faces seen from all sides.
+        thorough: whether a picture in which nobody is found is searched again, in its shadows and turned, and each face
+            is looked at from all sides.
         every_core: whether a search is spread over the cores; not where several pictures come at once.
         backend: what runs the networks: "auto" and "onnxruntime" are ONNX Runtime, "torch" is slower. They are tiny and
             stay on the CPU.
@@ -53,6 +57,8 @@ class MTCNNDetector:
     # (of scikit-image, Gradio and documentation) the seven turns report faces in 19 with 0.9, in 10 with 0.95, in none
     # with 0.98; of 232 photographs of a face, laid on a side, 230 keep it.
     TURNED_SCORE = 0.98
+    # The lowest score of a face that only the shadows show (training/LOG.md, faces against the light).
+    BACKLIT_SCORE = 0.95
     # How many times the odds of a face must be, seen from another side. In scenes (tests/benchmarks/scene_study.py),
     # 176 of 952 faces that lay on a side or stood on their head had landmarks more than 60 degrees wrong; with 150 that
     # is 80, and of 2,474 others, many of them blurred, 6 become wrong. With 20 it is 55, and 55 of the others.
@@ -64,7 +70,7 @@ class MTCNNDetector:
         min_score: float = 0.9,
         max_side: int = 1024,
         min_face: int = 20,
-        turned: bool = True,
+        thorough: bool = True,
         every_core: bool = True,
         backend: str = "auto",
     ) -> None:
@@ -73,22 +79,33 @@ class MTCNNDetector:
         self.min_score = min_score
         self.max_side = max_side
         self.min_face = min_face
-        self.turned = turned
+        self.thorough = thorough
         self._cascade = Cascade(backend=backend, every_core=every_core)
 
     def detect(self, image: Image.Image) -> list[Face]:
         """Every face of an upright RGB picture, largest first; [] where there is none."""
         faces = self._search(image)
-        if not faces and self.turned:
+        if not faces and self.thorough:
+            faces = self._search_shadows(image)
+        if not faces and self.thorough:
             ways = [self._search_turned(image, degrees) for degrees in self.TURNS]
             best = max(ways, key=lambda found: max((face.score for face in found), default=0.0))
             faces = [face for face in best if face.score >= self.TURNED_SCORE]
         faces = suppress_overlaps([face for face in faces if clip(face.box, image.size)])
-        if not (faces and self.turned):
+        if not (faces and self.thorough):
             return faces
         small = _at_most(image, self.max_side)
         seen = [self._seen_around(small, face, small.width / image.width) for face in faces]
         return [face for face in seen if face.score >= self.min_score]
+
+    def detect_backlit(self, image: Image.Image) -> list[Face]:
+        """Every face of ``detect``'s picture that stands upright in its shadows, largest first."""
+        return suppress_overlaps([face for face in self._search_shadows(image) if clip(face.box, image.size)])
+
+    def _search_shadows(self, image: Image.Image) -> list[Face]:
+        exposed = shadows(image)
+        found = [] if exposed is None else self._search(exposed)
+        return [face for face in found if face.score >= self.BACKLIT_SCORE]
 
     def _search(self, image: Image.Image) -> list[Face]:
         searched = _at_most(image, self.max_side)
@@ -187,7 +204,7 @@ def _shrink(image: Image.Image, square: Box) -> "NDArray[np.uint8]":
     x1, y1 = round(square[0]), round(square[1])
     side = max(1, round(square[2] - square[0]))
     crop = image.crop((x1, y1, x1 + side, y1 + side))
-    return np.asarray(crop.resize((48, 48), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    return np.asarray(face_lightened(crop.resize((48, 48), Image.Resampling.BILINEAR, reducing_gap=2.0)))
 
 
 def _from_all_sides(image: Image.Image, square: Box, turns: Sequence[float]) -> "NDArray[np.uint8]":
@@ -195,7 +212,7 @@ def _from_all_sides(image: Image.Image, square: Box, turns: Sequence[float]) -> 
     x1, y1, x2, y2 = square
     margin = (x2 - x1) * (math.sqrt(2) - 1) / 2
     around = image.crop((round(x1 - margin), round(y1 - margin), round(x2 + margin), round(y2 + margin)))
-    around = around.resize((136, 136), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    around = face_lightened(around.resize((136, 136), Image.Resampling.BILINEAR, reducing_gap=2.0))
     turned = [around.rotate(degrees, Image.Resampling.BILINEAR) for degrees in turns]
     return np.stack([np.asarray(each.resize((48, 48), Image.Resampling.BOX, (20, 20, 116, 116))) for each in turned])
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Seconds between two searches of the whole frame while there are faces to follow.
 SEARCH_EVERY = 1.0
+# Seconds between two searches of the shadows while nobody is found: an empty room keeps its frame rate.
+BACKLIT_EVERY = 0.5
 # The longer side at which the frames of a video are searched: faces from 20 of 640 pixels on are found.
 SEARCH_SIDE = 640
 # Seconds for which a face of a video that cannot be seen stays who it is: somebody walked in front of it.
@@ -31,7 +33,9 @@ Item = TypeVar("Item")
 
 
 class Follower(FaceDetector, Protocol):
-    """A detector that can also say where faces of a moment ago are now, as ``MTCNNDetector`` does."""
+    """A detector that can also search the shadows, and say where faces of a moment ago are now: ``MTCNNDetector``."""
+
+    def detect_backlit(self, image: Image.Image) -> list[Face]: ...
 
     def follow(self, image: Image.Image, boxes: list[Box]) -> list[Face | None]: ...
 
@@ -139,7 +143,7 @@ def find(
 
     Faces are followed from frame to frame, which takes a third of a millisecond each. The whole frame is searched,
     which takes many times as long, where nobody is followed, where one was lost or two have become one, and every
-    ``SEARCH_EVERY`` seconds.
+    ``SEARCH_EVERY`` seconds. Where nobody is found, its shadows are searched as well, every ``BACKLIT_EVERY`` seconds.
 
     Args:
         state: of ``track``, after the frame before.
@@ -152,14 +156,17 @@ def find(
         faces = suppress_overlaps([face for face in followed if face is not None])
         if len(faces) == len(boxes):
             return faces, searched
-    return finder.detect(image)[:most], now
+    found = finder.detect(image)
+    if not found and searched < now - now % BACKLIT_EVERY:
+        found = finder.detect_backlit(image)
+    return found[:most], now
 
 
 def quick_finder(*, every_core: bool = True) -> Follower:
     """What searches the frames of videos: upright faces only, at ``SEARCH_SIDE``."""
     from .detector import MTCNNDetector
 
-    return MTCNNDetector(max_side=SEARCH_SIDE, turned=False, every_core=every_core)
+    return MTCNNDetector(max_side=SEARCH_SIDE, thorough=False, every_core=every_core)
 
 
 def ahead(items: Iterable[Item], count: int) -> Generator[Item, None, None]:

@@ -16,6 +16,7 @@ from ..errors import ImageError
 from .apart import read_apart
 from .effort import takes_what_its_size_says
 from .levels import check_used, scaled, white_level
+from .light import lightened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,12 +36,6 @@ SUFFIXES = frozenset(
 )
 # 12,000 x 12,000, 432 MB as RGB: above nearly every camera. A small file can claim any size to exhaust memory.
 MAX_PIXELS = 144_000_000
-
-# Mean grey level up to which dark pictures are lightened, and the share of pixels that may lose detail by it. What
-# would gain less than a tenth is left as it is, so what was lightened is not lightened again.
-LIGHT = 80
-WHITE = 0.02
-LEAST_GAIN = 1.1
 
 # What is said of files that are no picture here, after their name.
 DAMAGED = "the picture is damaged or cut short"
@@ -63,10 +58,11 @@ HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A picture as it is shown, and as it is searched and read.
+    """A picture as it is shown, and as it is searched.
 
     Attributes:
-        image: upright (EXIF-turned), RGB, 8 bits a channel, with no metadata left. All boxes are in its pixels.
+        image: upright (EXIF-turned), RGB, 8 bits a channel, with no metadata left. All boxes are in its pixels, and
+            faces are cut out of it (``crops.cut``).
         light: the same where there is light enough, the very object; a dark one as if there were more (``lightened``).
         path: where it was read from, as it was given; None for bytes, images and arrays.
     """
@@ -129,21 +125,6 @@ def read_crop(crop: "Crop") -> "Crop":
     if not isinstance(crop, np.ndarray):
         raise ImageError(f"a crop must be a PIL image or a uint8 array, got {type(crop).__name__}")
     return _checked_array(crop, "a crop")
-
-
-def lightened(image: Image.Image) -> Image.Image:
-    """A dark RGB picture as if there were more light; one that is not dark is returned itself.
-
-    Detector and networks know faces in daylight. Of faces in a picture with 0.15 times the light half are found, with
-    this nearly all (tests/benchmarks/scene_study.py). Every value is multiplied by the same number, as light does it.
-    """
-    sample = image.resize((256, 256), Image.Resampling.NEAREST)
-    wanted = LIGHT / max(1.0, float(np.asarray(sample.convert("L")).mean()))
-    if wanted < LEAST_GAIN:  # as most pictures, and every frame of a live camera is asked
-        return image
-    white = max(1.0, float(np.quantile(np.asarray(sample).max(axis=2), 1 - WHITE)))
-    gain = min(wanted, 255 / white)
-    return image if gain < LEAST_GAIN else image.point([min(255, round(gain * level)) for level in range(256)] * 3)
 
 
 def _read(source: "Image.Image | Path | io.BytesIO", name: str) -> Image.Image:
@@ -236,6 +217,8 @@ def _rgb(image: Image.Image, name: str, white: int) -> Image.Image:
         return Image.fromarray(scaled(np.asarray(image), white, name)).convert("RGB")
     if white > 255:  # Pillow has scaled colours itself
         check_used(image.getextrema()[:3], name)
+    if image.mode == "La":  # converts to nothing else
+        image = image.convert("LA")
     if not image.has_transparency_data:
         return image.convert("RGB")
     colours = image.convert("RGBA")

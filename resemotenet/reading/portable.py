@@ -16,7 +16,7 @@ from ..checkpoints.export import INPUT, OUTPUT, model_graph
 from ..checkpoints.gradient import EMOTION, EVIDENCE, evidence_file
 from ..emotions import canonical_order
 from ..errors import BackendError, CheckpointError
-from . import cascade, crops, detector, explain, faces, following, images, tracking
+from . import cascade, crops, detector, explain, faces, following, light, tracking
 from .reading import REPORT_SCHEMA, model_report
 
 if TYPE_CHECKING:
@@ -107,9 +107,19 @@ def settings(
             "level": crops.LEVEL,
             "rolled_side": crops.ROLLED_SIDE,
         },
-        "light": {"light": images.LIGHT, "white": images.WHITE, "least_gain": images.LEAST_GAIN},
+        "light": {
+            "light": light.LIGHT,
+            "white": light.WHITE,
+            "least_gain": light.LEAST_GAIN,
+            "shadows_gain": light.SHADOWS_GAIN,
+            "shadows_level": light.SHADOWS_LEVEL,
+            "shadows_share": light.SHADOWS_SHARE,
+            "face_dark": light.FACE_DARK,
+            "face_middle": light.FACE_MIDDLE,
+            "face_sample": light.FACE_SAMPLE,
+        },
         "tracking": {"min_overlap": tracking.MIN_OVERLAP, "memory": tracking.MEMORY, "steady": tracking.STEADY},
-        "following": {"search_every": following.SEARCH_EVERY},
+        "following": {"search_every": following.SEARCH_EVERY, "backlit_every": following.BACKLIT_EVERY},
         "explain": _explain() if explained else None,
     }
     plain: dict[str, Any] = json.loads(json.dumps(values, allow_nan=False))
@@ -150,7 +160,8 @@ def _detector() -> dict[str, Any]:
         "margin": mtcnn.MARGIN,
         "turns": mtcnn.TURNS,
         "turned_score": mtcnn.TURNED_SCORE,
+        "backlit_score": mtcnn.BACKLIT_SCORE,
         "surer": mtcnn.SURER,
         "grey": detector.GREY,
-        **{name: usual[name] for name in ("min_score", "max_side", "min_face", "turned")},
+        **{name: usual[name] for name in ("min_score", "max_side", "min_face", "thorough")},
     }

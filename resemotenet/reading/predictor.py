@@ -130,7 +130,7 @@ class EmotionPredictor:
         return cls(model, device=device, detector=detector, source=resolved, backend=backend, precision=precision)
 
     def __call__(self, image: ImageSource) -> list[FaceEmotion]:
-        """Every face of one picture, largest first; [] where there is none. Dark pictures are lightened before.
+        """Every face of one picture, largest first; [] where there is none. Dark ones are lightened.
 
         Raises:
             ImageError: the picture cannot be read.
@@ -294,4 +294,4 @@ def _places(faces: Iterable[Face], size: tuple[int, int]) -> list[_Place]:
 
 
 def _cut(picture: Picture, places: Iterable[_Place]) -> list[Image.Image]:
-    return [cut(picture.light, place.square, place.roll) for place in places]
+    return [cut(picture.image, place.square, place.roll) for place in places]

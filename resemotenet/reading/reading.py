@@ -78,9 +78,9 @@ class Reading:
     ``annotate`` draws it, ``explain(model, reading.crops)`` says what each answer rests on; nothing is computed again.
 
     Attributes:
-        picture: as it is shown, and as it was searched and read.
+        picture: as it is shown, and as it was searched.
         faces: largest first, or in the order in which they were handed in; () where there is none.
-        crops: of each face the square that was cut out of ``picture.light``, upright, RGB, of any size.
+        crops: of each face the square that was cut out of ``picture.image``, upright, light, RGB, of any size.
         looks: of each face what the network saw of that square: grey, rounded to whole levels, (S, S) as its input is.
         info: the model that answered, as its config.json describes it.
         source: where that model comes from.

@@ -155,7 +155,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     data = read_fer2013(arguments.data)
-    detector = MTCNNDetector(turned=False)
+    detector = MTCNNDetector(thorough=False)
     if not arguments.skip_fit:
         fit(detector, sample(data.split("train"), arguments.n, arguments.seed))
     model = load_model(arguments.model) if arguments.model else None

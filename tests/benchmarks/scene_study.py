@@ -50,7 +50,10 @@ SKIN = ((1.0, 0.84, 0.75), (0.95, 0.75, 0.60), (0.78, 0.56, 0.42), (0.50, 0.34, 
 
 @dataclass(frozen=True)
 class Condition:
-    """One setting of one thing that is varied; ``picture`` changes the whole scene."""
+    """One setting of one thing that is varied.
+
+    ``picture`` changes the whole scene; ``light`` that of the faces alone, before a background as bright as a window.
+    """
 
     name: str
     value: float
@@ -59,6 +62,7 @@ class Condition:
     cut: float = 0.0
     tint: int | None = None
     alone: bool = False
+    light: float = 1.0
     picture: Callable[[Image.Image, np.random.Generator], Image.Image] = field(default=lambda image, draw: image)
 
     @property
@@ -106,6 +110,9 @@ def conditions() -> Iterator[Condition]:
         Condition("blur, % of the side", share, picture=_blurred(share / 100 * SIDE)) for share in (1, 2, 4, 6, 8)
     )
     yield from (Condition("light, x", factor, picture=_lit(factor)) for factor in (0.08, 0.15, 0.3, 0.6, 1.5, 2.5))
+    for factor in (0.1, 0.15, 0.2, 0.3, 0.5):
+        yield Condition("before a window, x", factor, alone=True, light=factor)
+        yield Condition("beside a window, x", factor, alone=True, picture=_beside_a_window(factor))
     yield from (Condition("light from one side", share, picture=_shaded(share)) for share in (0.5, 0.8, 0.95))
     yield from (Condition("noise, grey levels", sigma, picture=_noisy(sigma)) for sigma in (8, 16, 32, 64))
     yield from (Condition("JPEG quality", quality, picture=_compressed(quality)) for quality in (75, 40, 20, 10, 5))
@@ -117,6 +124,21 @@ def _blurred(sigma: float) -> Callable[[Image.Image, np.random.Generator], Image
 
 def _lit(factor: float) -> Callable[[Image.Image, np.random.Generator], Image.Image]:
     return lambda image, draw: ImageEnhance.Brightness(image).enhance(factor)
+
+
+def _beside_a_window(factor: float) -> Callable[[Image.Image, np.random.Generator], Image.Image]:
+    """A dark room, of which three tenths are a window."""
+
+    def room(image: Image.Image, draw: np.random.Generator) -> Image.Image:
+        dark = _lit(factor)(image, draw)
+        dark.paste(_bright(image).crop((0, 0, 3 * WIDTH // 10, HEIGHT)))
+        return dark
+
+    return room
+
+
+def _bright(image: Image.Image) -> Image.Image:
+    return image.point(lambda level: 255 - 0.4 * (255 - level))
 
 
 def _shaded(share: float) -> Callable[[Image.Image, np.random.Generator], Image.Image]:
@@ -170,6 +192,8 @@ def scene(
 ) -> tuple[Image.Image, list[tuple[float, float]]]:
     """Faces (N, 48, 48) in clutter under one condition, and the (x, y) of their centres."""
     image, side = clutter(int(draw.integers(BACKGROUNDS))).copy(), condition.side
+    if condition.light < 1:
+        image = _bright(image)
     columns, rows = condition.grid
     cell_width, cell_height = WIDTH / columns, HEIGHT / rows
     centres = []
@@ -194,7 +218,7 @@ def _paste(
     side = condition.side
     face = Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC)
     tint = SKIN[condition.tint if condition.tint is not None else int(draw.integers(2))]
-    colours = _image(np.asarray(face)[..., None] * np.array(tint))
+    colours = _image(np.asarray(face)[..., None] * np.array(tint) * condition.light)
     mask = Image.new("L", (side * 4, side * 4))
     ImageDraw.Draw(mask).rounded_rectangle((side * 0.1, side * 0.1, side * 3.9, side * 3.9), side * 1.2, fill=255)
     mask = mask.resize((side, side)).filter(ImageFilter.GaussianBlur(side * 0.03))

@@ -120,7 +120,7 @@ def published_network(folder: Path) -> Iterator[tuple[str, float, Call, Call]]:
 
 
 def detection(picture: Image.Image) -> Iterator[tuple[str, float, Call, Call]]:
-    detector = MTCNNDetector(turned=False, every_core=False)
+    detector = MTCNNDetector(thorough=False, every_core=False)
     plain = MTCNN(keep_all=True)
     networks = (plain.pnet, plain.rnet, plain.onet)
 

@@ -30,6 +30,10 @@ class Watched:
         self.asked.append("search")
         return self.detector.detect(image)
 
+    def detect_backlit(self, image: Image.Image) -> list[Face]:
+        self.asked.append("search the shadows")
+        return self.detector.detect_backlit(image)
+
     def follow(self, image: Image.Image, boxes: list[Box]) -> list[Face | None]:
         self.asked.append("follow")
         return self.detector.follow(image, boxes)
@@ -37,7 +41,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def detector() -> MTCNNDetector:
-    return MTCNNDetector(max_side=live.SEARCH_SIDE, turned=False)
+    return MTCNNDetector(max_side=live.SEARCH_SIDE, thorough=False)
 
 
 @pytest.fixture
@@ -94,6 +98,27 @@ def test_a_face_in_the_dark_is_found_and_read(predictor: EmotionPredictor, finde
     assert overlap(found[0]["box"], light[0]["box"]) > 0.8
 
 
+def test_a_face_before_a_window_is_found_and_followed(predictor: EmotionPredictor, finder: Watched):
+    backlit = against_the_light(scene((200, 100)))
+    [light] = film(predictor, finder, scene((200, 100)))[0]["faces"]
+    finder.asked.clear()
+    answers = film(predictor, finder, *[backlit] * 24)
+    assert finder.asked == [
+        *("search", "search the shadows", *["follow"] * 19),
+        *("search", "search the shadows", *["follow"] * 3),
+    ]
+    for answer in answers:
+        [face] = answer["faces"]
+        assert face["number"] == 1
+        assert overlap(face["box"], light["box"]) > 0.8
+
+
+def against_the_light(image: Image.Image) -> Image.Image:
+    """A ``scene`` whose people have a sixteenth of the light, before what is nearly white."""
+    wall = np.all(np.asarray(image) == (120, 125, 130), axis=2)[..., None]
+    return Image.fromarray(np.where(wall, 240, np.asarray(image) / 16).astype(np.uint8))
+
+
 def test_a_moving_face_is_followed_and_searched_for_every_second(predictor: EmotionPredictor, finder: Watched):
     places = [(150 + 6 * i, 100 + 3 * i) for i in range(25)]
     answers = film(predictor, finder, *(scene(place) for place in places))
@@ -111,9 +136,11 @@ def test_a_lost_face_is_searched_for_at_once(predictor: EmotionPredictor, finder
     assert [[face["number"] for face in answer["faces"]] for answer in answers] == [[1], [1], [2], []]
 
 
-def test_where_there_is_nobody_every_frame_is_searched(predictor: EmotionPredictor, finder: Watched):
-    film(predictor, finder, scene(), scene(), scene())
-    assert finder.asked == ["search"] * 3
+def test_where_there_is_nobody_every_frame_is_searched_and_its_shadows_twice_a_second(
+    predictor: EmotionPredictor, finder: Watched
+):
+    film(predictor, finder, *[scene()] * 21)
+    assert finder.asked == [*("search", "search the shadows", *["search"] * 9)] * 2 + ["search", "search the shadows"]
 
 
 def test_a_newcomer_is_seen_within_a_second(predictor: EmotionPredictor, finder: Watched):

@@ -23,7 +23,7 @@ def detector() -> MTCNNDetector:
 @pytest.fixture(scope="module")
 def small() -> MTCNNDetector:
     """As the live page uses it."""
-    return MTCNNDetector(max_side=320, turned=False)
+    return MTCNNDetector(max_side=320, thorough=False)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ class TestMTCNN:
     def test_a_smallest_face_of_ones_own(self, astronaut):
         face = astronaut.resize((300, 300))  # its face is 63 pixels high
         assert len(MTCNNDetector(min_face=40).detect(face)) == 1
-        assert MTCNNDetector(min_face=120, turned=False).detect(face) == []
+        assert MTCNNDetector(min_face=120, thorough=False).detect(face) == []
 
     def test_one_core_finds_what_all_find(self, detector, astronaut):
         assert MTCNNDetector(every_core=False).detect(astronaut) == detector.detect(astronaut)
@@ -139,6 +139,43 @@ class TestMTCNN:
         expected = detector.detect(astronaut)
         with ThreadPoolExecutor(4) as threads:
             assert list(threads.map(detector.detect, [astronaut] * 12)) == [expected] * 12
+
+
+class TestFacesAgainstTheLight:
+    """A face with a sixteenth of the light, before what is nearly white: the picture as a whole is bright."""
+
+    @pytest.fixture
+    def backlit(self, astronaut: Image.Image) -> Image.Image:
+        sky = np.full((512, 512, 3), 240, np.uint8)
+        head = np.hypot(*(np.indices((512, 512)) - [[[120]], [[224]]])) < 75
+        return Image.fromarray(np.where(head[..., None], np.asarray(astronaut) // 16, sky))
+
+    def test_one_is_found_where_it_is(self, detector, backlit):
+        assert MTCNNDetector(thorough=False).detect(backlit) == []
+        (face,) = detector.detect(backlit)
+        assert overlap(face.box, ASTRONAUT) > 0.75
+        assert abs(roll(face)) < 12
+
+    def test_it_is_followed(self, small, backlit):
+        (found,) = small.detect_backlit(backlit)
+        box = found.box
+        for _ in range(20):
+            (face,) = small.follow(backlit, [box])
+            box = face.box
+        assert overlap(box, ASTRONAUT) > 0.7
+
+    def test_who_is_in_the_light_is_enough(self, detector, backlit, astronaut):
+        both = Image.fromarray(np.hstack([np.asarray(astronaut), np.asarray(backlit)]))
+        (face,) = detector.detect(both)
+        assert face.box[2] < 512
+
+    @pytest.mark.parametrize("light", [1.0, 0.1])
+    @pytest.mark.parametrize(
+        "name", ["coffee", "chelsea", "rocket", "coins", "immunohistochemistry", "retina", "colorwheel"]
+    )
+    def test_nobody_is_in_the_shadows_where_nobody_is(self, small, name, light):
+        image = Image.fromarray(getattr(data, name)()).convert("RGB").point(lambda level: light * level)
+        assert small.detect_backlit(image) == []
 
 
 class TestPicturesThatLie:
@@ -199,11 +236,11 @@ class TestPicturesThatLie:
         assert face.score > claimed.score
 
     def test_a_face_that_was_seen_right_stays_as_it_was_found(self, detector, astronaut):
-        (face,) = MTCNNDetector(turned=False).detect(astronaut)
+        (face,) = MTCNNDetector(thorough=False).detect(astronaut)
         assert detector._seen_around(astronaut, face, 1.0) is face
 
     def test_who_stands_upright_is_enough(self, detector, astronaut):
-        upright = MTCNNDetector(turned=False)
+        upright = MTCNNDetector(thorough=False)
         lying = astronaut.rotate(180)
         both = Image.fromarray(np.hstack([np.asarray(astronaut), np.asarray(lying)]))
         assert detector.detect(both) == upright.detect(both)

@@ -13,7 +13,7 @@ from skimage import data
 
 from resemotenet.errors import ImageError
 from resemotenet.reading import images
-from resemotenet.reading.images import lightened, read_image
+from resemotenet.reading.images import read_image
 
 ORIENTATION = 0x0112
 RED, BLUE = (200, 30, 40), (20, 60, 180)
@@ -121,6 +121,10 @@ class TestFormats:
         grey.paste((100, 100, 100, 0), (0, 0, 2, 2))
         image = read_image(grey.convert(mode))
         assert [image.getpixel((x, 0)) for x in (0, 3)] == [(255, 255, 255), (100, 100, 100)]
+
+    def test_grey_that_was_multiplied_with_its_alpha(self):
+        image = read_image(Image.new("LA", (1, 1), (100, 51)).convert("La"))
+        assert image.getpixel((0, 0)) == (224, 224, 224)
 
     def test_half_transparent_is_mixed_with_white(self):
         image = read_image(Image.new("RGBA", (1, 1), (0, 0, 0, 51)))
@@ -310,48 +314,6 @@ class TestRefusals:
         (tmp_path / "private.jpg").write_bytes(b"\xff\xd8")
         monkeypatch.setattr(Image, "open", lambda *args, **options: denied())
         self.one_sentence(tmp_path / "private.jpg", "private.jpg: permission denied")
-
-
-class TestLight:
-    """A dark picture is lightened, and what is not dark is left alone."""
-
-    @staticmethod
-    def room(light: float, white: float = 0.0) -> Image.Image:
-        """Noise about a mean grey of 120 times ``light``, and a share of its pixels white."""
-        draw = np.random.default_rng(0)
-        pixels = np.clip(draw.normal(120, 40, (300, 400, 3)), 0, 255) * light
-        pixels[draw.random((300, 400)) < white] = 255
-        return Image.fromarray(pixels.round().astype(np.uint8))
-
-    @pytest.mark.parametrize("light", [0.08, 0.15, 0.3, 0.5])
-    def test_as_if_there_were_more_light(self, light):
-        dark = self.room(light)
-        shown = lightened(dark)
-        assert np.asarray(shown).mean() == pytest.approx(80, abs=2)
-        gain = 80 / np.asarray(dark).mean()
-        assert np.abs(np.asarray(shown, float) - np.minimum(255, gain * np.asarray(dark, float))).mean() < 2
-        assert np.asarray(dark).mean() < 65  # and it is not changed itself
-
-    def test_once_is_enough(self):
-        shown = lightened(self.room(0.1))
-        assert lightened(shown) is shown
-
-    @pytest.mark.parametrize("light", [0.7, 1.0, 1.8])
-    def test_other_pictures_are_left_alone(self, light):
-        image = self.room(light)
-        assert lightened(image) is image
-
-    def test_what_is_bright_in_a_dark_picture_is_not_washed_out(self):
-        at_night = self.room(0.15, white=0.05)  # with a lamp
-        assert lightened(at_night) is at_night
-        face = Image.new("RGB", (300, 300))
-        face.paste((150, 120, 100), (100, 100, 200, 200))  # before a black wall
-        shown = np.asarray(lightened(face))[150, 150]
-        assert shown[0] / shown[2] == pytest.approx(1.5, abs=0.05)
-
-    @pytest.mark.parametrize("size", [(1, 1), (3, 500)])
-    def test_black_pictures_of_any_size_stay_black(self, size):
-        assert lightened(Image.new("RGB", size)).getextrema() == ((0, 0),) * 3
 
 
 def test_warnings_of_pillow_do_not_leak_and_filters_stay():

@@ -102,11 +102,11 @@ def test_pictures_are_read_at_their_own_operating_point_unless_the_other_is_aske
 
 
 @pytest.mark.parametrize("picture", [leaning, dark])
-def test_crops_are_cut_from_the_light_picture_and_looks_are_what_the_network_saw(predictor, picture):
+def test_crops_are_light_and_looks_are_what_the_network_saw(predictor, picture):
     reading = predictor.read(picture())
     assert reading.faces
     for face, crop, look in zip(reading.faces, reading.crops, reading.looks, strict=True):
-        assert crop.tobytes() == cut(reading.picture.light, face.crop_box, face.crop_roll).tobytes()
+        assert crop.tobytes() == cut(reading.picture.image, face.crop_box, face.crop_roll).tobytes()
         assert look.tobytes() == predictor.model.preprocess.look(crop).tobytes()
         assert (look.mode, look.size) == ("L", (48, 48))
         assert np.asarray(look).mean() > 60
