@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -38,6 +39,9 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.", "ema_model.",
 _PARTS = re.compile(r"(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 # What wrappers have beside the network: a count of what was averaged, weights of the classes in the loss.
 _BESIDE = re.compile(r"(n_averaged|(?:criterion|loss|loss_fn|loss_func|loss_function)\.).*", re.DOTALL)
+
+# So many containers within each other are looked through for a network under a name that is not known.
+_DEEPEST = 4
 
 # What torch.save writes begins as a zip archive or, in its format before 2020, as a pickle of protocol 2 or later.
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
@@ -155,7 +159,24 @@ def _held(content: Any) -> tuple[Any, list[str]]:
             break
         keys.append(key)
         content = content[key]
-    return content, keys
+    if isinstance(content, dict) and any(isinstance(value, Tensor) for value in content.values()):
+        return content, keys
+    found = [] if not isinstance(content, (dict, list, tuple)) else list(islice(_networks(content, [], set()), 2))
+    if len(found) != 1:  # none, or nobody knows which
+        return content, keys
+    place, content = found[0]
+    return content, keys + place
+
+
+def _networks(content: Any, place: list[str], seen: set[int]) -> Iterator[tuple[list[str], Any]]:
+    """Every dict of nothing but tensors in containers within each other, and where it is, as ["best", "0"]."""
+    seen.add(id(content))  # a container may hold itself
+    if isinstance(content, dict) and content and all(isinstance(k, str) and _is_dense(v) for k, v in content.items()):
+        yield place, content
+    elif len(place) < _DEEPEST:
+        for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+            if isinstance(value, (dict, list, tuple)) and id(value) not in seen:
+                yield from _networks(value, [*place, ascii(key).strip("'")[:40]], seen)
 
 
 def _checked(state: Any, path: Path) -> dict[str, Tensor]:

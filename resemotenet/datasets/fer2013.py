@@ -32,7 +32,7 @@ from .collection import Carved
 from .ferplus import MIN_SOFT_VOTES as MIN_SOFT_VOTES  # known by this module too
 from .ferplus import VOTES as VOTES
 from .ferplus import crowd, read_votes, vote_table
-from .lists import need_columns, read_table
+from .lists import file_called, need_columns, read_table, suffix_of
 from .splits import carve
 
 if TYPE_CHECKING:
@@ -127,11 +127,11 @@ class FER2013:
 
 def find_layout(path: Path) -> tuple[str, Path] | None:
     """The layout and the file or folder it starts from, by its first sign; None if it is not there."""
-    if path.is_file() and path.suffix in (".csv", ".parquet"):
-        return path.suffix.lstrip("."), path
-    for name in _FILES:
-        if (path / name).is_file():
-            return name, path
+    if path.is_file() and suffix_of(path) in (".csv", ".parquet"):
+        return suffix_of(path).lstrip("."), path
+    named = file_called(_FILES, path)
+    if named is not None:
+        return named.name.lower(), path
     return ("folders", path) if fer2013_folders.is_here(path) else None
 
 
@@ -154,14 +154,14 @@ def read_fer2013(path: str | Path, *, ferplus: str | Path | None = None) -> FER2
             "with train/ and test/. The data comes from Kaggle's 2013 facial expression recognition challenge"
         )
     if path.is_dir():
-        path = next((path / name for name in _FILES if (path / name).is_file()), path)
-    if path.suffix == ".csv" and path.is_file():
+        path = file_called(_FILES, path) or path
+    if suffix_of(path) == ".csv" and path.is_file():
         return _read_csv(path, None if ferplus is None else Path(ferplus))
     if ferplus is not None:
         raise ValueError(f"FER+ votes can be given for a csv only, their rows do not match those of {path}")
     if path.is_dir():
         return _read_folders(path)
-    if path.suffix == ".parquet":
+    if suffix_of(path) == ".parquet":
         return _read_parquet(path)
     raise DatasetNotFoundError(f"{path} is neither a .csv, a .parquet file nor a folder")
 

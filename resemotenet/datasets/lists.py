@@ -25,7 +25,7 @@ def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 if any(cells):
                     yield reader.line_num, [cell.strip() for cell in cells]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetFormatError(f"{path} cannot be read as a list: {error}") from error
+        raise DatasetFormatError(f"{path} cannot be read as a list: {_reason(error)}") from error
 
 
 def _separator(path: Path) -> str:
@@ -43,7 +43,11 @@ def word_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 if words := line.split():
                     yield number, words
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetFormatError(f"{path} cannot be read as a list: {error}") from error
+        raise DatasetFormatError(f"{path} cannot be read as a list: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return "it is not UTF-8 text; save it as CSV (UTF-8)" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def columns_of(header: list[str], known: Mapping[str, tuple[str, ...]], path: Path) -> dict[str, int]:
@@ -97,6 +101,17 @@ def folders_in(folder: Path) -> list[Path]:
     return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith((".", "__")))
 
 
+def suffix_of(path: Path) -> str:
+    """In lower case: some systems write FER2013.CSV."""
+    return path.suffix.lower()
+
+
+def file_called(names: Iterable[str], folder: Path) -> Path | None:
+    """The first of these files that is in a folder, in whatever case its name is written there."""
+    there = {each.name.lower(): each for each in sorted(folder.iterdir(), reverse=True)} if folder.is_dir() else {}
+    return next((there[name] for name in names if name in there and there[name].is_file()), None)
+
+
 def first_there(*places: Path) -> Path | None:
     """The first of the places that exists."""
     return next((place for place in places if place.exists()), None)
@@ -131,12 +146,12 @@ def read_table(path: Path) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        if path.suffix == ".parquet":
+        if suffix_of(path) == ".parquet":
             table = pd.read_parquet(path)
         else:
             table = pd.read_csv(path, sep=_separator(path), skipinitialspace=True)
     except (OSError, ValueError) as error:  # pandas' and pyarrow's own errors are ValueErrors
-        raise DatasetFormatError(f"{path} cannot be read: {error}") from error
+        raise DatasetFormatError(f"{path} cannot be read: {_reason(error)}") from error
     table.columns = [str(name).strip() for name in table.columns]
     return table
 

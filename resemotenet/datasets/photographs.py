@@ -25,7 +25,18 @@ from ..emotions import EMOTIONS
 from ..errors import DatasetError, DatasetFormatError, DatasetNotFoundError
 from .collection import Collection, Listing, check_inside
 from .face_files import FaceFiles
-from .lists import COLUMNS, columns_of, csv_rows, folders_in, is_picture, need_columns, read_table, slashed
+from .lists import (
+    COLUMNS,
+    columns_of,
+    csv_rows,
+    file_called,
+    folders_in,
+    is_picture,
+    need_columns,
+    read_table,
+    slashed,
+    suffix_of,
+)
 from .names import emotion_called, is_emotion
 
 if TYPE_CHECKING:
@@ -61,13 +72,13 @@ class EncodedFaces(FaceFiles):
 def find_layout(path: Path) -> tuple[str, Path] | None:
     """The layout and the file or folder it starts from, by its first sign; None if it is none of them."""
     if path.is_dir():
-        named = next((path / name for name in (*_LISTS, _TABLE) if (path / name).is_file()), None)
+        named = file_called((*_LISTS, _TABLE), path)
         if named is not None:
-            return ("table" if named.suffix == ".parquet" else "list"), named
+            return ("table" if suffix_of(named) == ".parquet" else "list"), named
         return ("folders", path) if any(is_emotion(each.name) for each in folders_in(path)) else None
-    if path.suffix == ".csv":
+    if suffix_of(path) == ".csv":
         return ("list", path) if _is_list(path) else None
-    return ("table", path) if path.suffix == ".parquet" and _is_table(path) else None
+    return ("table", path) if suffix_of(path) == ".parquet" and _is_table(path) else None
 
 
 def _is_list(path: Path) -> bool:
@@ -101,7 +112,7 @@ def read_photographs(path: str | Path, *, skip_broken: bool = False) -> Collecti
         DatasetFormatError: a label or a folder is no emotion, a column is missing, a picture is there twice.
     """
     path = Path(path)
-    found = ("list", path) if path.suffix == ".csv" and path.is_file() else find_layout(path)
+    found = ("list", path) if suffix_of(path) == ".csv" and path.is_file() else find_layout(path)
     if found is None:
         what = "does not look like labelled photographs" if path.exists() else "does not exist"
         raise DatasetNotFoundError(

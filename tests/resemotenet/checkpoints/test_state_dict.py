@@ -31,6 +31,13 @@ def prefixed(prefix: str) -> Tensors:
     return {prefix + name: value for name, value in PLAIN.items()}
 
 
+def itself() -> list[Any]:
+    """A list that holds itself a thousand times."""
+    content: list[Any] = []
+    content += [content] * 1000
+    return content
+
+
 def read(content: Any, tmp_path: Path) -> tuple[str, ...]:
     """What was stripped of ``content`` in a file; what is left must be the network."""
     torch.save(content, tmp_path / "weights.pth")
@@ -56,6 +63,34 @@ class TestWrappings:
     def test_averaged_weights_are_taken_only_where_there_are_no_others(self, tmp_path: Path) -> None:
         other = {name: torch.zeros_like(value) for name, value in PLAIN.items()}
         assert read({"model_ema": other, "state_dict_ema": other, "model": PLAIN}, tmp_path) == ("model",)
+
+    @pytest.mark.parametrize(
+        ("content", "stripped"),
+        [
+            ([PLAIN], ("0",)),
+            ((PLAIN, {"lr": 0.1}), ("0",)),
+            ({"best\n": [{"state_dict": PLAIN}], "epoch": 3}, (r"best\n", "0", "state_dict")),
+            ({"model": {"weights": {"student": PLAIN}}}, ("model", "weights", "student")),
+        ],
+    )
+    def test_the_only_network_in_a_file_wherever_it_is(
+        self, content: Any, stripped: tuple[str, ...], tmp_path: Path
+    ) -> None:
+        assert read(content, tmp_path) == stripped
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            {"generator": PLAIN, "discriminator": dict(PLAIN)},
+            {**PLAIN, "more": {"a": torch.ones(1)}},
+            {"a": {"b": {"c": {"d": {"e": PLAIN}}}}},
+            itself(),
+        ],
+    )
+    def test_of_several_none_is_taken(self, content: Any, tmp_path: Path) -> None:
+        torch.save(content, tmp_path / "weights.pth")
+        with pytest.raises(CheckpointFormatError, match=r"entries are not tensors|expected a state_dict"):
+            read_state_dict(tmp_path / "weights.pth")
 
     @pytest.mark.parametrize(
         ("prefix", "stripped"),

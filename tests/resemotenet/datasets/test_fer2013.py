@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from resemotenet.datasets import FER2013, read_fer2013
+from resemotenet.datasets.catalogue import recognise
 from resemotenet.emotions import EMOTIONS
 from resemotenet.errors import DatasetFormatError, DatasetNotFoundError
 from tests import fake_fer2013
@@ -68,6 +69,19 @@ class TestLayouts:
     def test_spaces_in_the_header(self, fake: Fake, tmp_path: Path):
         path = write_csv(fake, tmp_path / "icml_face_data.csv", ("emotion", " Usage", " pixels"))
         assert_same(read_fer2013(path), read_fer2013(write_csv(fake, tmp_path / "fer2013.csv")))
+
+    def test_names_in_capitals(self, fake: Fake, tmp_path: Path):
+        path = write_csv(fake, tmp_path / "FER2013.CSV")
+        for place in (tmp_path, path):
+            info, _, root = recognise(place)
+            assert info.name == "fer2013"
+            assert_same(read_fer2013(root), read_fer2013(path))
+
+    def test_text_of_another_encoding_says_what_to_do(self, fake: Fake, tmp_path: Path):
+        path = write_csv(fake, tmp_path / "fer2013.csv")
+        path.write_bytes(path.read_text().encode("utf-16"))
+        with pytest.raises(DatasetFormatError, match=r"is not UTF-8 text; save it as CSV \(UTF-8\)"):
+            read_fer2013(path)
 
     def test_semicolons_as_spreadsheets_write_them(self, fake: Fake, tmp_path: Path):
         path = write_csv(fake, tmp_path / "fer2013.csv")
