@@ -20,12 +20,17 @@ _LOOK = 10.0
 
 
 def bound(server: "Server") -> None:
-    """From now on a server's connections are those that ``bounded`` makes; silent ones that are there are closed."""
+    """From now on the connections of a running server are those that ``bounded`` makes; silent ones before them go."""
     kind: Any = server.config.http_protocol_class
     server.config.http_protocol_class = bounded(kind, Shares(CONNECTIONS))
-    for early in list[Any](server.server_state.connections):
-        if early.cycle is None:
-            early.loop.call_soon_threadsafe(early.transport.abort)
+
+    def close_early() -> None:
+        for each in list[Any](server.server_state.connections):
+            if type(each) is kind and (each.cycle is None or each.cycle.response_complete):
+                each.transport.abort()
+
+    loop = server.servers[0].get_loop()
+    loop.call_soon_threadsafe(loop.call_later, _LOOK, close_early)
 
 
 def bounded(protocol: type[asyncio.Protocol], places: Shares) -> type[asyncio.Protocol]:

@@ -39,12 +39,11 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
     app = Starlette(routes=[Route("/", answer), Route("/slow", answer)])
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
-    server.config.load()
-    connections.bound(server)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.01)
+    connections.bound(server)
     yield port
     server.should_exit = True
     thread.join()
