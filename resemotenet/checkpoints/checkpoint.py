@@ -332,4 +332,4 @@ def swap_in(fresh: Path, folder: Path) -> None:
 
 
 def _kept_aside(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.old")
+    return folder.parent / f".{folder.name}.old"  # also of a root, which has no name

@@ -328,6 +328,10 @@ class TestWeightsAreReadStrictly:
         with pytest.raises(CheckpointNotFoundError, match="file is a file"):
             load_model(tmp_path / "file")
 
+    def test_the_root_of_all_folders(self) -> None:
+        with pytest.raises(CheckpointFormatError, match=r"/ is not a model folder: config\.json is missing"):
+            load_model("/")
+
 
 class TestSavingRefuses:
     """Whatever is refused, the model that was there stays."""
