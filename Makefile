@@ -20,7 +20,7 @@ NPM := build/browser
 # What touches each library: files, weights, networks, detector, command lines, a training, both pages. Old releases warn.
 CORE := $(addprefix tests/resemotenet/,runs datasets checkpoints models reading test_cli.py) \
 	$(addprefix tests/training/test_,usage.py recipes.py cli.py evaluation.py loading.py photographs.py) \
-	tests/demo/test_app.py tests/demo/test_handlers.py tests/dashboard/test_app.py
+	tests/demo/test_app.py tests/demo/test_handlers.py tests/demo/test_tools.py tests/dashboard/test_app.py
 WEIGHTS = $(if $(MODEL),--model "$(MODEL)") $(if $(REVISION),--revision "$(REVISION)")
 
 .PHONY: help demo dashboard runtime space space-static push-space push-space-static test test-lowest lint bench bench-training clean

@@ -153,7 +153,8 @@ def _find(folder: str, depth: int) -> Iterator[tuple[str, _Stamp]]:
         yield folder, (*(_stamp(inside.get(name)) for name in FILES), *_prediction_stamps(inside.get("predictions")))
     elif depth > 0:
         for name, entry in sorted(inside.items()):
-            if not name.startswith(".") and entry.is_dir():
+            # Not entry.is_dir(), which raises where a link leads to itself.
+            if not name.startswith(".") and os.path.isdir(entry.path):
                 yield from _find(entry.path, depth - 1)
 
 

@@ -112,6 +112,12 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(name: str, good: Path, 
     assert found[good] == "finished"
 
 
+@pytest.mark.parametrize("target", ["odd", "nowhere", ".."])
+def test_a_link_that_leads_to_itself_nowhere_or_up_is_passed_over(target: str, good: Path, tmp_path: Path):
+    (tmp_path / "odd").symlink_to(target)
+    assert good in {run.path for run in scan([tmp_path])}
+
+
 @pytest.mark.parametrize("name", ["config.json", "epochs.jsonl", "result.json"])
 def test_a_file_of_a_size_that_no_run_writes_is_not_read(name: str, good: Path, odd: Path, tmp_path: Path):
     with (odd / name).open("ab") as file:
