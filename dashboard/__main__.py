@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .options import OptionsError, read_options
 
-APP = Path(__file__).with_name("app.py")
+APP = Path(__file__).with_name("served.py")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

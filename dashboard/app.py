@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
 
 import streamlit as st
 from PIL import Image
@@ -26,37 +25,22 @@ from dashboard.widgets.figures import savable_figures
 from dashboard.widgets.links import link
 from dashboard.widgets.steps import one_step_an_act
 
-if TYPE_CHECKING:
-    from streamlit.navigation.page import StreamlitPage
-
-# (section, module in views/, title, icon); the first page opens.
+# (module in views/, title, icon); the first page opens.
 PAGES = (
-    ("All runs", "overview", "Overview", "leaderboard"),
-    ("All runs", "ablation", "Ablations", "account_tree"),
-    ("All runs", "cross_dataset", "Cross data set", "compare_arrows"),
-    ("Look closer", "run", "Run", "monitoring"),
-    ("Look closer", "compare", "Compare", "stacked_line_chart"),
-    ("Look closer", "confusion", "Confusion", "grid_on"),
-    ("Data", "datasets", "Data sets", "database"),
+    ("overview", "Overview", "leaderboard"),
+    ("ablation", "Ablations", "account_tree"),
+    ("cross_dataset", "Cross data set", "compare_arrows"),
+    ("run", "Run", "monitoring"),
+    ("compare", "Compare", "stacked_line_chart"),
+    ("confusion", "Confusion", "grid_on"),
+    ("datasets", "Data sets", "database"),
 )
 # Seconds between looks at the folders: often while something trains.
 _SOON, _LATER = 5, 30
 # Fewer runs are read in a moment.
 _MANY = 20
 _MOST_TRAINING = 5
-_STYLE = """<style>
-.block-container {padding-top: 3.2rem; padding-bottom: 4rem; max-width: 1500px;}
-.st-key-claims [data-testid="stTable"], .st-key-every-claim [data-testid="stTable"] {overflow-x: auto;}
-.st-key-claims table, .st-key-every-claim table {min-width: 44rem;}
-.js-plotly-plot :is(.xaxislayer-above, .yaxislayer-above, .infolayer) text {fill: currentColor !important;}
-[data-testid="stCaptionContainer"] {color: inherit !important; opacity: 1 !important;}
-[data-testid="stCaptionContainer"] > p {color: color-mix(in srgb, currentColor 78%, transparent);}
-.stElementContainer:has(:is(.stDataFrame, .stPlotlyChart)) {margin-top: 1.1rem;}
-.save-figure {display: flex; gap: .5rem; justify-content: flex-end; font-size: 13px;}
-.save-figure button {all: unset; cursor: pointer; text-decoration: underline; padding: 2px 4px; min-height: 24px;
-  box-sizing: border-box;}
-.save-figure button:focus-visible {outline: 2px solid currentColor;}
-</style>"""
+_STYLE = Path(__file__).with_name("page.css")
 
 _Signs = tuple[tuple[Path, str, int, int], ...]
 
@@ -64,9 +48,7 @@ _Signs = tuple[tuple[Path, str, int, int], ...]
 def main() -> None:
     """One run of the script: look at the folders, draw the chosen page."""
     st.set_page_config(page_title="ResEmoteNet results", page_icon=_icon(), layout="wide")
-    st.html(_STYLE)
-    one_step_an_act()
-    savable_figures()
+    st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
     try:
         options = read_options(sys.argv[1:])
     except OptionsError as error:
@@ -75,21 +57,29 @@ def main() -> None:
     runs = scan(options.folders)
     _read_predictions(runs)
     pictures = None if options.data is None else _pictures(options.data)
-    pages: dict[str, list[StreamlitPage]] = {}
-    for section, module, title, icon in PAGES:
-        page = st.Page(
+    pages = [
+        st.Page(
             _page(module, runs, pictures),
             title=title,
             icon=f":material/{icon}:",
             url_path=module,
             default=module == "overview",
         )
-        pages.setdefault(section, []).append(page)
-    chosen = st.navigation(pages)
-    with st.sidebar:
-        _sidebar(options, runs)
+        for module, title, icon in PAGES
+    ]
+    # Above the page, and nothing beside it: a sidebar is drawn late, and pushes the page aside.
+    chosen = st.navigation(pages, position="top")
+    training = [run for run in runs if run.state == "running"]
+    if training:
+        _training(training, names(runs))
     with state.one_address():
         chosen.run()
+    _foot(options, runs)
+    # What is not seen comes last: before the page it would take up lines until its style is there.
+    one_step_an_act()
+    savable_figures()
+    if len(options.folders) > 1:  # the published runs alone never change
+        _watch(options, _signs(runs), _SOON if training else _LATER)
 
 
 def _read_predictions(runs: Sequence[Run]) -> None:
@@ -126,14 +116,14 @@ def _pictures(path: Path) -> Pictures:
     return pictures
 
 
-def _sidebar(options: Options, runs: Sequence[Run]) -> None:
+def _foot(options: Options, runs: Sequence[Run]) -> None:
+    """Where all this comes from, and what is wrong with some of it."""
     states = {state: sum(run.state == state for run in runs) for state in ("finished", "running")}
     odd = [(run, problem) for run in runs for problem in _problems(run)]
+    st.divider()
     st.caption(
         f"**{states['finished']:,}** finished · **{states['running']:,}** running · **{len(odd):,}** with a problem"
     )
-    if training := [run for run in runs if run.state == "running"]:
-        _training(training, names(runs))
     if odd:
         with st.expander(f"Runs with a problem ({len(odd)})", icon=":material/report:"):
             for run, problem in odd[:50]:
@@ -147,8 +137,6 @@ def _sidebar(options: Options, runs: Sequence[Run]) -> None:
             st.caption("No pictures: start with `--data PATH` to see the faces behind the numbers.")
         else:
             st.markdown(f"pictures: `{options.data}`")
-    if len(options.folders) > 1:  # the published runs alone never change
-        _watch(options, _signs(runs), _SOON if states["running"] else _LATER)
 
 
 @st.fragment(run_every=_SOON)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -11,6 +12,8 @@ from resemotenet.runs.schema import Epoch
 
 from .look import dress
 
+# Of a line of a legend, on a phone.
+_LETTERS = 44
 # Lines of one chart also differ by dash.
 _DASHES = ("solid", "dash", "dot", "dashdot")
 # Each has a contrast of 3 or more on white and on black.
@@ -81,7 +84,8 @@ def compared_curves(runs: Mapping[str, Sequence[Epoch]], labels: str) -> go.Figu
         runs: by name, the lines of their epochs.jsonl.
     """
     curves: list[Curve] = []
-    for place, (name, lines) in enumerate(runs.items()):
+    for place, (whole, lines) in enumerate(runs.items()):
+        name = "<br>".join(wrap(whole, _LETTERS))
         epochs = [line.epoch + 1 for line in lines]
         accuracy = [accuracy_of(line, labels) for line in lines]
         losses = [loss_of(line, labels) for line in lines]

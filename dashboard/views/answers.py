@@ -51,7 +51,7 @@ def show_answers(runs: Sequence[Run], every: Sequence[Group], judged: Sequence[V
         others=[_mark(score, rows[each.labels], called) for each in drawn for score in each.others],
     )
     show_figure(figure, key="answers", alt="The best run, the other runs and the paper's claim by label definition")
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="best"):
         for each in drawn:
             run = each.best.run
             link("run", f"Best on {labels_name(each.labels)}: {called[run.id]}", icon="trophy", run=run.id)

@@ -71,7 +71,7 @@ def _leads(picked: Sequence[Run]) -> None:
 
 def _filtered(runs: Sequence[Run], every: Sequence[Group]) -> tuple[str, list[Group], dict[str, str]]:
     """The label definition chosen, the rows that fit all filters, and what each is called."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         together = state.one(
             "Rows",
             ["seeds", "runs"],

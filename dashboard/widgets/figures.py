@@ -26,7 +26,8 @@ def show_figure(figure: "go.Figure", *, key: str, alt: str, save: bool = True, *
         save: False where the figure is no more than a way to choose something.
         more: further arguments of ``st.plotly_chart``.
     """
-    st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False}, **more)
+    # Its height is said beforehand, so that what follows does not jump when it is drawn.
+    st.plotly_chart(figure, key=key, alt=alt, height=figure.layout.height, config={"displayModeBar": False}, **more)
     if save:
         buttons = "".join(
             f'<button type="button" data-figure="{escape(key)}" data-kind="{kind}" title="{title}">{kind.upper()}'
@@ -45,10 +46,7 @@ _KINDS = {
 def savable_figures() -> None:
     """Once a page: what the buttons below figures do."""
     with st.container(key="figures-script"):
-        st.html(
-            f"<style>.st-key-figures-script {{display: none;}}</style><script>{_SCRIPT.read_text()}</script>",
-            unsafe_allow_javascript=True,
-        )
+        st.html(f"<script>{_SCRIPT.read_text()}</script>", unsafe_allow_javascript=True)
 
 
 def clickable(figure: "go.Figure", *, key: str, alt: str, take: Callable[[int, int], None]) -> None:

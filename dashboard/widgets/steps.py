@@ -2,14 +2,14 @@
 
 Streamlit makes every writing of the address a step in the browser's history. Pages write theirs when they are opened,
 because defaults stand in it too (see ``state``): without this, going back from a page just opened would lead to the
-same page under a shorter address. The first page of a visit may still do so where the browser is slow: its address can
-arrive before the script below has run.
+same page under a shorter address. Where app.py is not run by ``python -m dashboard``, whose document has the script
+below from the beginning, the first page of a visit may still do so.
 """
 
 import streamlit as st
 
 # A step is one that follows a click or a key; any other writing replaces the address of the step before.
-_SCRIPT = """<script>
+SCRIPT = """
 (() => {
   if (window.stepsAreActs) return;
   window.stepsAreActs = true;
@@ -21,10 +21,10 @@ _SCRIPT = """<script>
     acted = false;
   };
 })();
-</script>"""
+"""
 
 
 def one_step_an_act() -> None:
-    """Before anything writes the address."""
-    with st.container(key="steps"):  # not shown; else it would take up a line
-        st.html("<style>.st-key-steps {display: none;}</style>" + _SCRIPT, unsafe_allow_javascript=True)
+    """At the end of a page, where it takes up no line before it."""
+    with st.container(key="steps"):  # not shown (page.css); else it would take up a line
+        st.html(f"<script>{SCRIPT}</script>", unsafe_allow_javascript=True)

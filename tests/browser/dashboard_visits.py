@@ -54,14 +54,20 @@ class Visitor:
         width: int = 1280,
         height: int = 900,
         theme: str = "light",
+        script: str = "",
     ) -> Page:
-        """Open a page ("ablation?study=What+differs") of a dashboard started with these arguments."""
+        """Open a page ("ablation?study=What+differs") of a dashboard started with these arguments.
+
+        Args:
+            script: runs before the page's own.
+        """
         address = self.dashboards.address(arguments)
         context = self.browser.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if theme == "dark" else "light"
         )
         context.set_default_timeout(1000 * PATIENCE)
         self.pages.append(page := context.new_page())
+        page.add_init_script(script)
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         page.on("request", lambda request: self._note(request.url, address))
         page.goto(address + path)

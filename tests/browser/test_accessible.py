@@ -16,8 +16,8 @@ from tests.browser.test_photo_drawn import crowd
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 # Of our own parts: Gradio's footer is Gradio's.
-RUN = """async () => {
-    const ours = {include: [[".main"]], exclude: [["footer:not(.about)"]]};
+RUN = """async (part) => {
+    const ours = {include: [[part]], exclude: [["footer:not(.about)"]]};
     const found = await axe.run(ours, {resultTypes: ["violations"]});
     return found.violations.filter(({impact}) => ["serious", "critical"].includes(impact))
         .map(({id, nodes}) => `${id}: ${nodes.slice(0, 3).map(({html}) => html.slice(0, 120)).join(" ")}`);
@@ -60,16 +60,13 @@ STATES: dict[str, State] = {
 }
 
 
-def serious(page: Page) -> list[str]:
-    page.add_script_tag(path=AXE)
-    found: list[str] = page.evaluate(RUN)
-    return found
-
-
-@pytest.fixture(autouse=True)
-def axe() -> None:
+def serious(page: Page, part: str = ".main") -> list[str]:
+    """What axe-core finds in the part of a page that a selector names; the test is skipped where there is no axe."""
     if not AXE.exists() and os.environ.get("REQUIRE_BROWSER") != "1":
         pytest.skip("no axe-core: npm ci --prefix tests/browser")
+    page.add_script_tag(path=AXE)
+    found: list[str] = page.evaluate(RUN, part)
+    return found
 
 
 @pytest.mark.parametrize("state", STATES)

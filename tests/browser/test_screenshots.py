@@ -1,7 +1,7 @@
 """Every state of the page as a picture, wide and on a phone, light and dark; and what must be true of all of them.
 
-The pictures are for eyes: ``RESEMOTENET_SCREENSHOTS=FOLDER`` keeps them. The README's is made with
-``RESEMOTENET_SCREENSHOTS=demo pytest tests/browser/test_screenshots.py -k readme``.
+The pictures are for eyes: ``RESEMOTENET_SCREENSHOTS=FOLDER`` keeps them. Those of the documents are made with
+``RESEMOTENET_SCREENSHOTS=. pytest tests/browser/test_screenshots.py -k readme``.
 """
 
 import io
@@ -12,16 +12,19 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
+import resemotenet
+from tests import films
 from tests.browser.camera import EXAMPLES
 from tests.browser.conftest import OTHER_HOST, Launch, Visits, visits_of
+from tests.browser.dashboard_visits import Visitor
 from tests.browser.live_page import answers, expect_state, sideways, start, wait_for_answers, watch
 from tests.browser.test_photo import choose
 from tests.demo.server import Demo
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-README_BYTES = 250_000
+README_BYTES = 200_000
 
 # Texts that are read worse than WCAG 2 asks for: [ratio, text]. What is dimmed on purpose is left out. A canvas mixes
 # the colours as the browser does.
@@ -166,8 +169,16 @@ def test_the_live_page_without_a_camera(launch: Launch, visits: Visits, theme: s
     shoot(page, "live-insecure")
 
 
+def keep(picture: bytes, path: Path) -> None:
+    """For a document, in a palette: half of a photograph's bytes."""
+    shot = Image.open(io.BytesIO(picture)).convert("RGB")
+    path.parent.mkdir(exist_ok=True)
+    shot.quantize(palette=shot.quantize(256), dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+    assert 20_000 < path.stat().st_size < README_BYTES
+
+
 def test_the_readme_picture(launch: Launch, visits: Visits, folder: Path):
-    """The live page that watches one face and says why, in a palette: half of a photograph's bytes."""
+    """The live page that watches one face and says why."""
     page = to_live(visits.open(launch("astronaut"), width=1180, height=752, camera=True))
     watch(page)
     wait_for_answers(page, 40)  # the gauges have settled
@@ -175,8 +186,32 @@ def test_the_readme_picture(launch: Launch, visits: Visits, folder: Path):
     assert answers(page)[-1]["faces"][0]["label"] == "happy"
     page.mouse.move(0, 0)
     page.locator("h1").click()
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    path = folder / "screenshot.png"
-    palette = picture.quantize(256)
-    picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
-    assert 20_000 < path.stat().st_size < README_BYTES
+    keep(page.screenshot(), folder / "demo" / "screenshot.png")
+
+
+def test_the_readme_picture_of_the_dashboard(visit_dashboard: Visitor, folder: Path):
+    """How it opens, down to the first figure."""
+    page = visit_dashboard(width=1180, height=900)
+    expect(page.locator(".js-plotly-plot .nsewdrag").first).to_be_visible()
+    page.wait_for_timeout(500)  # a figure's last move
+    keep(page.screenshot(), folder / "dashboard" / "screenshot.png")
+
+
+def test_the_readme_picture_of_a_timeline(browser: Browser, folder: Path, tmp_path: Path):
+    """Of a film with two people, one of whom is away for a while; as ``Timeline.to_svg`` draws it."""
+    one, other = films.heads()
+    moments = [number / 5 for number in range(60)]
+    scenes = [
+        films.scene((one, 60 + 8 * time, 100), *([] if 4 < time < 6 else [(other, 380 - 5 * time, 110)]))
+        for time in moments
+    ]
+    film = films.write(tmp_path / "film.mp4", scenes, moments)
+    moments_read = resemotenet.watch(
+        resemotenet.EmotionPredictor.from_pretrained(), resemotenet.Video.open(film).frames()
+    )
+    seen = resemotenet.timeline(moments_read, smoothing=0.5)
+    assert len(seen.people) == 2
+    page = browser.new_page(viewport={"width": 1000, "height": 400}, device_scale_factor=1.5)
+    page.set_content(seen.to_svg())
+    keep(page.locator("svg").screenshot(), folder / "demo" / "timeline.png")
+    page.close()

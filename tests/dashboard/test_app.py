@@ -38,16 +38,16 @@ def start(monkeypatch: pytest.MonkeyPatch):
     return start
 
 
-def beside(test: AppTest) -> str:
-    """What the sidebar says."""
-    return "\n".join(str(each.value) for kind in (test.sidebar.caption, test.sidebar.markdown) for each in kind)
+def around(test: AppTest) -> str:
+    """What stands around every page, among what the page itself says."""
+    return "\n".join(str(each.value) for kind in (test.caption, test.markdown) for each in kind)
 
 
 def test_it_opens_with_the_published_results(start):
     test = start()
     assert test.title[0].value == "Overview"
-    assert f"**{len(list(PUBLISHED.glob('*/')))}** finished" in beside(test)
-    assert "the published runs" in beside(test)
+    assert f"**{len(list(PUBLISHED.glob('*/')))}** finished" in around(test)
+    assert "the published runs" in around(test)
     assert len(test.dataframe[0].value)
 
 
@@ -55,12 +55,12 @@ def test_it_opens_with_the_published_results(start):
 def test_it_opens_whatever_the_folder_holds(start, results: Path, state: str):
     comparing.STATES[state](results)
     test = start("--results", results)
-    assert str(results) in beside(test)
+    assert str(results) in around(test)
 
 
 def test_what_is_wrong_is_told_with_its_reason(start, results: Path, every_state: dict[str, Path]):
     (every_state["finished"] / "predictions" / "fer2013-test.npz").write_bytes(b"PK")
-    said = beside(start("--results", results))
+    said = around(start("--results", results))
     for state in ("broken", "newer", "unfinished", "older", "finished"):
         assert f"`{every_state[state].name}`" in said
     assert f"`{every_state['running'].name}`" not in said
@@ -71,7 +71,7 @@ def test_what_is_wrong_is_told_with_its_reason(start, results: Path, every_state
 
 def test_names_from_folders_are_no_markup(start, results: Path):
     path = fake_runs.write_unfinished(results / "[here](javascript)")
-    said = beside(start("--results", results))
+    said = around(start("--results", results))
     # The command to resume it names its folder.
     assert r"\[here\]" in said
     assert "](javascript)" not in said
@@ -81,7 +81,7 @@ def test_names_from_folders_are_no_markup(start, results: Path):
 def test_a_running_one_shows_how_far_it_is(start, results: Path):
     fake_runs.write_running(results, epochs=3, planned=12)
     test = start("--results", results)
-    (progress,) = test.sidebar.get("progress")
+    (progress,) = test.get("progress")
     assert progress.proto.value == 25
     assert "Epoch 4 of 12" in progress.proto.text
 
@@ -89,9 +89,9 @@ def test_a_running_one_shows_how_far_it_is(start, results: Path):
 def test_new_runs_are_there_at_the_next_look(start, results: Path):
     fake_runs.write_running(results)
     test = start("--results", results)
-    before = beside(test)
+    before = around(test)
     fake_runs.write_run(results, seed=7)
-    assert beside(again(test)) != before
+    assert around(again(test)) != before
     assert "1 (7)" in list(test.dataframe[0].value["Seeds"])
 
 

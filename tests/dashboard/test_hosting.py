@@ -27,7 +27,7 @@ sys.meta_path.insert(0, Absent())
 from tests.dashboard.pages import open_page, sound
 from dashboard.app import PAGES
 from dashboard.data import PUBLISHED
-for _, view, *_ in PAGES:
+for view, *_ in PAGES:
     sound(open_page(view, [PUBLISHED]))
 """
 
