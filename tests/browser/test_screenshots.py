@@ -174,7 +174,7 @@ def keep(picture: bytes, path: Path) -> None:
     shot = Image.open(io.BytesIO(picture)).convert("RGB")
     path.parent.mkdir(exist_ok=True)
     shot.quantize(palette=shot.quantize(256), dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
-    assert 20_000 < path.stat().st_size < README_BYTES
+    assert 10_000 < path.stat().st_size < README_BYTES
 
 
 def test_the_readme_picture(launch: Launch, visits: Visits, folder: Path):
