@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from dashboard.analysis.ablations import CONFIGURATIONS
 from dashboard.data import PUBLISHED
 from tests.browser.dashboard_visits import Visitor, drawn
 from tests.dashboard import comparing, fake_runs
@@ -112,7 +113,7 @@ def test_a_table_is_taken_away_as_csv(visit_dashboard: Visitor, many_runs: list[
         page.get_by_role("button", name="Save as CSV").click()
     with Path(download.value.path()).open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["Configuration"] for row in rows] == ["C1", "C2", "C3", "C4", "C5", "C6"]
+    assert [row["Configuration"] for row in rows] == list(CONFIGURATIONS)
     assert download.value.suggested_filename == "ablations.csv"
     expect(page.get_by_text(r"\begin{table}")).to_be_visible()
 
