@@ -18,9 +18,8 @@ def test_nothing_jumps_while_it_opens(visit_dashboard: Visitor, path: str, width
     assert sum(value for value, _ in jumps) < MOST_SHIFT, jumps
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_serious(visit_dashboard: Visitor, path: str, theme: str, width: int):
-    page = visit_dashboard(path=path, width=width, theme=theme)
+def test_axe_finds_nothing_serious(visit_dashboard: Visitor, path: str):
+    page = visit_dashboard(path=path)
     page.wait_for_timeout(500)
     assert serious(page, "body") == []
