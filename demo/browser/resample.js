@@ -21,8 +21,22 @@ const FILTERS = {
 };
 
 // What each of ``count`` new pixels is made of, between ``from`` and ``to`` of ``length`` old ones: starts, and weights
-// in rows of equal length.
-function weights(length, from, to, count, { support, weight }) {
+// in rows of equal length, as shares and as levels with 22 bits after the point. Not to be written to: faces have the same
+// few sizes frame after frame, so what was computed is kept.
+function weights(length, from, to, count, filter) {
+  const name = [length, from, to, count, filter].join(" ");
+  if (!known.has(name)) {
+    if (known.size === KEPT) known.clear();
+    const computed = compute(length, from, to, count, FILTERS[filter]);
+    known.set(name, { ...computed, levels: fixed(computed.shares) });
+  }
+  return known.get(name);
+}
+
+const KEPT = 100;
+const known = new Map();
+
+function compute(length, from, to, count, { support, weight }) {
   const scale = (to - from) / count;
   const grown = Math.max(1, scale);
   const reach = support * grown;
@@ -53,17 +67,16 @@ export function resize(picture, width, height, filter = "bilinear", box = [0, 0,
   const [x1, y1, x2, y2] = box.map(Math.fround);
   const across = width !== picture.width || x1 !== 0 || x2 !== width;
   const down = height !== picture.height || y1 !== 0 || y2 !== height;
-  const rows = weights(picture.height, y1, y2, height, FILTERS[filter]);
+  const rows = weights(picture.height, y1, y2, height, filter);
   const first = down ? rows.starts[0] : 0;
   const last = down ? rows.starts[height - 1] + rows.sizes[height - 1] : picture.height;
-  const narrow = across ? alongRows(picture, width, weights(picture.width, x1, x2, width, FILTERS[filter]), first, last) : picture;
+  const narrow = across ? alongRows(picture, width, weights(picture.width, x1, x2, width, filter), first, last) : picture;
   return down ? alongColumns(narrow, height, rows, across ? first : 0) : narrow;
 }
 
-function alongRows({ data, width }, count, { starts, sizes, shares, width: stride }, first, last) {
+function alongRows({ data, width }, count, { starts, sizes, levels, width: stride }, first, last) {
   const result = blank(count, last - first);
   const to = result.data;
-  const levels = fixed(shares);
   let place = 0;
   for (let y = first; y < last; y += 1) {
     for (let x = 0; x < count; x += 1, place += CHANNELS) {
@@ -86,9 +99,8 @@ function alongRows({ data, width }, count, { starts, sizes, shares, width: strid
   return result;
 }
 
-function alongColumns({ data, width }, count, { starts, sizes, shares, width: stride }, skipped) {
+function alongColumns({ data, width }, count, { starts, sizes, levels, width: stride }, skipped) {
   const result = blank(width, count);
-  const levels = fixed(shares);
   const row = width * CHANNELS;
   const sums = new Int32Array(row); // a level with 22 bits after the point has 30: there is room for what swings beyond
   for (let y = 0; y < count; y += 1) {
@@ -110,29 +122,34 @@ function level(sum) {
 
 // The same of one channel of numbers (Float32Array, row by row), which are not rounded to levels.
 export function resizeNumbers(numbers, width, height, newWidth, newHeight, filter = "bilinear") {
-  const columns = weights(width, 0, width, newWidth, FILTERS[filter]);
-  const rows = weights(height, 0, height, newHeight, FILTERS[filter]);
-  const narrow = newWidth === width ? numbers : new Float32Array(newWidth * height);
-  if (narrow !== numbers) {
-    for (let y = 0; y < height; y += 1) {
-      for (let x = 0; x < newWidth; x += 1) {
-        let sum = 0;
-        for (let place = 0; place < columns.sizes[x]; place += 1) {
-          sum += numbers[y * width + columns.starts[x] + place] * columns.shares[x * columns.width + place];
-        }
-        narrow[y * newWidth + x] = sum;
-      }
-    }
-  }
+  const columns = weights(width, 0, width, newWidth, filter);
+  const rows = weights(height, 0, height, newHeight, filter);
+  const narrow = newWidth === width ? numbers : numbersAlongRows(numbers, width, height, newWidth, columns);
   if (newHeight === height) return narrow;
   const result = new Float32Array(newWidth * newHeight);
+  const sums = new Float64Array(newWidth);
   for (let y = 0; y < newHeight; y += 1) {
-    for (let x = 0; x < newWidth; x += 1) {
+    sums.fill(0);
+    for (let step = 0; step < rows.sizes[y]; step += 1) {
+      const share = rows.shares[y * rows.width + step];
+      const from = (rows.starts[y] + step) * newWidth;
+      for (let x = 0; x < newWidth; x += 1) sums[x] += narrow[from + x] * share;
+    }
+    result.set(sums, y * newWidth);
+  }
+  return result;
+}
+
+function numbersAlongRows(numbers, width, height, count, { starts, sizes, shares, width: stride }) {
+  const result = new Float32Array(count * height);
+  for (let x = 0; x < count; x += 1) {
+    const first = x * stride;
+    const size = sizes[x];
+    for (let y = 0; y < height; y += 1) {
+      const from = y * width + starts[x];
       let sum = 0;
-      for (let place = 0; place < rows.sizes[y]; place += 1) {
-        sum += narrow[(rows.starts[y] + place) * newWidth + x] * rows.shares[y * rows.width + place];
-      }
-      result[y * newWidth + x] = sum;
+      for (let step = 0; step < size; step += 1) sum += numbers[from + step] * shares[first + step];
+      result[y * count + x] = sum;
     }
   }
   return result;
