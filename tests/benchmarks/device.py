@@ -228,29 +228,33 @@ def crowd(driver: Playwright, options: argparse.Namespace) -> None:
         browser = driver.chromium.launch(executable_path=installed(driver), args=FLAGS)
         page = browser.new_page()
         asked: list[str] = []
-        page.on("request", lambda request: asked.append(f"{request.method} {request.url.removeprefix(demo.address)}"))
+        page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
         page.goto(demo.address)
         _answered(page)
         page.locator("#photo .who[data-where=device]").wait_for()
-        first, reading = list(asked), len(asked)
+        first, before = _of_the_server(asked, demo), len(asked)
         for _ in range(10):
             _answered(page)
-        print(
-            f"\nOne visitor asked for {reading} things until the first answer, for {len(asked) - reading} while 10 more"
-        )
+        later = _of_the_server(asked[before:], demo)
+        print(f"\nOne visitor asked for {len(first)} things until the first answer, for {len(later)} while 10 more")
         print("pictures were read. They are: " + ", ".join(f"{many} {kind}" for kind, many in _kinds(first).items()))
         browser.close()
         paths = [line.partition(" ")[2] for line in first if line.startswith("GET") and not line.endswith("/data")]
-        before, begun = processor_seconds(demo.process.pid), time.perf_counter()
+        used_before, begun = processor_seconds(demo.process.pid), time.perf_counter()
         with ThreadPoolExecutor(1) as apart:  # Playwright has a loop in this one
             apart.submit(asyncio.run, _all_at_once(demo, paths, options.visitors)).result()
         passed = time.perf_counter() - begun
-        used = processor_seconds(demo.process.pid) - before
+        used = processor_seconds(demo.process.pid) - used_before
         print(f"\n{options.visitors} visitors at once fetched these in {passed:.1f} s; {used:.2f} s of the server,")
-        before = processor_seconds(demo.process.pid)
+        used_before = processor_seconds(demo.process.pid)
         time.sleep(10)
-        idle = (processor_seconds(demo.process.pid) - before) / 10
+        idle = (processor_seconds(demo.process.pid) - used_before) / 10
         print(f"{1000 * used / options.visitors:.0f} ms a visitor; afterwards {100 * idle:.1f}% of a core.")
+
+
+def _of_the_server(asked: list[str], demo: Demo) -> list[str]:
+    """Requests as "METHOD path"; not those of pictures that the page has made itself."""
+    return [line.replace(demo.address, "") for line in asked if line.partition(" ")[2].startswith(demo.address)]
 
 
 def _kinds(asked: list[str]) -> Counter[str]:
