@@ -82,7 +82,6 @@ def release(
             provenance["remarks"] = remarks  # the model folder goes its own way, without the run that says so
         info = replace(model.info, views=views, training=provenance, **_AS_TRAINED)
         save_model(folder.model, model.module, info, dtype=dtype)
-
         stored = load_model(folder.model)
         info = _operating_point(stored, data.scored["validation"][data.primary], prior, accuracy_margin)
         save_model(folder.model, stored.module, info, dtype=dtype)

@@ -292,7 +292,8 @@ def test_the_bundled_weights_are_checked_with_their_published_run() -> None:
     }
     (photographs,) = facts.stated
     assert facts.photographs is not None
-    assert (photographs.n, photographs.accuracy) == (facts.photographs.n, pytest.approx(facts.photographs.accuracy))
+    assert photographs.n == facts.photographs.n
+    assert photographs.accuracy == pytest.approx(facts.photographs.accuracy)
     # What their config.json says of the runs before is what those say themselves.
     for each in facts.chain:
         before = PUBLISHED / str(each.run)
