@@ -5,12 +5,16 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
 
 from resemotenet import EmotionPredictor
+from tests import films as made
+
+if TYPE_CHECKING:
+    from .house import House
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "demo" / "examples"
 
@@ -49,3 +53,18 @@ def png_header() -> Callable[[int, int], bytes]:
         return b"\x89PNG\r\n\x1a\n" + header + struct.pack(">I", 1000) + b"IDAT"
 
     return make
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds of two people."""
+    one, other = made.heads()
+    scenes = (made.scene((one, 60 + number, 90), (other, 400, 90)) for number in range(75))
+    return made.write(tmp_path_factory.mktemp("clips") / "clip.mp4", scenes)
+
+
+@pytest.fixture
+def house(predictor: EmotionPredictor, tmp_path: Path) -> "House":
+    from .house import House  # needs gradio
+
+    return House(predictor, tmp_path)
