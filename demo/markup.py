@@ -143,7 +143,7 @@ def about(model: LoadedModel, source: Source, links: Mapping[str, str] | None = 
     """
     info = model.info
     weights = "were trained by this project" if _is_ours(source) else f"come from {_named(source)}"
-    further = {"The paper": PAPER.rpartition(", ")[2], **(links or {})}
+    further = {"The paper": PAPER, **(links or {})}
     linked = " · ".join(_link(escape(name), address) for name, address in further.items())
     return f"""
 <footer class="about">

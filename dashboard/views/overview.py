@@ -58,6 +58,7 @@ def _claim_row(each: Verdict) -> dict[str, str]:
         "Users report, %": each.reported or "nothing known",
         "Re-run here": each.measured or "none",
         "Does it hold?": each.text,
+        "Claimed in": f"[{each.claim.source}]({each.claim.address})",
     }
 
 

@@ -8,7 +8,7 @@ Accuracies and recalls are fractions; a claim stands in no column with a measure
 import re
 from dataclasses import dataclass
 
-PAPER = "Roy et al. 2024, https://doi.org/10.1109/LSP.2024.3521321"
+PAPER = "https://doi.org/10.1109/LSP.2024.3521321"
 UPSTREAM = "https://github.com/ArnabKumarRoy02/ResEmoteNet"
 OURS = "ResEmoteNet"
 """The method of the paper, among the claims."""
@@ -41,6 +41,11 @@ class Claim:
     accuracy: float
     source: str
     note: str = ""
+
+    @property
+    def address(self) -> str:
+        """Of the source."""
+        return PAPER if self.source.startswith("paper") else UPSTREAM
 
 
 @dataclass(frozen=True)
