@@ -29,6 +29,11 @@ _MODELS: dict[str, tuple[str, str]] = {
     "resemotenet_c4": ("#B0479A", "triangle-up"),
     "resemotenet_c5": ("#96780F", "triangle-down"),
     "resemotenet_c6": ("#1F8696", "cross"),
+    # The same parts are gone, so the same colours; the marker is open.
+    "resemotenet_c3_pooled": ("#2E8B57", "diamond-open"),
+    "resemotenet_c4_pooled": ("#B0479A", "triangle-up-open"),
+    "resemotenet_c5_pooled": ("#96780F", "triangle-down-open"),
+    "resemotenet_c6_pooled": ("#1F8696", "cross-open"),
     "plain_cnn": ("#7A7A7A", "x"),
     "cnn_se": ("#8C6D5A", "pentagon"),
     "vgg": ("#7468D2", "hexagon"),
