@@ -60,19 +60,10 @@ function clock(seconds) {
 
 // A row a face, and one for a moment without any; before this comes numbers.js.
 function tableOfMoments({ model: { labels }, moments }) {
-  const head = ["time", "person", "label", "not_sure", ...labels, "detection_score", "x1", "y1", "x2", "y2", "note"];
+  const head = headOf(["time", "person"], labels);
   const rows = moments.flatMap(({ time, faces }) => {
     if (!faces.length) return [[time, ...Array(head.length - 2).fill(""), "no face"]];
-    return faces.map((face) => [
-      time,
-      face.person,
-      face.label,
-      face.not_sure?.join(" or ") ?? "",
-      ...labels.map((label) => face.probabilities[label]),
-      face.detection_score,
-      ...face.box,
-      "",
-    ]);
+    return faces.map((face) => rowOf([time, face.person], face, labels));
   });
   return { head, rows };
 }

@@ -19,23 +19,28 @@ function asJson(pictures) {
   return `${JSON.stringify(whole, null, 2)}\n`;
 }
 
+// The columns of a table of faces: those that say which face it is, then what was read of it.
+const headOf = (first, labels) => [
+  ...first, "label", "not_sure", ...labels, "detection_score", "x1", "y1", "x2", "y2", "note",
+];
+const rowOf = (first, face, labels) => [
+  ...first,
+  face.label,
+  face.not_sure?.join(" or ") ?? "",
+  ...labels.map((label) => face.probabilities[label]),
+  face.detection_score,
+  ...face.box,
+  "",
+];
+
 // Head and rows of a table, as words and numbers: a row a face, and one for a picture without any.
 function tableOf(pictures) {
   const { labels } = pictures.find(({ report }) => report).report.model;
-  const head = ["picture", "face", "label", "not_sure", ...labels, "detection_score", "x1", "y1", "x2", "y2", "note"];
+  const head = headOf(["picture", "face"], labels);
   const without = (name, note) => [[name, ...Array(head.length - 2).fill(""), note]];
   const rows = pictures.flatMap(({ name, message, report }) => {
     if (!report?.faces.length) return without(name, report ? "no face" : message);
-    return numbered(report.faces).map((face) => [
-      name,
-      face.number,
-      face.label,
-      face.not_sure?.join(" or ") ?? "",
-      ...labels.map((label) => face.probabilities[label]),
-      face.detection_score,
-      ...face.box,
-      "",
-    ]);
+    return numbered(report.faces).map((face) => rowOf([name, face.number], face, labels));
   });
   return { head, rows };
 }
