@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .corpus.command import add_many, check_options, read_many
+from .corpus.timeline_command import add_timeline
 from .errors import ImageError, ResEmoteNetError, in_words, printable
 from .publishing.commands import add_pull, add_push
 from .publishing.export_commands import add_calibrate, add_export
@@ -84,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="say which device and backend are used")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_predict(commands)
+    add_timeline(commands)
     _add_convert(commands)
     add_export(commands)
     add_calibrate(commands)

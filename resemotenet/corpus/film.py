@@ -1,7 +1,9 @@
 """A film with what was read drawn in: every frame of it, as H.264 in MP4."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -15,6 +17,7 @@ from ..reading.drawing import draw_faces
 from ..reading.following import ahead
 from ..reading.reading import FaceEmotion
 from ..reading.sources import SEQUENCE_RATE, Member
+from .sound import Sound
 
 if TYPE_CHECKING:
     from ..reading.faces import Box
@@ -42,13 +45,16 @@ def annotate_film(
     rate: float = SEQUENCE_RATE,
     before: Callable[[float], None] = lambda time: None,
 ) -> Path | None:
-    """Draw into every frame what was read last; boxes go evenly from one reading to the next. Without sound.
+    """Draw into every frame what was read last; boxes go evenly from one reading to the next.
+
+    Its sound stays as it is where an MP4 may hold it, and is encoded as AAC otherwise.
 
     Args:
         rows: of the table of faces, of this film, in the order of time; or ``rows_of_moments``.
         target: an .mp4, which appears whole or not at all; folders above it are made.
         rate: pictures a second of a sequence.
-        before: called with the time of each frame, in seconds, before it is drawn; what it raises ends the drawing.
+        before: called with the time of each frame, in seconds, before it is drawn, and of each piece of sound after the
+            last frame; what it raises ends the drawing.
 
     Returns:
         ``target``; None where the film cannot be read.
@@ -59,8 +65,7 @@ def annotate_film(
     fresh = target.with_name(f".{target.name}.new")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        frames = _drawn(member, rows, rate, before)
-        if not _encode(fresh, frames, rate if member.kind == "sequence" else None):
+        if not _encode(fresh, member, _drawn(member, rows, rate, before), rate, before):
             return None
         os.replace(fresh, target)
     except VideoError:  # its row in the second table says why
@@ -124,25 +129,44 @@ def _moved(face: FaceEmotion, box: "Box", share: float) -> FaceEmotion:
     return FaceEmotion((x1, y1, x2, y2), face.crop_box, face.detection_score, face.label, face.confidence, {})
 
 
-def _encode(path: Path, frames: Iterable[tuple[float, Image.Image]], rate: float | None) -> bool:
+def _encode(
+    path: Path,
+    member: Member,
+    frames: Iterable[tuple[float, Image.Image]],
+    rate: float,
+    before: Callable[[float], None],
+) -> bool:
     """Whether there was a frame at all."""
     import av
 
-    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container, ExitStack() as opened:
         stream: Any = None
+        sound: Sound | None = None
         last = -1
         for time, image in frames:
             if stream is None:
-                stream = container.add_stream("libx264", Fraction(rate or 25).limit_denominator(1001))
-                stream.width, stream.height = (side - side % 2 or 2 for side in image.size)
-                stream.pix_fmt, stream.codec_context.time_base = "yuv420p", _TICK
-                stream.options = {"crf": "21", "preset": "veryfast"}
+                stream = _pictures(container, image.size, rate if member.kind == "sequence" else 25)
+                sound = opened.enter_context(closing(Sound(member, container)))
             if image.size != (stream.width, stream.height):
                 image = image.crop((0, 0, stream.width, stream.height))
             frame = av.VideoFrame.from_image(image)  # type: ignore[no-untyped-call]
             last = max(last + 1, round(time / _TICK))
             frame.pts, frame.time_base = last, _TICK
             container.mux(stream.encode(frame))
+            for _, packet in sound.until(time) if sound else ():
+                container.mux(packet)
         if stream is not None:
             container.mux(stream.encode(None))
+        for seconds, packet in sound.until(math.inf) if sound else ():
+            before(seconds)
+            container.mux(packet)
     return stream is not None
+
+
+def _pictures(container: Any, size: tuple[int, int], rate: float) -> Any:
+    """The track of pictures of this size, less a pixel where H.264 wants an even number."""
+    stream = container.add_stream("libx264", Fraction(rate).limit_denominator(1001))
+    stream.width, stream.height = (side - side % 2 or 2 for side in size)
+    stream.pix_fmt, stream.codec_context.time_base = "yuv420p", _TICK
+    stream.options = {"crf": "21", "preset": "veryfast"}
+    return stream

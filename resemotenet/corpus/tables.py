@@ -51,6 +51,11 @@ def columns(labels: Sequence[str]) -> dict[str, str]:
     return {**_FACES, **dict.fromkeys(canonical_order(labels), "float32")}
 
 
+def emotions_of(row: Row) -> list[str]:
+    """The columns of a row of the table of faces that are probabilities."""
+    return [name for name in row if name not in _FACES]
+
+
 def missed_path(out: Path) -> Path:
     """Where the second table goes: faces.csv -> faces.missed.csv."""
     return out.with_name(f"{out.stem}.missed{out.suffix}")
@@ -73,15 +78,27 @@ def write_tables(out: Path, faces: Iterable[Row], missed: Iterable[Row], labels:
         CorpusError: they cannot be written.
     """
     for path, rows, types in ((missed_path(out), missed, _MISSED), (out, faces, columns(labels))):
-        fresh = path.with_name(f".{path.name}.new")
-        try:
-            _write(fresh, path.suffix.lower(), ({**dict.fromkeys(types), **row, "model": model} for row in rows), types)
-            with fresh.open("rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(fresh, path)
-        except OSError as error:
-            fresh.unlink(missing_ok=True)
-            raise CorpusError(f"{path}: cannot be written ({error.strerror}); nothing is lost, try again") from error
+        write_table(path, ({**dict.fromkeys(types), **row, "model": model} for row in rows), types)
+
+
+def write_table(path: Path, rows: Iterable[Row], types: dict[str, str]) -> None:
+    """One table, which appears whole, or not at all.
+
+    Args:
+        types: column -> "string", "bool", "int32", "float32" or "float64", in their order; each row has all of them.
+
+    Raises:
+        CorpusError: it cannot be written.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        _write(fresh, path.suffix.lower(), rows, types)
+        with fresh.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise CorpusError(f"{path}: cannot be written ({error.strerror}); nothing is lost, try again") from error
 
 
 def read_table(path: Path) -> Iterator[Row]:
@@ -104,7 +121,11 @@ def _rows(path: Path) -> Iterator[Row]:
         return
     with path.open(encoding="utf-8", newline="") as file:
         if path.suffix.lower() == ".jsonl":
-            yield from map(json.loads, file)
+            for line in file:
+                told = json.loads(line)
+                if not isinstance(told, dict):
+                    raise ValueError(f"a line holds {line.strip()[:40]}, and a row is an object")
+                yield told
             return
         for row in csv.DictReader(file):
             yield {name: _value(value, _TYPES.get(name, "float32")) for name, value in row.items()}

@@ -172,7 +172,7 @@ def _sum_up(
     lasting[lasting > 2 * usual] = usual  # before a gap
     seconds = float(lasting.sum())
     # One reading alone stands for no time, and is all that there is.
-    weights = lasting / seconds if seconds else np.full(len(times), 1 / len(times))
+    weights = lasting if seconds else np.ones(len(times))
     largest = np.bincount(smooth.argmax(axis=1), weights, len(labels))
     median = np.median(smooth, axis=0)
     return PersonTimeline(
@@ -181,7 +181,8 @@ def _sum_up(
         times,
         smooth,
         seconds,
-        dict(zip(labels, largest.tolist(), strict=True)),
+        # Over what was added up in this order, so that all of the time is 1.
+        dict(zip(labels, (largest / largest.sum()).tolist(), strict=True)),
         dict(zip(labels, median.tolist(), strict=True)),
         smooth - median,
     )

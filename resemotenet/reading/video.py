@@ -29,7 +29,7 @@ MAX_FRAME_PIXELS = 8192 * 4320
 _FORMATS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,h264,hevc,ivf,mjpeg"
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 # Seconds. A time that goes back further begins a new recording in the same file; shorter ones are left out.
-_JUMP = 1.0
+JUMP = 1.0
 # Seconds that may be missing at the end of a whole file, since durations are those of the longest track.
 _SLACK = 1.0
 
@@ -78,7 +78,7 @@ class Video:
             VideoError: not a video, damaged, without pictures, or with too large ones. One sentence for people.
         """
         path = Path(path)
-        container, stream = _open(path)
+        container, stream = open_container(path)
         with container:
             rate = stream.average_rate or stream.guessed_rate
             duration = container.duration / 1e6 if container.duration and container.duration > 0 else None
@@ -139,10 +139,10 @@ class Frames:
 
     def _choose(self, every: float | None, after: float | None) -> Generator[Frame, None, None]:
         due = -math.inf if after is None else _next_due(after, every)
-        container, stream = _open(self._video.path)
+        container, stream = open_container(self._video.path)
         with container:
             if after is not None:
-                container.seek(int((after + _start(container)) * 1e6))
+                container.seek(int((after + start_of(container)) * 1e6))
             for time, frame in self._decoded(container, stream):
                 if time < due or (after is not None and time <= after):
                     continue
@@ -152,14 +152,14 @@ class Frames:
     def _decoded(self, container: "InputContainer", stream: "VideoStream") -> "Iterator[tuple[float, VideoFrame]]":
         """Every frame with a time that only goes forward."""
         step = float(1 / (stream.average_rate or stream.guessed_rate or 25))
-        shift, start, last = 0.0, _start(container), -math.inf
+        shift, start, last = 0.0, start_of(container), -math.inf
         for frame in self._frames_of(container, stream):
             stamp = frame.pts if frame.pts is not None else frame.dts
             if stamp is None or frame.time_base is None:
                 time = step if last == -math.inf else last + step
             else:
                 time = float(stamp * frame.time_base) - start + shift
-            if time <= last - _JUMP:
+            if time <= last - JUMP:
                 shift += last + step - time
                 time = last + step
             if time <= last:
@@ -190,8 +190,12 @@ def _next_due(time: float, every: float | None) -> float:
     return time if every is None else every * (math.floor(time / every + 1e-3) + 1 - 1e-3)
 
 
-def _open(path: Path) -> "tuple[InputContainer, VideoStream]":
-    """A file and the track with its pictures."""
+def open_container(path: Path) -> "tuple[InputContainer, VideoStream]":
+    """A file and the track with its pictures; whoever opens it closes it.
+
+    Raises:
+        VideoError: as ``Video.open``.
+    """
     if not path.exists():
         raise VideoError(f"{path}: no such file or directory")
     if not path.is_file():
@@ -243,7 +247,7 @@ def _av() -> Any:
     return av
 
 
-def _start(container: "InputContainer") -> float:
+def start_of(container: "InputContainer") -> float:
     """The time stamp at which the file begins, in seconds; a player shows it as 0."""
     return (container.start_time or 0) / 1e6
 
