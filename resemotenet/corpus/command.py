@@ -70,7 +70,9 @@ def read_many(arguments: argparse.Namespace, load: Callable[..., "EmotionPredict
     from ..checkpoints.backends import core_count
     from ..reading.detector import MTCNNDetector
     from .bulk import Settings, read_corpus
+    from .work import settle
 
+    settle()
     settings = Settings(
         out=arguments.out,
         workers=arguments.workers or core_count(),

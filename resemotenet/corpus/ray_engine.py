@@ -21,7 +21,7 @@ from ..reading.images import SUFFIXES, Picture
 from ..reading.sources import Member, Unreadable, is_address, members
 from .bulk import Settings, add, finish, open_journal
 from .journal import Counts, Journal, Outcome, Task
-from .work import Work
+from .work import Work, settle
 
 if TYPE_CHECKING:
     from ..reading.predictor import EmotionPredictor
@@ -116,12 +116,10 @@ class _Reader:
     """One process of the cluster; loads the model once."""
 
     def __init__(self, source: tuple[str | None, str | None], precision: str, every: float, rate: float) -> None:
-        import torch
-
         from ..reading.detector import MTCNNDetector
         from ..reading.predictor import EmotionPredictor
 
-        torch.set_num_threads(1)  # each process has one core
+        settle()
         name, revision = source
         predictor = EmotionPredictor.from_pretrained(
             name, revision=revision, precision=precision, device="cpu", detector=MTCNNDetector(every_core=False)

@@ -4,6 +4,8 @@ Threads, since the networks, Pillow and PyAV all let go of the interpreter while
 once, and nothing is left behind by a process that is killed.
 """
 
+import ctypes
+import sys
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 # Frames of a film that are handed over at once.
 _PIECE = 50
+# Of glibc's mallopt: when memory goes back to the system, and from which size on it comes from there directly.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,21 @@ class Work:
         if complaint is not None:
             missed.append(broken(complaint, last))
         yield Outcome(task.id, count, faces, missed)
+
+
+def settle() -> None:
+    """Make this process one that reads pictures by the thousand, on all cores at once.
+
+    Each reader has a core, so torch's threads would only take it from another. And the 30 MB that a picture needs for a
+    moment stay with the process: of the threads' memory glibc gives them back, and the system hands them out anew page
+    by page, one thread after the other.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    if sys.platform == "linux" and (tune := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        tune(_MMAP_THRESHOLD, 32 * 2**20)
+        tune(_TRIM_THRESHOLD, 512 * 2**20)
 
 
 def rows_of(reading: "Reading") -> tuple[list[Row], list[Row]]:
