@@ -74,8 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"usage: {PROGRAM} COMMAND ...; '{PROGRAM} COMMAND --help' says all of one\n\n{overview(commands)}")
         return 0
     if given and not given[0].startswith("-"):
-        wrong = f"there is no command {given[0]!r}{did_you_mean(given[0], list(commands))}"
-        print(f"training: {wrong}; '{PROGRAM} --help' lists them", file=sys.stderr)
+        wrong = f"there is no command {given[0]!r}"
+        said = did_you_mean(wrong, given[0], list(commands), f"'{PROGRAM} --help' lists them")
+        print(f"training: {said}", file=sys.stderr)
     else:
         print(f"usage: {PROGRAM} {{{','.join(commands)}}} ...", file=sys.stderr)
     return 2
@@ -107,8 +108,10 @@ def _train(arguments: list[str]) -> int:
         print(f"{overview(RECIPES)}\n\n'{PROGRAM} recipes' says all about them.")
         return 0
     if not arguments or arguments[0] not in RECIPES:
-        asked = f"no recipe is called {arguments[0]!r}{did_you_mean(arguments[0], list(RECIPES))}" if arguments else ""
-        leave(f"{asked or 'name a recipe first'}; there are {', '.join(RECIPES)}: {command} RECIPE --data PATH")
+        known = f"there are {', '.join(RECIPES)}: {command} RECIPE --data PATH"
+        if not arguments or arguments[0].startswith("-"):
+            leave(f"name a recipe first; {known}")
+        leave(did_you_mean(f"no recipe is called {arguments[0]!r}", arguments[0], list(RECIPES), known))
     recipe = RECIPES[arguments[0]]
     check_options(arguments[1:], options_in(recipe()), f"train {arguments[0]}")
     config = tyro.cli(
@@ -144,7 +147,7 @@ def _resume(run: Annotated[Path, tyro.conf.Positional], /, data: Path | None = N
 
 
 def _campaign(
-    name: Annotated[str, tyro.conf.Positional],
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")],
     /,
     data: Path,
     results: Path | None = None,
@@ -156,7 +159,7 @@ def _campaign(
     """Bring a list of runs to its end; started again, it goes on, and 3 says that some are left.
 
     Args:
-        name: which list.
+        name: of a campaign.
         data: the data set.
         results: where the runs lie and go; unless said, where RESEMOTENET_RESULTS says, or results.
         minutes: stop after this time, also in the middle of a run.
@@ -167,7 +170,9 @@ def _campaign(
     from .campaign import CAMPAIGNS, rehearsed, run_campaign
 
     if name not in CAMPAIGNS:
-        raise ResEmoteNetError(f"no campaign is called {name!r}; there are {', '.join(CAMPAIGNS)}")
+        leave(
+            did_you_mean(f"no campaign is called {name!r}", name, list(CAMPAIGNS), f"there are {', '.join(CAMPAIGNS)}")
+        )
     place = results or default_results()
     configs = [dataclasses.replace(config, data=data, results=place, device=device) for config in CAMPAIGNS[name]()]
     if rehearse:

@@ -39,18 +39,24 @@ def check_options(given: Sequence[str], known: Iterator[str], command: str) -> N
     for word in given:
         name = word.partition("=")[0].replace("_", "-")
         if word.startswith("--") and len(word) > 2 and name not in names:
-            leave(
-                f"'{PROGRAM} {command}' has no option {word.partition('=')[0]}{did_you_mean(name, names)}; "
-                f"'{PROGRAM} {command} --help' lists them"
-            )
+            wrong = f"'{PROGRAM} {command}' has no option {word.partition('=')[0]}"
+            leave(did_you_mean(wrong, name, names, f"'{PROGRAM} {command} --help' lists them"))
 
 
-def did_you_mean(wrong: str, right: Sequence[str]) -> str:
-    """The nearest right name as a question; of options also one of another group ("--epochs")."""
+def did_you_mean(said: str, wrong: str, right: Sequence[str], then: str) -> str:
+    """What is wrong, the nearest right name as a question, and what to do then.
+
+    Of options the nearest may be one of another group: --optimization.epochs for "--epochs".
+    """
+    ends = {_last(name): name for name in reversed(right)}
     near = difflib.get_close_matches(wrong, right, n=1, cutoff=0.6)
-    last = [name for name in right if name.rpartition(".")[2] == wrong.lstrip("-").rpartition(".")[2]]
-    chosen = last[:1] or near
-    return f"; did you mean {chosen[0]}?" if chosen else ""
+    within = difflib.get_close_matches(_last(wrong), ends, n=1, cutoff=0.75)
+    chosen = ends.get(_last(wrong)) or (near[0] if near else None) or (ends[within[0]] if within else None)
+    return f"{said}; did you mean {chosen}? {then[0].upper()}{then[1:]}" if chosen else f"{said}; {then}"
+
+
+def _last(name: str) -> str:
+    return name.lstrip("-").rpartition(".")[2]
 
 
 def leave(said: str) -> NoReturn:

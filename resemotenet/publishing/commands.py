@@ -15,6 +15,8 @@ def add_push(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Add the command push."""
     push = commands.add_parser(
         "push",
+        # --dry-run takes the next word for DIR, so the names come first.
+        usage="%(prog)s FOLDER OWNER/NAME [--dry-run [DIR]] [--private] [--pr] [--tag TAG] [--run RUN] [--force]",
         help="upload a trained model to the Hugging Face Hub, with a card made from it",
         description="Upload a finished run, or a model folder, to the Hugging Face Hub in one commit: weights, config, "
         f"figures, confusion, and a model card made from them. {_TOKEN}",

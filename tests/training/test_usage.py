@@ -18,7 +18,13 @@ class TestUsage:
         assert main(arguments) == 2
         assert error_line(capsys).startswith("usage: python -m training {train,resume,")
 
-    @pytest.mark.parametrize(("typed", "said"), [("evalute", "'evalute'; did you mean evaluate?;"), ("fly", "'fly';")])
+    @pytest.mark.parametrize(
+        ("typed", "said"),
+        [
+            ("evalute", "'evalute'; did you mean evaluate? 'python -m training --help' lists them"),
+            ("fly", "'fly'; 'python -m training --help' lists them"),
+        ],
+    )
     def test_a_mistyped_command(self, capsys: pytest.CaptureFixture[str], typed: str, said: str):
         assert main([typed]) == 2
         assert error_line(capsys).startswith(f"training: there is no command {said}")
@@ -28,20 +34,23 @@ class TestUsage:
         [
             (
                 "train bundeld --data x",
-                "no recipe is called 'bundeld'; did you mean bundled?; there are quick, bundled,",
+                "no recipe is called 'bundeld'; did you mean bundled? There are quick, bundled,",
             ),
             ("train", "name a recipe first; there are quick, bundled,"),
+            ("train --epochs 3 quick", "name a recipe first; there are quick, bundled,"),
+            ("train quick --epohcs 3", "has no option --epohcs; did you mean --optimization.epochs? 'python"),
+            ("campaign ablatoin --data x", "no campaign is called 'ablatoin'; did you mean ablation? There are"),
             (
                 "train bundled --data x --optimization.epoch 3",
                 "'python -m training train bundled' has no option --optimization.epoch; did you mean "
-                "--optimization.epochs?; 'python -m training train bundled --help' lists them",
+                "--optimization.epochs? 'python -m training train bundled --help' lists them",
             ),
             (
                 "train bundled --batch_size=3",
                 "train bundled' has no option --batch_size; did you mean --optimization.batch-size?",
             ),
             ("train quick --network.no-compct", "no option --network.no-compct; did you mean --network.no-compact?"),
-            ("evaluate run --dta x", "'python -m training evaluate' has no option --dta; did you mean --data?;"),
+            ("evaluate run --dta x", "'python -m training evaluate' has no option --dta; did you mean --data? 'python"),
             ("audit --data=", "an argument is empty"),
             ("audit --data x --colour", "'python -m training audit' has no option --colour; 'python -m"),
         ],
