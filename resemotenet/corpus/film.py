@@ -153,13 +153,12 @@ def _encode(
             last = max(last + 1, round(time / _TICK))
             frame.pts, frame.time_base = last, _TICK
             container.mux(stream.encode(frame))
-            for _, packet in sound.until(time) if sound else ():
-                container.mux(packet)
+            if sound is not None:
+                sound.write(time)
         if stream is not None:
             container.mux(stream.encode(None))
-        for seconds, packet in sound.until(math.inf) if sound else ():
-            before(seconds)
-            container.mux(packet)
+        if sound is not None:
+            sound.write(math.inf, before)
     return stream is not None
 
 

@@ -1,7 +1,9 @@
 """The sound of a film beside its annotated pictures: copied where an MP4 may hold it, else encoded as AAC."""
 
+import io
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,13 +33,16 @@ class Sound:
     """
 
     def __init__(self, member: Member, output: "OutputContainer") -> None:
-        self._packets = _made_ready(member, output)
+        self._packets, self._output = _made_ready(member, output), output
         self._coming = next(self._packets, None)
 
-    def until(self, time: float) -> Iterator[tuple[float, Any]]:
-        """What comes until then, in seconds: times and packets, ready to be written."""
-        while self._coming is not None and self._coming[0] <= time:
-            yield self._coming
+    def write(self, until: float, before: Callable[[float], None] = lambda time: None) -> None:
+        """Into the output goes what comes until then, in seconds; ``before`` is called with the time of each piece."""
+        while self._coming is not None and self._coming[0] <= until:
+            time, packet = self._coming
+            before(time)
+            with suppress(ValueError):  # damaged
+                self._output.mux(packet)
             self._coming = next(self._packets, None)
 
     def close(self) -> None:
@@ -52,12 +57,26 @@ def _made_ready(member: Member, output: "OutputContainer") -> Generator[tuple[fl
         track = next(iter(container.streams.audio), None)
         if track is None:
             return
-        name = track.codec_context.name if track.codec_context else None
+        name = track.codec_context.codec.canonical_name if track.codec_context else None
         if name is None:
             logger.warning("%s: its sound is of an unknown codec, and left out of the annotated film", member.name)
             return
         timed = _timed(container, track)
-        yield from _copied(timed, track, output) if name in _COPIED else _encoded(timed, track, output)
+        made = _copied if name in _COPIED and _fits(track) else _encoded
+        yield from made(timed, track, output)
+
+
+def _fits(track: Any) -> bool:
+    """Whether FFmpeg begins an MP4 with it; not where the head of the track is damaged."""
+    import av
+
+    try:
+        with av.open(io.BytesIO(), "w", format="mp4") as trial:
+            trial.add_stream_from_template(track)
+            trial.start_encoding()
+    except ValueError:
+        return False
+    return True
 
 
 def _timed(container: Any, track: Any) -> Iterator[Any]:
@@ -95,21 +114,24 @@ def _copied(packets: Iterator[Any], track: Any, output: "OutputContainer") -> It
 
 
 def _encoded(packets: Iterator[Any], track: Any, output: "OutputContainer") -> Iterator[tuple[float, Any]]:
-    import av
-
     stream: Any = None
     for packet in packets:
         try:
             frames = packet.decode()
-        except (av.error.FFmpegError, ValueError):
+            if stream is None and frames:
+                stream = _aac(frames[0], output)
+            made = [each for frame in frames for each in stream.encode(frame)]
+        except ValueError:  # damaged, or of another kind than before
             continue
-        for frame in frames:
-            if stream is None:
-                stream = output.add_stream("aac", frame.sample_rate if frame.sample_rate in _RATES else _RATES[0])
-                stream.layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
-            yield from _with_times(stream.encode(frame))
+        yield from _with_times(made)
     if stream is not None:
         yield from _with_times(stream.encode(None))
+
+
+def _aac(frame: Any, output: "OutputContainer") -> Any:
+    stream: Any = output.add_stream("aac", frame.sample_rate if frame.sample_rate in _RATES else _RATES[0])
+    stream.layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
+    return stream
 
 
 def _with_times(packets: list[Any]) -> Iterator[tuple[float, Any]]:
