@@ -2,11 +2,13 @@
 
 The method is that of Zhang et al., 2016 (https://arxiv.org/abs/1604.02878); weights and arithmetic are those of
 facenet-pytorch (https://github.com/timesler/facenet-pytorch, MIT), in whose package the weights come, and the faces are
-the same. What differs is how fast they are found: the networks run in ONNX Runtime, all smaller pictures come from one
-table of sums, and the first network does not look where there is nothing but margin.
+the same. What differs is how fast they are found: the networks run in ONNX Runtime, in the form that suits it, all
+smaller pictures come from one table of sums, the first network does not look where there is nothing but margin, and
+everything goes in pieces that stay in a core's cache.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +20,7 @@ from torch import nn
 
 from ..checkpoints.backends import Session, choose_backend, spread
 from ..checkpoints.graph import NetworkGraph, build_graph
+from .blocked import in_blocks
 from .means import Means
 
 if TYPE_CHECKING:
@@ -30,6 +33,9 @@ THRESHOLDS = (0.6, 0.7, 0.7)
 PYRAMID_FACTOR = 0.709
 # What the first network sees of a level at once, and how far its places are apart, in pixels.
 WINDOW, STRIDE = 12, 2
+# How many pixels a strip of a level has, and at least how many rows of places; how many crops are looked at together.
+# What the networks' first layers make of them, a megabyte, is still in the cache when the next ones need it.
+STRIP_PIXELS, STRIP_PLACES, CROPS = 2**14, 12, 8
 # Sides of what the second and the third network see.
 REFINED_SIDE, LOCATED_SIDE = 24, 48
 # Boxes that share more are one face: within a level of the pyramid and after each network. All are shares of the union
@@ -72,7 +78,7 @@ class Cascade:
         """Faces of a picture.
 
         Args:
-            pixels: (H, W, 3), RGB.
+            pixels: (H, W, 3), RGB, or with a fourth channel of anything, which is faster.
             smallest: side of the smallest face that is looked for, in pixels.
             margin: width of an empty border that the picture has.
 
@@ -83,7 +89,7 @@ class Cascade:
         boxes, moves = self._refine(picture, _squared(self._propose(picture, smallest, margin)))
         boxes = _squared(_moved(boxes, moves))
         corners, inside = _inside(boxes, picture.size)
-        looks = self._locate(picture.parts(corners, LOCATED_SIDE))
+        looks = self._locate(corners, lambda some: picture.parts(some, LOCATED_SIDE))
         good = looks.scores > THRESHOLDS[2]
         boxes = np.column_stack([boxes[inside][good, :4], looks.scores[good]])
         sides = boxes[:, 2:4] - boxes[:, :2] + 1
@@ -95,38 +101,50 @@ class Cascade:
 
     def look(self, crops: "NDArray[np.uint8]") -> Looks:
         """The last network alone, for RGB crops (N, 48, 48, 3)."""
-        return self._locate(np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32))
+        return self._locate(crops, lambda some: np.ascontiguousarray(some.transpose(0, 3, 1, 2), np.float32))
 
-    def _locate(self, crops: "Floats") -> Looks:
-        moves, landmarks, logits = self._located(crops)
+    def _locate(self, parts: "NDArray[Any]", taken: "Callable[[NDArray[Any]], Floats]") -> Looks:
+        moves, landmarks, logits = self._each(self._located, parts, taken)
         return Looks(moves, landmarks, _probability(logits[:, 0]))
+
+    def _each(
+        self, network: "_Network", parts: "NDArray[Any]", taken: "Callable[[NDArray[Any]], Floats]"
+    ) -> "list[Floats]":
+        """The outputs of the second or third network for parts of a picture, of which ``taken`` makes what it sees."""
+        pieces = [parts[start : start + CROPS] for start in range(0, max(1, len(parts)), CROPS)]
+        answers = self._map(lambda some: network(taken(some)), pieces)
+        return [np.concatenate(answer) for answer in zip(*answers, strict=True)]
 
     def _propose(self, picture: Means, smallest: int, margin: int) -> "Floats":
         """Boxes (N, 5) that may be faces."""
-        scales = list(_scales(min(picture.size), smallest))
-        levels = self._map(lambda scale: self._level(picture, scale, margin), scales)
-        found = np.concatenate([np.empty((0, 9), np.float32), *levels])
+        strips = list(_strips(picture.size, smallest, margin))
+        levels: defaultdict[float, list[Floats]] = defaultdict(list)
+        for strip, boxes in zip(strips, self._map(partial(self._look_over, picture), strips), strict=True):
+            levels[strip.scale].append(boxes)
+        best = [boxes[_suppress(boxes, LEVEL_OVERLAP)] for boxes in map(np.concatenate, levels.values())]
+        found = np.concatenate([np.empty((0, 9), np.float32), *best])
         found = found[_suppress(found, PROPOSED_OVERLAP)]
         sides = np.tile(found[:, 2:4] - found[:, :2], 2)
         return np.column_stack([found[:, :4] + found[:, 5:] * sides, found[:, 4]])
 
-    def _level(self, picture: Means, scale: float, margin: int) -> "Floats":
-        """Of one size of the picture: boxes, scores and moves of the corners in sides (N, 9)."""
-        # Where a window holds nothing but margin there is nothing to be found.
-        skipped = max(0, int(margin * scale) - WINDOW) // STRIDE * STRIDE
-        width, height = (int(side * scale + 1) for side in picture.size)
-        level = picture.whole(width, height, skipped)
-        moves, (logits,) = (output[0] for output in self._proposals(level))
+    def _look_over(self, picture: Means, strip: "_Strip") -> "Floats":
+        """Boxes, scores and moves of the corners in sides (N, 9)."""
+        level = picture.whole(strip.width, strip.height, strip.skipped, strip.rows)
+        ends = self._proposals(level)[0][0]
+        moves, logits = ends[:4], ends[4]
         rows, columns = np.nonzero(logits >= math.log(THRESHOLDS[0] / (1 - THRESHOLDS[0])))
-        corners = np.column_stack([columns, rows]).astype(np.float32) * STRIDE + skipped
-        ends = [np.floor((corners + 1) / np.float32(scale)), np.floor((corners + WINDOW) / np.float32(scale))]
-        boxes = np.column_stack([*ends, _probability(logits[rows, columns]), moves[:, rows, columns].T])
-        return boxes[_suppress(boxes, LEVEL_OVERLAP)]
+        if not len(rows):
+            return np.empty((0, 9), np.float32)
+        corners = np.column_stack([columns * STRIDE, rows * STRIDE + strip.rows.start]).astype(np.float32)
+        corners += strip.skipped
+        scale = np.float32(strip.scale)
+        ends = [np.floor((corners + 1) / scale), np.floor((corners + WINDOW) / scale)]
+        return np.column_stack([*ends, _probability(logits[rows, columns]), moves[:, rows, columns].T])
 
     def _refine(self, picture: Means, boxes: "Floats") -> "tuple[Floats, Floats]":
         """Those of the boxes (N, 5) that still look like faces, and how their corners move, in sides (N, 4)."""
         corners, inside = _inside(boxes, picture.size)
-        moves, logits = self._refined(picture.parts(corners, REFINED_SIDE))
+        moves, logits = self._each(self._refined, corners, lambda some: picture.parts(some, REFINED_SIDE))
         scores = _probability(logits[:, 0])
         good = scores > THRESHOLDS[1]
         boxes, moves = np.column_stack([boxes[inside][good, :4], scores[good]]), moves[good]
@@ -135,6 +153,36 @@ class Cascade:
 
 
 _Network = Callable[["NDArray[Any]"], "list[NDArray[np.float32]]"]
+
+
+class _Strip(NamedTuple):
+    """Rows of one size of the picture that the first network looks at together.
+
+    Attributes:
+        scale: by what the picture is multiplied.
+        width, height: of the whole picture at that size.
+        skipped: width of a border that is left out, for a window there holds nothing but margin.
+        rows: of the pixels inside the border.
+    """
+
+    scale: float
+    width: int
+    height: int
+    skipped: int
+    rows: range
+
+
+def _strips(size: tuple[int, int], smallest: int, margin: int) -> Iterator[_Strip]:
+    for scale in _scales(min(size), smallest):
+        width, height = (int(side * scale + 1) for side in size)
+        skipped = max(0, int(margin * scale) - WINDOW) // STRIDE * STRIDE
+        inside = height - 2 * skipped
+        # The last place may lack a row of pixels, as the network's pooling rounds up.
+        places = (inside - WINDOW + 1) // STRIDE + 1
+        together = max(STRIP_PLACES, STRIP_PIXELS // (width - 2 * skipped) // STRIDE)
+        for first in range(0, places, together):
+            last = min(places, first + together) - 1
+            yield _Strip(scale, width, height, skipped, range(first * STRIDE, min(inside, last * STRIDE + WINDOW)))
 
 
 def _scales(side: int, smallest: int) -> Iterator[float]:
@@ -223,10 +271,12 @@ def graphs() -> tuple[NetworkGraph, NetworkGraph, NetworkGraph]:
     return first, second, third
 
 
-def _load(backend: str, *, every_core: bool) -> list[_Network]:
+def _load(backend: str, *, every_core: bool) -> "list[_Network]":
     if backend == "torch":
-        return [partial(_in_torch, network) for network, _ in _networks()]
-    return [Session(graph, every_core=every_core) for graph in graphs()]
+        first, *others = (partial(_in_torch, network) for network, _ in _networks())
+        return [lambda level: [np.concatenate(first(level), axis=1)], *others]
+    graphs = [_graph(in_blocks(network), kind) for network, kind in _networks()]
+    return [Session(graph, every_core=every_core) for graph in graphs]
 
 
 def _networks() -> "list[tuple[nn.Module, _Kind]]":
@@ -259,7 +309,8 @@ def _take_levels_and_give_odds(network: Any, kind: _Kind) -> None:
 def _graph(network: nn.Module, kind: _Kind) -> NetworkGraph:
     shape = (2, 3, kind.side, kind.side)
     with torch.inference_mode():
-        outputs = [f"output_{number}" for number, _ in enumerate(network(torch.zeros(shape)))]
+        answer = network(torch.zeros(shape))
+    outputs = [f"output_{number}" for number, _ in enumerate((answer,) if isinstance(answer, torch.Tensor) else answer)]
     free = {0: "N", 2: "H", 3: "W"} if kind.name == "PNet" else {0: "N"}
     return build_graph(network, shape, input="levels", outputs=outputs, free=free)
 

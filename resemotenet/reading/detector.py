@@ -111,8 +111,7 @@ class MTCNNDetector:
         searched = _at_most(image, self.max_side)
         ratio = np.divide(image.size, searched.size)
         margin = round(self.MARGIN * min(searched.size))
-        pixels = np.asarray(ImageOps.expand(searched, margin, fill=GREY))
-        found, points = self._cascade.find(pixels, self.min_face, margin)
+        found, points = self._cascade.find(_pixels(ImageOps.expand(searched, margin, fill=GREY)), self.min_face, margin)
         corners = (found[:, :4].reshape(-1, 2, 2) - margin) * ratio
         points = (points - margin) * ratio
         return [
@@ -169,6 +168,11 @@ def _at_most(image: Image.Image, side: int) -> Image.Image:
     shrink = min(1.0, side / max(image.size))
     size = (max(1, round(image.width * shrink)), max(1, round(image.height * shrink)))
     return image if size == image.size else image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def _pixels(image: Image.Image) -> "NDArray[np.uint8]":
+    """Those of an RGB picture as they lie in memory, (H, W, 4) with an empty channel: no copy pixel by pixel."""
+    return np.frombuffer(image.tobytes("raw", "RGBX"), np.uint8).reshape(image.height, image.width, 4)
 
 
 def _turned_back(face: Face, degrees: float, turned: Image.Image, small: Image.Image, image: Image.Image) -> Face:

@@ -28,6 +28,18 @@ def test_without_a_border():
     np.testing.assert_array_equal(Means(pixels).whole(31, 25, border=4), whole[:, :, 4:-4, 4:-4])
 
 
+def test_some_rows_of_the_whole():
+    pixels = picture(50, 40)
+    whole = Means(pixels).whole(31, 25, border=2)
+    np.testing.assert_array_equal(Means(pixels).whole(31, 25, border=2, rows=range(4, 15)), whole[:, :, 4:15])
+
+
+def test_a_fourth_channel_is_not_looked_at():
+    pixels = picture(50, 40)
+    other = np.dstack([pixels, np.full((40, 50), 255, np.uint8)])
+    np.testing.assert_array_equal(Means(other).whole(31, 25), Means(pixels).whole(31, 25))
+
+
 def test_parts_of_every_size():
     pixels = picture(80, 60)
     corners = np.array([(0, 0, 80, 60), (3, 5, 27, 29), (10, 10, 11, 11), (20, 7, 75, 12), (79, 59, 80, 60)])
@@ -45,3 +57,4 @@ def test_no_parts():
 def test_sums_of_a_large_white_picture_do_not_run_over():
     white = np.full((3300, 3300, 3), 255, np.uint8)  # 2.8e9 a channel, more than 31 bits
     np.testing.assert_allclose(Means(white).whole(7, 5), np.full((1, 3, 5, 7), 255), rtol=1e-6)
+    np.testing.assert_allclose(Means(white).whole(1, 1), np.full((1, 3, 1, 1), 255), rtol=1e-6)
