@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 from skimage import data
 
-from resemotenet.reading.detector import MTCNNDetector
+from resemotenet.reading.detector import MTCNNDetector, _from_all_sides
 from resemotenet.reading.faces import Face, area, clip, overlap, roll
 
 # Drawn by hand: hairline to chin, cheek to cheek.
@@ -238,6 +238,14 @@ class TestPicturesThatLie:
     def test_a_face_that_was_seen_right_stays_as_it_was_found(self, detector, astronaut):
         (face,) = MTCNNDetector(thorough=False).detect(astronaut)
         assert detector._seen_around(astronaut, face, 1.0) is face
+
+    def test_all_sides_are_the_picture_turned_by_eighths(self, astronaut):
+        """To a level: two are turned pixel by pixel, and the others are these by quarters."""
+        square = (170.0, 60.0, 280.0, 170.0)
+        sides = _from_all_sides(astronaut, square, -17.2)
+        for eighths, side in enumerate(sides):
+            turned = _from_all_sides(astronaut, square, -17.2 + 45 * eighths)[0]
+            assert np.abs(side.astype(int) - turned).max() <= 1
 
     def test_who_stands_upright_is_enough(self, detector, astronaut):
         upright = MTCNNDetector(thorough=False)
