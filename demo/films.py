@@ -138,8 +138,8 @@ class Films:
         self._predictor, self._finder = predictor, finder
         self._films: dict[str, Film] = {}
         self._places = Shares(_PLACES)
-        self._reading = Turns(AT_ONCE, "films", _give_way)
-        self._drawing = Turns(1, "drawing", _give_way)
+        self._reading = Turns(AT_ONCE, "films", _give_way, kept=False)
+        self._drawing = Turns(1, "drawing", _give_way, kept=False)
 
     async def begin(self, path: str) -> Film:
         """Take an uploaded file, which is read when its turn comes.

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
@@ -78,33 +79,172 @@ def test_nothing_is_remembered_of_addresses_that_have_nothing():
     assert not shares._taken
 
 
+class Party:
+    """Calls that come when a test says so, and end when it says so.
+
+    Attributes:
+        begun: what was begun, in order; "a1" is of the address "a".
+    """
+
+    def __init__(self, turns: Turns) -> None:
+        self.begun: list[str] = []
+        self._turns = turns
+        self._doors: dict[str, threading.Event] = {}
+        self._calls: dict[str, asyncio.Task[None]] = {}
+
+    async def come(self, *names: str) -> None:
+        for name in names:
+            self._doors[name] = threading.Event()
+            self._calls[name] = asyncio.create_task(self._turns.run(name[0], partial(self._work, name)))
+        await asyncio.sleep(0)
+
+    async def end(self, name: str, *then: str) -> None:
+        """A call ends; calls that come as soon as it has been answered."""
+        self._doors[name].set()
+        await self._calls[name]
+        await self.come(*then)
+
+    async def begins(self, *names: str) -> None:
+        """These calls were begun, in any order, and no other besides those before."""
+        deadline = time.monotonic() + 60
+        while len(self.begun) < len(set(self.begun) | set(names)):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.001)
+        assert set(self.begun[-len(names) :]) == set(names), self.begun
+
+    async def leave(self) -> None:
+        for door in self._doors.values():
+            door.set()
+        await asyncio.gather(*self._calls.values(), return_exceptions=True)
+
+    def break_up(self) -> None:
+        """Nobody waits any more, whatever the turns wait for."""
+        for name, call in self._calls.items():
+            call.cancel()
+            self._doors[name].set()
+
+    def _work(self, name: str) -> None:
+        self.begun.append(name)
+        self._doors[name].wait(60)
+
+
 def served(workers: int, guests: list[str]) -> list[str]:
     """In which order guests are served who all come before the first of them is done."""
 
     async def party() -> list[str]:
-        turns, door, order = Turns(workers, "test"), threading.Event(), list[str]()
-
-        def read(guest: str) -> None:
-            door.wait(60)
-            order.append(guest)
-
-        waiting = [asyncio.create_task(turns.run(guest[0], partial(read, guest))) for guest in guests]
-        await asyncio.sleep(0)
-        door.set()
-        await asyncio.gather(*waiting)
-        return order
+        party = Party(Turns(workers, "test"))
+        await party.come(*guests)
+        await party.leave()
+        return party.begun
 
     return apart(party())
 
 
 def test_addresses_take_turns():
     crowd = [f"a{number}" for number in range(5)]
-    assert served(1, [*crowd, "b0", "b1", "c0"]) == ["a0", "a1", "b0", "c0", "a2", "b1", "a3", "a4"]
+    assert served(1, [*crowd, "b0", "b1", "c0"]) == ["a0", "b0", "c0", "a1", "b1", "a2", "a3", "a4"]
 
 
 def test_calls_of_one_address_are_served_in_the_order_they_came():
     calls = [f"a{number}" for number in range(6)]
     assert served(1, calls) == calls
+
+
+FLOOD = [f"f{number}" for number in range(9)]
+
+
+def test_who_comes_while_another_is_served_is_the_next():
+    """Also where that other came first with more: else a visitor waits for two of a flood each time."""
+
+    async def party() -> list[str]:
+        party = Party(Turns(1, "test", patience=0))
+        await party.come(*FLOOD)
+        for number in range(3):
+            await party.begins(f"f{number}")
+            await party.come(f"v{number}")
+            await party.end(f"f{number}")
+            await party.begins(f"v{number}")
+            await party.end(f"v{number}")
+        await party.leave()
+        return party.begun
+
+    assert apart(party())[:6] == ["f0", "v0", "f1", "v1", "f2", "v2"]
+
+
+def test_who_asks_again_at_once_has_two_turns_for_one_of_a_flood():
+    async def party() -> list[str]:
+        party = Party(Turns(1, "test", patience=60))
+        await party.come(*FLOOD, "v0")
+        await party.end("f0")
+        for number in range(0, 6, 2):
+            await party.begins(f"v{number}")
+            await party.end(f"v{number}")
+            await asyncio.sleep(0.01)  # nobody is served meanwhile
+            assert party.begun[-1] == f"v{number}"
+            await party.come(f"v{number + 1}")
+            await party.begins(f"v{number + 1}")
+            await party.end(f"v{number + 1}", f"v{number + 2}")
+            await party.begins(flooded := f"f{number // 2 + 1}")
+            await party.end(flooded)
+        party.break_up()
+        return party.begun
+
+    assert apart(party())[:10] == ["f0", "v0", "v1", "f1", "v2", "v3", "f2", "v4", "v5", "f3"]
+
+
+def test_who_does_not_come_again_is_waited_for_a_moment_only():
+    async def party() -> list[str]:
+        party = Party(Turns(1, "test", patience=0.01))
+        await party.come(*FLOOD, "v0")
+        await party.end("f0")
+        await party.begins("v0")
+        await party.end("v0")
+        await party.begins("f1")
+        await party.leave()
+        return party.begun
+
+    assert apart(party()) == ["f0", "v0", *FLOOD[1:]]
+
+
+def test_another_visitor_need_not_wait_for_the_one_before():
+    async def party() -> list[str]:
+        party = Party(Turns(1, "test", patience=60))
+        await party.come(*FLOOD, "v0")
+        await party.end("f0")
+        await party.begins("v0")
+        await party.end("v0", "f9", "w0")
+        await party.begins("w0")
+        party.break_up()
+        return party.begun
+
+    assert apart(party())[:3] == ["f0", "v0", "w0"]
+
+
+@pytest.mark.parametrize("workers", [2, 8])
+def test_of_several_threads_one_is_kept_from_each_address(workers: int):
+    async def party() -> None:
+        party = Party(Turns(workers, "test"))
+        await party.come(*FLOOD)
+        await party.begins(*FLOOD[: workers - 1])
+        for number in range(3):
+            await party.come(f"v{number}")
+            await party.begins(f"v{number}")  # at once
+            await party.end(f"v{number}")
+        assert sorted(party.begun) == sorted([*FLOOD[: workers - 1], "v0", "v1", "v2"])
+        await party.leave()
+        assert len(party.begun) == len(FLOOD) + 3
+
+    apart(party())
+
+
+def test_one_address_has_them_all_where_work_takes_minutes():
+    async def party() -> None:
+        party = Party(Turns(2, "test", kept=False))
+        await party.come("a0", "a1", "a2")
+        await party.begins("a0", "a1")
+        await party.leave()
+
+    apart(party())
 
 
 def test_work_gives_its_result_or_its_error_and_the_next_is_served():
