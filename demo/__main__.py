@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import multiprocessing
 import os
 import shutil
 import signal
@@ -14,8 +15,9 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from resemotenet.cli import print_any_name
 from resemotenet.errors import ResEmoteNetError
 
 if TYPE_CHECKING:
@@ -64,8 +66,9 @@ def start(
         load: gives what the page reads with.
         at_once, port, open_browser: as ``app.serve`` takes them.
     """
-    # Hosts stop a server with SIGTERM; ended as by Ctrl-C, it takes its temporary files with it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    print_any_name()
+    # Ended as by Ctrl-C, it takes its temporary files with it.
+    _at_end(signal.default_int_handler)
     try:
         port = _checked(port)
         from . import app
@@ -78,30 +81,44 @@ def start(
         return _failed(error)
     try:
         with _own_folder() as folder:
-            signal.signal(signal.SIGTERM, partial(_stop, folder))
+            _at_end(partial(_stop, folder))
             app.serve(reader, Uploads(folder), at_once=at_once, port=port, open_browser=open_browser)
     except KeyboardInterrupt:
         return 130
     except (OSError, ValueError) as error:  # the folder cannot be made; a setting means nothing
         return _failed(error)
-    # Python would wait for every picture that is being read, for nobody.
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    _leave(0)
+
+
+def _at_end(handler: "Callable[[int, FrameType | None], None] | signal.Handlers") -> None:
+    """What happens when a host stops the server, or its terminal is closed, unless it is to outlive that (nohup)."""
+    signal.signal(signal.SIGTERM, handler)
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, handler)
 
 
 def _stop(folder: Path, number: int, frame: "FrameType | None") -> None:
-    """On SIGTERM, of a server with this temporary folder: as Ctrl-C, but in time, before its host kills it."""
+    """Ends a server with this temporary folder: as Ctrl-C, but in time, before its host kills it."""
+    _at_end(signal.SIG_IGN)  # a second signal would break off the end
 
     def give_up() -> None:
         shutil.rmtree(folder, ignore_errors=True)
-        os._exit(130)
+        _leave(130)
 
     logging.getLogger("uvicorn.error").disabled = True  # every visitor who is cut off would be a traceback
     late = threading.Timer(_PATIENCE, give_up)
     late.daemon = True
     late.start()
     raise KeyboardInterrupt
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends without Python's own way, which would wait for every picture that is being read, for nobody."""
+    for child in multiprocessing.active_children():  # ZeroGPU forks one, which would stay
+        child.kill()
+    os._exit(code)
 
 
 def _checked(port: int | None) -> int | None:

@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    print_any_name()
     words = sys.argv[1:] if arguments is None else list(arguments)
     parser = _parser()
     parsed = parser.parse_args(words)
@@ -50,7 +51,6 @@ def _run(arguments: Sequence[str] | None) -> int:
         parser.error("an argument is empty, and would mean the folder you are in; is a variable not set?")
     if parsed.verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    print_any_name()
     try:
         code: int = parsed.run(parsed)
     except ResEmoteNetError as error:
@@ -65,7 +65,13 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def print_any_name() -> None:
-    """What the console or the file behind stdout cannot encode, in a file's name say, is printed as an escape code."""
+    """What the console or the file behind stdout cannot encode, in a file's name say, is printed as an escape code.
+
+    Where there is no stdout or stderr at all, as a scheduler may have it, what is printed goes nowhere.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
@@ -74,8 +80,7 @@ def leave_closed_pipe() -> None:
     """The reader, say `head`, has seen enough: nobody is told of what is left to be written."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            os.dup2(nowhere, stream.fileno())
+        os.dup2(nowhere, stream.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

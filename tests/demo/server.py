@@ -94,14 +94,26 @@ def started(
     environment |= {"GRADIO_TEMP_DIR": str(temporary / "gradio"), **(settings or {})}
     with log.open("ab") as output:
         command = [sys.executable, *map(str, arguments)]
-        process = subprocess.Popen(command, cwd=place, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=place, env=environment, stdout=output, stderr=subprocess.STDOUT, process_group=0
+        )
     try:
         _wait_for(port, process, log)
         yield Demo(f"http://127.0.0.1:{port}/", temporary, process)
     finally:
         process.terminate()
         process.wait(PATIENCE)
+    wait_until(lambda: not _lives(process.pid))
     assert list(temporary.rglob("resemotenet-*")) == [], "a server that was stopped left its temporary folder"
+
+
+def _lives(group: int) -> bool:
+    """Whether any process of a group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -53,6 +53,20 @@ def test_sigterm_ends_a_busy_server_within_five_seconds(model_folder: Path, tmp_
     assert "Traceback" not in (tmp_path / "log.txt").read_text()
 
 
+@pytest.mark.parametrize("numbers", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGHUP, signal.SIGTERM)])
+def test_a_second_signal_or_a_terminal_that_is_closed(
+    model_folder: Path, tmp_path: Path, numbers: tuple[signal.Signals, ...]
+):
+    with running(model_folder, tmp_path) as demo:
+        httpx.get(demo.address, timeout=PATIENCE).raise_for_status()
+        for number in numbers:
+            demo.process.send_signal(number)
+            time.sleep(0.1)
+        demo.process.wait(PATIENCE)
+    assert not list(tmp_path.rglob("resemotenet-page-*"))
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
+
+
 def test_a_port_that_is_taken_is_an_error_however_it_was_named(model_folder: Path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
