@@ -4,6 +4,7 @@ import json
 import math
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -15,9 +16,11 @@ from typing import Any
 import torch
 
 from resemotenet.checkpoints.checkpoint import load_model
-from resemotenet.errors import ResultsError, in_words
+from resemotenet.errors import ResultsError
 from resemotenet.runs.results import ResultsFolder, replacing, write_json
 from resemotenet.runs.schema import Audit, Environment, Epoch, RunConfig, Start, Step, read
+
+from .locks import unwritable
 
 _STATE = "state.pt"
 _SECONDS_BETWEEN_STEPS = 2.0
@@ -45,6 +48,9 @@ class Recorder:
         """
         try:
             path, fresh = _claim(config)
+        except OSError as error:
+            raise unwritable(Path(config.results), error.strerror or error) from error
+        try:
             # Under another name until it is whole, so that whoever reads or resumes a run finds all that belongs to it.
             recorder = cls(fresh)
             recorder.folder.resume.mkdir()
@@ -55,7 +61,8 @@ class Recorder:
             write_json(recorder.folder.environment, environment.to_dict())
             fresh.rename(path)
         except OSError as error:
-            raise _unwritable(Path(config.results), in_words(error)) from error
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise unwritable(Path(config.results), error.strerror or error) from error
         return cls(path)
 
     def resumed(self, epoch: int, device: str) -> None:
@@ -170,12 +177,12 @@ def check_place(results: Path) -> None:
     try:
         str(results.absolute()).encode()
     except UnicodeEncodeError:
-        raise _unwritable(results, "its name is not UTF-8, and safetensors cannot open it") from None
+        raise unwritable(results, "its name is not UTF-8, and safetensors cannot open it") from None
     existing = next(place for place in (results.absolute(), *results.absolute().parents) if os.path.exists(place))
     if not existing.is_dir():
-        raise _unwritable(results, f"{existing} is not a folder")
+        raise unwritable(results, f"{existing} is not a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise _unwritable(results, f"{existing} must not be written to")
+        raise unwritable(results, f"{existing} must not be written to")
 
 
 def _claim(config: RunConfig) -> tuple[Path, Path]:
@@ -196,10 +203,6 @@ def _claim(config: RunConfig) -> tuple[Path, Path]:
             return results / run, fresh
         fresh.rmdir()
     raise AssertionError
-
-
-def _unwritable(results: Path, why: object) -> ResultsError:
-    return ResultsError(f"results cannot be kept in {results}: {why}; give another place with --results")
 
 
 def _stamp(second: float) -> str:

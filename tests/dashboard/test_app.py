@@ -16,6 +16,7 @@ from dashboard.data import PUBLISHED
 from dashboard.options import OptionsError, read_options
 from tests.dashboard import comparing, fake_runs
 from tests.dashboard.comparing import again, words
+from tests.disks import read_only
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "dashboard" / "app.py"
@@ -56,6 +57,12 @@ def test_it_opens_whatever_the_folder_holds(start, results: Path, state: str):
     comparing.STATES[state](results)
     test = start("--results", results)
     assert str(results) in around(test)
+
+
+def test_nothing_is_written_to_the_folder(start, results: Path, every_state: dict[str, Path]):
+    with read_only(results):
+        test = start("--results", results)
+        assert f"**{len(list(PUBLISHED.glob('*/'))) + 2}** finished" in around(test)
 
 
 def test_what_is_wrong_is_told_with_its_reason(start, results: Path, every_state: dict[str, Path]):

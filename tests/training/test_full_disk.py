@@ -15,6 +15,7 @@ import pytest
 from resemotenet.errors import ResultsError, in_words
 from resemotenet.runs.results import ResultsFolder, write_json
 from resemotenet.runs.schema import Audit, Epoch, RunConfig
+from tests.disks import small_disk
 from tests.training.conftest import assert_same_run
 from training.cli import main
 from training.loop import resume, train
@@ -70,10 +71,37 @@ class TestTraining:
         resume(config, path)
         assert_same_run(ResultsFolder(path), finished)
 
+    def test_a_disk_that_fills_in_the_middle(
+        self, config: RunConfig, finished: ResultsFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        """By what others write there; every file of the run is then in the way of the next one."""
+        size = sizes(finished)["state.pt"]
+        with small_disk(tmp_path / "disk", 8 * size):
+            write, filling = Recorder.epoch, tmp_path / "disk" / "of somebody else"
+
+            def filled(self: Recorder, line: Epoch) -> None:
+                write(self, line)
+                if line.epoch == 1:
+                    with pytest.raises(OSError, match="No space left"):
+                        filling.write_bytes(bytes(9 * size))
+
+            with monkeypatch.context() as patch:
+                patch.setattr(Recorder, "epoch", filled)
+                with pytest.raises(
+                    ResultsError, match=r"state\.pt: No space left on device.*goes on from the last whole"
+                ):
+                    train(replace(config, results=tmp_path / "disk" / "results"))
+            (path,) = (tmp_path / "disk" / "results").iterdir()
+            with pytest.raises(OSError, match="No space left"):
+                resume(config, path)
+            filling.unlink()
+            resume(config, path)
+            assert_same_run(ResultsFolder(path), finished)
+
     def test_the_start(self, config: RunConfig, capsys: pytest.CaptureFixture[str]):
         with room_for(100), pytest.raises(ResultsError, match=r"results cannot be kept in .*File too large"):
             Recorder.start(config, "cpu", Audit(source={"layout": "x" * 1000}))
-        assert [path for path in config.results.iterdir() if not path.name.startswith(".")] == []
+        assert list(config.results.iterdir()) == []
 
 
 class TestCommands:
@@ -118,6 +146,19 @@ class TestCommands:
         )  # fmt: skip
         assert len(done.stdout.splitlines()) == 1
         assert done.stderr == ""
+
+    @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+    def test_nowhere_to_print_to(self, tmp_path: Path, closed: str):
+        """As where a scheduler starts programs with their streams closed."""
+        command = f"exec {sys.executable} -m training recipes {closed}"
+        with (tmp_path / "said").open("w+") as said:
+            done = subprocess.run(
+                command, shell=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=said, stderr=said,
+                check=False,
+            )  # fmt: skip
+            said.seek(0)
+            assert "Traceback" not in said.read()
+        assert done.returncode == 0
 
 
 class TestNamesThatAConsoleCannotShow:

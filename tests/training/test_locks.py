@@ -10,8 +10,9 @@ import pytest
 from filelock import FileLock
 
 from resemotenet.errors import TrainingError
-from resemotenet.runs.results import ResultsFolder, read_json
+from resemotenet.runs.results import ResultsFolder, read_json, write_json
 from resemotenet.runs.schema import RunConfig
+from tests.disks import read_only
 from tests.training.conftest import stop_after_one_epoch
 from training.campaign import run_campaign
 from training.cli import main
@@ -101,6 +102,31 @@ class TestRun:
         assert [line.epoch for line in stopped.read_epochs()] == [0, 1, 2, 3]
         assert len(read_json(stopped.environment)["resumptions"]) == 1
 
+    def test_one_that_must_not_be_written_to_is_named_with_what_to_do(
+        self, finished: ResultsFolder, config: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ):  # fmt: skip
+        stopped = str(stop_after_one_epoch(config, monkeypatch))
+        run = str(finished.path)
+        before = finished.result.read_bytes()
+        with read_only(finished.path), read_only(Path(stopped)):
+            for command in (
+                ["evaluate", run],
+                ["latency", run],
+                ["release", run, f"{tmp_path}/out"],
+                ["resume", stopped],
+            ):
+                assert main(command) == 1
+                said = capsys.readouterr().err.splitlines()[-1]
+                assert said.startswith(
+                    f"training: what is done with {command[1]} is noted in it, which cannot be written"
+                )
+                assert said.endswith("make it writable, or name a copy of it that is")
+            for command in (["compare", run, run], ["publish", run, f"{tmp_path}/published"]):
+                assert main(command) == 0
+        assert finished.result.read_bytes() == before
+        assert main(["resume", stopped]) == 0
+
     def test_a_release_evaluates_inside_its_own_lock(self, finished: ResultsFolder, config: RunConfig, tmp_path: Path):
         release(finished, tmp_path / "out", load_data(config), half=False)
         assert (tmp_path / "out").is_dir()
@@ -124,6 +150,42 @@ class TestCampaign:
         (said,) = capsys.readouterr().err.splitlines()
         assert said.startswith(f"training: another campaign is writing to {config.results} now; wait")
         assert [path.name for path in config.results.iterdir()] == [".campaign.lock"]
+
+    def test_of_two_that_start_at_once_one_does_the_runs(self, config: RunConfig, tmp_path: Path):
+        code = (
+            "import sys\nfrom resemotenet.errors import ResEmoteNetError\n"
+            "from resemotenet.runs.schema import RunConfig, read\nfrom training.campaign import run_campaign\n"
+            "if __name__ == '__main__':\n"
+            "    try:\n        assert run_campaign([read(RunConfig, 'config.json')], test=False)\n"
+            "    except ResEmoteNetError as error:\n        sys.exit(str(error))\n"
+        )
+        (tmp_path / "campaign.py").write_text(code)
+        write_json(tmp_path / "config.json", config.to_dict())
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        both = [
+            subprocess.Popen(
+                [sys.executable, "campaign.py"], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+            )
+            for _ in range(2)
+        ]
+        said = [process.communicate(timeout=300)[1] for process in both]
+        assert sorted(process.returncode for process in both) in ([0, 0], [0, 1])  # the later may find it done
+        assert "Traceback" not in "".join(said)
+        (run,) = config.results.glob("[!.]*")
+        assert [line.epoch for line in ResultsFolder(run).read_epochs()] == [0, 1, 2, 3]
+        assert read_json(ResultsFolder(run).environment)["resumptions"] == []
+
+    def test_a_folder_that_must_not_be_written_to(
+        self, config: RunConfig, data_path: Path, capsys: pytest.CaptureFixture[str]
+    ):
+        config.results.mkdir()
+        with read_only(config.results):
+            for place in (config.results, config.results / "new"):
+                command = ["campaign", "ablation", "--data", str(data_path), "--results", str(place), "--rehearse"]
+                assert main(command) == 1
+                (said,) = capsys.readouterr().err.splitlines()
+                assert said.startswith(f"training: results cannot be kept in {place}: ")
+                assert said.endswith("; give another place with --results")
 
     def test_it_may_use_another_folder(self, config: RunConfig, tmp_path: Path):
         with only_campaign(tmp_path / "a"), only_campaign(tmp_path / "b"):
