@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 
 from resemotenet.errors import ImageError, VideoError
 from resemotenet.reading import images, levels
-from resemotenet.reading.effort import has_many_scans
+from resemotenet.reading.effort import has_many_parts
 from resemotenet.reading.images import Picture, readable_formats
 from resemotenet.reading.video import Video
 
@@ -165,6 +165,8 @@ class _Header(NamedTuple):
 
 def _read_header(data: bytes, formats: list[str] | tuple[str, ...]) -> _Header | None:
     """None where it is no picture of one of these formats."""
+    if has_many_parts(data):
+        raise ImageError("This file is built in an unusual way: open it and save it again as JPEG.")
     try:
         with Image.open(io.BytesIO(data), formats=formats) as image:
             return _Header(*image.size, bool(image.info.get("progressive")))
@@ -184,8 +186,6 @@ def _check_header(header: _Header) -> None:
 
 
 def _read(data: bytes) -> Picture:
-    if data.startswith(b"\xff\xd8") and has_many_scans(data):
-        raise ImageError("This file is built in an unusual way: open it and save it again as JPEG.")
     return Picture.open(data, name=_UNREAD)
 
 

@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import time
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -184,6 +185,29 @@ def test_a_jpeg_of_endless_scans_is_refused_before_it_is_drawn(picture: Picture)
     """Each scan costs a pass over all pixels and a few bytes of the file."""
     with pytest.raises(ImageError, match="unusual way"):
         guard.open_picture(bomb(picture))
+
+
+@pytest.mark.parametrize("filling", [b"\xff", b"\0", b"\xff\xd0"])
+def test_bytes_that_belong_to_no_segment_are_not_walked_through(picture: Picture, filling: bytes):
+    whole = picture(64, 64, "JPEG")
+    place = whole.index(b"\xff\xdb")
+    few, many = (whole[:place] + filling * count + whole[place:] for count in (100, 5_000_000))
+    assert guard.open_picture(few).size == (64, 64)
+    begun = time.process_time()
+    with pytest.raises(ImageError, match="unusual way"):
+        guard.open_picture(many)
+    assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize("kind", [b"IDAT", b"tEXt", b"junk"])
+def test_a_png_of_endless_chunks_is_refused_at_once(picture: Picture, kind: bytes):
+    whole = picture(64, 64, "PNG")
+    empty = bytes(4) + kind + zlib.crc32(kind).to_bytes(4, "big")
+    begun = time.process_time()
+    with pytest.raises(ImageError, match="unusual way"):
+        guard.open_picture(whole[:33] + empty * 1_000_000 + whole[33:])
+    assert time.process_time() - begun < 1
+    assert guard.open_picture(whole + empty * 100_000).size == (64, 64)  # behind its end nobody looks
 
 
 def noise(count: int) -> bytes:

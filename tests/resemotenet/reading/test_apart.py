@@ -69,6 +69,17 @@ def many_scans() -> bytes:
     return whole[:last] + whole[last:-2] * (MAX_SCANS + 2) + whole[-2:]
 
 
+def loose_bytes() -> bytes:
+    """A JPEG with a flood of padding before its first marker."""
+    whole = encoded("JPEG")
+    return whole[:2] + b"\xff" * 200_000 + whole[2:]
+
+
+def many_chunks() -> bytes:
+    whole = encoded("PNG")
+    return whole[:33] + (bytes(4) + b"junk" + bytes(4)) * 50_000 + whole[33:]
+
+
 def packed_bitmap() -> bytes:
     """A BMP of 8 bits whose rows are packed: unpacked byte by byte, in Python."""
     whole = bytearray(encoded("BMP"))
@@ -77,6 +88,7 @@ def packed_bitmap() -> bytes:
 
 
 RARE = {"TIFF": encoded("TIFF"), "PPM": encoded("PPM"), "JPEG2000": encoded("JPEG2000"), "JPEG": many_scans()}
+ODD = {"loose bytes": loose_bytes(), "chunks": many_chunks(), "packed BMP": packed_bitmap(), "comment": b"P6\n#"}
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
@@ -87,7 +99,7 @@ def test_common_files_are_opened_right_here(kind: str, tmp_path: Path):
     assert takes_what_its_size_says(path)
 
 
-@pytest.mark.parametrize("content", [*RARE.values(), packed_bitmap(), b"P6\n#"], ids=[*RARE, "packed BMP", "comment"])
+@pytest.mark.parametrize("content", [*RARE.values(), *ODD.values()], ids=[*RARE, *ODD])
 def test_others_are_not(content: bytes, tmp_path: Path):
     path = tmp_path / "picture"
     path.write_bytes(content)
