@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -170,3 +171,16 @@ def test_the_readme_states_what_was_measured_of_the_bundled_weights():
         low, high = fact["interval"]
         accuracy = f"{fact['accuracy']:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
         assert f"| {fact['n']:,} | {accuracy} | {fact['macro_recall']:.1%} |" in text
+
+
+def test_the_table_of_what_broke_names_files_and_tests_that_are_there():
+    table = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if re.match(r"\| \d", line)]
+    assert [row[0] for row in rows] == [str(number) for number in range(1, 25)]
+    for *_, mended, tests in rows:
+        assert all((ROOT / name).exists() for name in re.findall(r"`(.+?)`", mended)), mended
+        linked = [ROOT / "tests" / name for name in re.findall(r"\]\((.+?)\)", tests)]
+        defined = "".join(path.read_text(encoding="utf-8") for path in linked)
+        assert linked, tests
+        for name in re.findall(r"`(.+?)`", tests):
+            assert re.search(rf"(def|class) {name}\b", defined), name
