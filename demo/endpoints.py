@@ -115,8 +115,10 @@ class Endpoints:
 
 
 def _show(component: gr.components.Component, example: Any) -> None:
-    """Gradio's own example is an address on the web, which this server would not fetch."""
+    """Gradio's own example is an address on the web, and it says that one may be given: this server fetches nothing."""
     component.example_payload = lambda: example  # type: ignore[method-assign]
+    told = {**component.api_info(), "additional_description": "Sent, not named by an address."}
+    component.api_info = lambda: told  # type: ignore[method-assign]
 
 
 def _file(name: str) -> dict[str, Any]:

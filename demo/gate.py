@@ -54,6 +54,7 @@ ROUTES = (
     ("GET", FILM),
     ("POST", FILM),
     ("POST", f"{TOOLS}/?"),
+    ("GET", f"{TOOLS}/schema"),  # Gradio's panel about the API lists the tools
 )
 _ROUTES = [(method, re.compile(path)) for method, path in ROUTES]
 _LONGEST = 300  # characters; no file has a longer path here

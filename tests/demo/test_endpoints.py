@@ -58,6 +58,7 @@ def test_these_are_the_endpoints_and_each_says_how_it_is_called(client: Client, 
         [parameter] = endpoint["parameters"]
         assert "filepath" in parameter["python_type"]["type"] or name == "/predict"
         assert "://" not in json.dumps(parameter["example_input"])
+        assert parameter["python_type"]["description"] == "Sent, not named by an address."
         assert "gradio_api/upload" in endpoint["description"]
 
 

@@ -75,6 +75,10 @@ def test_the_tools_are_the_named_endpoints_and_each_says_what_it_takes(demo: Dem
         assert "not fetched" in json.dumps(schema)
         assert "upload_file_to_gradio" not in each.description
         assert len(each.description) > 100
+    # Gradio's panel about the API asks for the same, and says that there are no tools where it gets no answer.
+    shown = httpx.get(f"{demo.address}gradio_api/mcp/schema", timeout=PATIENCE).json()
+    assert [(each["name"], each["inputSchema"]) for each in shown] == [(each.name, each.inputSchema) for each in listed]
+    assert not any(each["meta"]["file_data_present"] for each in shown)
 
 
 def test_a_conversation_is_that_of_the_readme(demo: Demo, clip: Path):
