@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from resemotenet.runs.claims import CLAIMS, DATASETS, OURS, Claim, UserReport, claim_of, reports_for
+from resemotenet.runs.label_sets import teaching
 
 from ..data import Run
 from .groups import Group, in_percent
@@ -99,7 +100,7 @@ def is_rerun(group: Group, claim: Claim) -> bool:
 def compared(claim: Claim, group: Group) -> str:
     """How a line of the table compares with a claim."""
     if group.run.taught != claim.dataset:
-        return f"not a re-run: taught {group.run.taught}"
+        return f"not a re-run: taught {teaching(group.run.taught).name}"
     if short := shortfalls(group.run, claim.method):
         return f"not a re-run: {', '.join(short)}"
     low, high = group.interval

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from ..analysis.groups import PHOTOGRAPHS, in_percent, usable
+from resemotenet.errors import ResultsError
+
+from ..analysis.groups import PHOTOGRAPHS, in_percent, interval_in_percent, p_in_words, usable
 from ..analysis.names import is_bundled, names
 from ..analysis.settings import side_by_side
 from ..analysis.telling import milliseconds
 from ..charts.curves import compared_curves
-from ..data import Run, label_set, score_of, scores
+from ..data import Run, label_set, paired, score_of, scores
 from ..data.pictures import Pictures
 from ..widgets import state
 from ..widgets.figures import show_figure
@@ -19,6 +21,7 @@ from ..widgets.tables import copy_buttons, show_table
 
 _MOST_RUNS = 8
 _USUALLY = 3
+_APART = "against the first"
 
 
 def show(runs: Sequence[Run], pictures: Pictures | None) -> None:
@@ -111,6 +114,12 @@ def _table(beside: Sequence[Run], called: Mapping[str, str]) -> None:
     if not settings:
         st.caption("No setting differs between these runs.")
     show_table(rows, {"Setting": st.column_config.TextColumn(pinned=True)})
+    if any(_APART in row["Setting"] for row in rows):
+        st.caption(
+            "Against the first: accuracy minus that of the first run, on the faces that both scored, its paired 95% "
+            "interval, and how often chance alone would make so large a difference (exact McNemar test, uncorrected). "
+            "One seed each: another seed moves both."
+        )
     copy_buttons(rows, name="runs", caption="Runs, and the settings in which they differ.")
 
 
@@ -120,10 +129,18 @@ def _results(beside: Sequence[Run]) -> dict[str, list[str]]:
     pairs = dict.fromkeys(pair for by_pair in each for pair in by_pair if pair[0] != PHOTOGRAPHS)
     rows = {}
     for labels, split in sorted(pairs, key=lambda pair: (pair[1] != "test", pair[0])):
-        rows[f"{label_set(labels).name}, {split}"] = [
+        name = f"{label_set(labels).name}, {split}"
+        rows[name] = [
             "" if (s := by_pair.get((labels, split))) is None else f"{in_percent(s.accuracy, s.interval)}, n = {s.n:,}"
             for by_pair in each
         ]
+        scored = [(labels, split) in by_pair for by_pair in each]
+        if scored[0] and any(scored[1:]):
+            apart = [
+                _apart(beside[0], run, labels, split) if there else ""
+                for run, there in zip(beside, scored, strict=True)
+            ]
+            rows[f"{name}, {_APART}"] = ["", *apart[1:]]
     if any(run.photographs for run in beside):
         rows["photographs, with the detector"] = [_photographs(run) for run in beside]
     rows["state"] = [run.state for run in beside]
@@ -133,6 +150,17 @@ def _results(beside: Sequence[Run]) -> dict[str, list[str]]:
     ]
     rows["training, minutes"] = ["" if run.seconds is None else f"{run.seconds / 60:.0f}" for run in beside]
     return rows
+
+
+def _apart(first: Run, run: Run, labels: str, split: str) -> str:
+    """How far a run is from the first: "+6.9 points [+5.5, +8.2], p < 0.0001"."""
+    try:
+        pair = paired(first, run, labels, split)
+    except ResultsError:
+        return "not the same faces"
+    p_value = p_in_words(pair.p_value)
+    chance = f"p {p_value}" if p_value.startswith("<") else f"p = {p_value}"
+    return f"{100 * pair.difference:+.1f} points {interval_in_percent(pair.interval, signed=True)}, {chance}"
 
 
 def _photographs(run: Run) -> str:

@@ -39,7 +39,7 @@ def rerun(results: Path, **changed: object) -> Group:
         ({"network__size": 48}, "48 of 64 px"),
         ({"optimization__epochs": 79}, "79 of 80 epochs"),
         ({"dataset__limit": 1000}, "only part of the data"),
-        ({"dataset__labels": "ferplus"}, "taught ferplus"),
+        ({"dataset__labels": "ferplus"}, "taught FER+ votes"),
         ({"network__width": None}, "unknown of 1 wide"),
         ({"recipe": "strong"}, "not the paper's recipe"),
     ],

@@ -1,6 +1,7 @@
 """Runs beside each other: curves over each other, and only the settings in which they differ."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,25 @@ def test_it_opens_with_the_best_on_validation_and_not_with_the_newest(results: P
     page = opened("compare", results)
     runs = {run.id: run for run in data.scan([results])}
     assert [runs[name].seed for name in page.multiselect(key="beside").value] == [1, 3, 2]
+
+
+def test_how_far_a_run_is_from_the_first_is_said_face_by_face(results: Path):
+    poor, good, other = (
+        fake_runs.write_run(results, seed=number, skill=skill, labels=labels)
+        for number, (skill, labels) in enumerate(((0.4, "fer2013"), (1.2, "fer2013"), (1.0, "ferplus")))
+    )
+    page = opened("compare", results, beside=[poor.name, good.name, other.name])
+    table = {row.pop("Setting"): list(row.values()) for row in rows(page)}
+    runs = {run.id: run for run in data.scan([results])}
+    first, *right = (data.predictions(runs[path.name], "fer2013", "test").correct for path in (poor, good, other))
+    said = table["FER2013's own labels, test, against the first"]
+    assert said[0] == ""
+    for text, correct in zip(said[1:], right, strict=True):
+        assert text.startswith(f"{100 * (correct.mean() - first.mean()):+.1f} points [")
+        assert re.search(r"\], p (< 0\.0001|= 0\.\d+)$", text)
+    assert "another seed moves both" in words(page)
+    page = opened("compare", results, beside=[poor.name])
+    assert not any("against the first" in row["Setting"] for row in rows(page))
 
 
 def test_photographs_stand_beside_crops(results: Path):
