@@ -37,6 +37,7 @@ _BEGINNINGS = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\
 _EMPTY = "This file is empty."
 _UNREAD = "This file cannot be read"
 _KIND = f"{_UNREAD}: not a picture of a kind that pages take: JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF."
+_DAMAGED = f"{_UNREAD}: {images.DAMAGED}"
 _SMALL = (
     "This picture is only {width} by {height} pixels, and both sides should have at least {least}: try a larger one."
 )
@@ -186,7 +187,11 @@ def _check_header(header: _Header) -> None:
 
 
 def _read(data: bytes) -> Picture:
-    return Picture.open(data, name=_UNREAD)
+    try:
+        return Picture.open(data, name=_UNREAD)
+    except ImageError as error:
+        # How Pillow calls the damage tells a visitor nothing.
+        raise ImageError(f"{_DAMAGED if str(error).startswith(_DAMAGED) else error}.") from error
 
 
 def _too_many_pixels(amount: str) -> str:
@@ -209,10 +214,10 @@ def for_browsers() -> dict[str, Any]:
             "kind": _KIND,
             "small": _SMALL,
             "large": _LARGE,
-            "heic": f"{_UNREAD}: {images.HEIC}",
-            "damaged": f"{_UNREAD}: {images.DAMAGED}",
-            "dark": f"{_UNREAD}: {levels.DARK.format(found=levels.IN_THE_DARK)}",
-            "unknown": f"{_UNREAD}: this browser does not know pictures of this kind; save it as JPEG",
+            "heic": f"{_UNREAD}: {images.HEIC}.",
+            "damaged": f"{_DAMAGED}.",
+            "dark": f"{_UNREAD}: {levels.DARK.format(found=levels.IN_THE_DARK)}.",
+            "unknown": f"{_UNREAD}: this browser does not know pictures of this kind; save it as JPEG.",
         },
     }
 

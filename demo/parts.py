@@ -40,7 +40,7 @@ PICTURE = Part(
     (
         *_READING,
         *("numbers.js", "saving.js", "opened.js", "shrink.js", "pictures.js", "results.js", "take.js"),
-        *("giving.js", "shot.js", "gallery.js", "picker.js", "page.js"),
+        *("giving.js", "shot.js", "gallery.js", "picker.js", "panels.js", "page.js"),
     ),
 )
 LIVE = Part("live.html", (*_READING, "numbers.js", "saving.js", "timeline.js", "recording.js", "live.js"))

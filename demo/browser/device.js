@@ -13,9 +13,11 @@ export function missing() {
   return undefined;
 }
 
-// Ready when the files are there; rejects where anything is missing. progress: told (bytes here, bytes in all).
+// Ready when faces can be looked for, which is before the last of the files is here; rejects where anything is missing.
+// progress: told (bytes here, bytes in all) of what is fetched.
 export async function openDevice(progress = () => {}) {
   if (missing()) throw new Error(`this browser has no ${missing()}`);
+  const asked = fetch(new URL("reader.json", import.meta.url), { cache: "no-cache" }); // while the worker starts
   const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
   const waiting = new Map();
   let count = 0;
@@ -40,10 +42,14 @@ export async function openDevice(progress = () => {}) {
     waiting.set(id, { resolve, reject });
     worker.postMessage({ id, kind, ...asked }, moved);
   });
-  const settings = await ask("open").catch((error) => {
+  let settings;
+  try {
+    settings = await (await asked).json();
+    await ask("open", { settings });
+  } catch (error) {
     worker.terminate();
     throw error;
-  });
+  }
   return {
     settings,
     // pixels: ImageData; its memory moves to the worker. The rest as the server's ``read_frame`` takes it.

@@ -8,8 +8,9 @@ const runs = {};
 addEventListener("message", async ({ data: { files, name, batch } }) => {
   try {
     if (files) {
-      prepare(files.wasm);
-      for (const [graph, content] of Object.entries(files.graphs)) runs[graph] = await open(new Uint8Array(content));
+      const [[, wasm], ...graphs] = Object.entries(files);
+      prepare(wasm);
+      for (const [graph, content] of graphs) runs[graph] = await open(new Uint8Array(content));
       postMessage({});
     } else {
       const outputs = await runs[name](batch);

@@ -4,9 +4,10 @@
 const LEAST = 4; // rows from which it pays
 
 export class Halves {
-  // files: {wasm, graphs: {name: content}}, what the second worker opens.
+  // files: promise of name -> content, the runtime's binary first: what the second worker opens.
   constructor(files) {
     this.files = files;
+    files.catch(() => undefined); // whoever reads hears of it
     this.second = undefined; // a function, once the worker is ready
     this.started = !(navigator.hardwareConcurrency > 1); // there is no other core: it never starts
   }
@@ -44,7 +45,7 @@ export class Halves {
       answer = take;
       worker.postMessage({ name, batch }, [batch.data.buffer]);
     });
-    worker.postMessage({ files: this.files });
+    this.files.then((files) => worker.postMessage({ files }), () => worker.terminate());
   }
 }
 

@@ -1,36 +1,38 @@
 // Where the reader runs, so that the page never waits for it. Messages in: {id, kind, ...}; out: {id, answer} or
 // {id, problem}, and while files arrive {progress: [here, total]}.
 
-import { Explainer } from "./explain.js";
 import { load } from "./files.js";
-import { Halves } from "./halves.js";
-import { fromCanvas } from "./pixels.js";
-import { Reader } from "./reader.js";
-import { open, openNamed, prepare } from "./runs.js";
 
+// What computes is fetched beside the large files, and not before them.
+const modules = ["explain", "halves", "pixels", "reader", "runs"].map((name) => import(`./${name}.js`));
 const RUNTIME = "ort.wasm";
 
 const base = new URL(".", import.meta.url).href;
+let fromCanvas, openNamed; // of the modules
 let reader;
 let frame; // of the camera, the last one
 
 const kinds = {
-  // Fetches what is missing and gets ready.
-  async open() {
-    const settings = await (await fetch(new URL("reader.json", base), { cache: "no-cache" })).json();
-    const graphs = [...settings.cascade.files, settings.network.file];
-    const explaining = settings.explain?.file;
+  // Fetches what is missing and gets ready to look for faces. The network, by far the largest file, comes last: who asks for
+  // emotions waits for it. settings: what reader.json holds.
+  async open({ settings }) {
+    const { cascade, network, explain, downloads } = settings;
+    const graphs = [...cascade.files, network.file];
     const progress = (here, total) => postMessage({ progress: [here, total] });
-    const files = await load([RUNTIME, ...graphs, ...(explaining ? [explaining] : [])], settings.downloads, base, progress);
-    prepare(files[RUNTIME]);
-    const contents = Object.fromEntries(graphs.map((file) => [file, files[file]]));
-    const halves = new Halves({ wasm: files[RUNTIME], graphs: contents });
+    const files = await load([RUNTIME, ...graphs, ...(explain ? [explain.file] : [])], downloads, base, progress);
+    const [{ Explainer }, { Halves }, pixels, { Reader }, runtime] = await Promise.all(modules);
+    ({ fromCanvas } = pixels);
+    ({ openNamed } = runtime);
+    runtime.prepare(await files[RUNTIME]);
+    const halves = new Halves(all([RUNTIME, ...graphs], files));
+    const opened = async (file) => runtime.open(new Uint8Array(await files[file]));
     const runs = {};
-    for (const file of graphs) runs[file] = halves.of(file, await open(new Uint8Array(files[file])));
+    for (const file of cascade.files) runs[file] = halves.of(file, await opened(file));
+    const last = opened(network.file);
+    last.catch(() => undefined); // who reads hears of it
+    runs[network.file] = halves.of(network.file, async (batch) => (await last)(batch));
     reader = new Reader(settings, (file) => runs[file]);
-    const explain = lazily(() => explained(files, settings));
-    if (explaining) reader.explainer = new Explainer(explain, reader.network, settings.explain);
-    return settings;
+    if (explain) reader.explainer = new Explainer(lazily(() => explained(files, settings)), reader.network, explain);
   },
 
   // One frame of a camera: pixels as a canvas gives them.
@@ -44,10 +46,15 @@ const kinds = {
 };
 
 // Its weights are in memory once more, in 32 bits, so it is opened when it is wanted first.
-const explained = (files, { explain, network }) => {
-  const beside = { [network.file]: new Uint8Array(files[network.file]) };
-  return openNamed(new Uint8Array(files[explain.file]), beside);
+const explained = async (files, { explain, network }) => {
+  const beside = { [network.file]: new Uint8Array(await files[network.file]) };
+  return openNamed(new Uint8Array(await files[explain.file]), beside);
 };
+
+// name -> content, once all of these are here.
+async function all(names, files) {
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await files[name]])));
+}
 
 function lazily(open) {
   let opened;

@@ -17,6 +17,6 @@ function fillCard(card, face, frame, doubt) {
     const share = face.probabilities[row.dataset.emotion];
     row.classList.toggle("winner", (face.not_sure ?? [face.label]).includes(row.dataset.emotion));
     row.querySelector(".fill").style.width = `${100 * share}%`;
-    row.querySelector(".figure").textContent = percent(share);
+    row.querySelector(".figure").textContent = chance(share);
   }
 }

@@ -1,6 +1,9 @@
-// Every way in which a visitor gives files: chosen, dropped anywhere on the page, pasted. give(files) gets them together.
+// Every way in which a visitor gives files: chosen, dropped anywhere on the page, pasted. give(files, chosenIn) gets them
+// together, on every tab, so that each takes what is its own; chosenIn is the root of the tab in which they were chosen.
 
 const isVideo = ({ name, type }) => type.startsWith("video/") || /\.(3gp|avi|m4v|mkv|mov|mp4|mpe?g|mts|ts|webm|wmv)$/i.test(name ?? "");
+
+const isPicture = ({ type }) => type.startsWith("image/");
 
 function openTab(title) {
   [...document.querySelectorAll("#tabs [role=tab]")].find((tab) => tab.textContent.trim() === title).click();
@@ -9,9 +12,10 @@ function openTab(title) {
 function takeFiles(root, give) {
   const file = root.querySelector(".file");
   file.addEventListener("change", () => {
-    if (file.files.length) give([...file.files]);
+    if (file.files.length) document.dispatchEvent(new CustomEvent("chosen", { detail: { files: [...file.files], by: root } }));
     file.value = ""; // so that the same file can be chosen again
   });
+  document.addEventListener("chosen", ({ detail: { files, by } }) => give(files, by));
 
   const carriesFile = (transfer) => [...transfer.types].includes("Files");
   let depth = 0; // dragenter and dragleave also fire for every child that is crossed

@@ -54,6 +54,12 @@ function asCsv({ head, rows }) {
 // As it is pasted into a sheet.
 const asTabs = ({ head, rows }) => [head, ...rows].map((row) => row.join("\t").replaceAll(/[\r\n]/g, " ")).join("\n");
 
+// Percent with one digit after the point, and no 0.0 or 100.0 that is not one.
+function tenths(probability) {
+  const shown = (100 * probability).toFixed(1);
+  return { "0.0": "<0.1", "100.0": ">99.9" }[shown] ?? shown;
+}
+
 // A table for eyes: percent, and boxes as place and size.
 function tableElement({ faces }) {
   const labels = Object.keys(faces[0]?.probabilities ?? {});
@@ -71,7 +77,7 @@ function tableElement({ faces }) {
     [first.scope, first.textContent] = ["row", face.number];
     const [x1, y1, x2, y2] = face.box;
     const box = [x1, y1, x2 - x1, y2 - y1].map(Math.round).join(", ");
-    const shares = labels.map((label) => (100 * face.probabilities[label]).toFixed(1));
+    const shares = labels.map((label) => tenths(face.probabilities[label]));
     for (const text of [called(face), ...shares, face.detection_score.toFixed(3), box]) row.insertCell().textContent = text;
     row.cells[1].className = "word";
   }

@@ -67,7 +67,7 @@ function drawBox(brush, { active, x, y, width, height }, color, ratio, broken) {
 function tagTexts(face, numbered) {
   const start = numbered ? `${face.number} ` : "";
   const name = face.not_sure ? capital(`${face.not_sure.join(" or ")}?`) : capital(face.label);
-  const texts = [`${start}${name}${face.not_sure ? "" : ` ${percent(face.confidence)}`}`, `${start}${name}`];
+  const texts = [`${start}${name}${face.not_sure ? "" : ` ${chance(face.confidence)}`}`, `${start}${name}`];
   return numbered ? [...texts, String(face.number)] : texts;
 }
 

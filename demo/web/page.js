@@ -1,4 +1,5 @@
-// The page as a whole: tabs that keep their place over a reload and obey the arrow keys, and the moment it stands.
+// The page as a whole: tabs that keep their place over a reload and obey the arrow keys, and the moment it stands. Before this
+// comes panels.js.
 
 function openPage() {
   const tabs = () => [...document.querySelectorAll("#tabs [role=tab]")];
@@ -34,6 +35,7 @@ function openPage() {
     building.disconnect();
     document.documentElement.classList.add("stands");
     document.querySelector(".opening")?.remove();
+    trimPanels();
   }
 }
 

@@ -27,7 +27,7 @@ let requests = 0; // counts questions
 let waiting; // timer while an answer is awaited
 // The pictures that were given together: {name, state, message} and, as far as they are there, file, frame (what is drawn,
 // of several only for the one that is shown: each has megabytes), source (what frame is made of), width and height (of the
-// original), question, request, report, looks.
+// original), question, request, where (who was asked), report, looks.
 let items = [];
 let current; // the one that is shown
 
@@ -40,9 +40,15 @@ function show(state, message) {
   status.classList.toggle("problem", ["refused", "lost"].includes(state));
   choose.textContent = ["done", "lost"].includes(state) ? "Another picture" : "Choose a picture";
   if (["empty", "asking", "camera", "refused"].includes(state)) shown.clear();
+  if (state === "camera") inSight();
   strip(items, current);
   // A button that goes away leaves the keyboard's focus to the one that stays.
   if (root.contains(focused) && !focused.checkVisibility({ visibilityProperty: true })) choose.focus();
+}
+
+// On a phone what was pressed may be far below.
+function inSight() {
+  find(".stage").scrollIntoView({ block: "nearest" });
 }
 
 // The page without a picture, or with the camera's.
@@ -50,6 +56,7 @@ function leave(state = "empty", message = PRIVACY) {
   [items, current] = [[], undefined];
   clearTimeout(waiting);
   show(state, message);
+  tellReader(undefined);
 }
 
 function begin() {
@@ -62,6 +69,7 @@ function present(item) {
   if (current && current !== item) current.frame = undefined;
   current = item;
   show(item.state, item.message);
+  tellReader(item.where);
   view.setAttribute("aria-label", item.state === "done" ? item.message : "The picture that is being read");
   if (item.state === "done") {
     root.dataset.faces = item.report.faces.length ? "some" : "nobody";
@@ -95,6 +103,7 @@ function change(item, state, message) {
 function take(together) {
   [items, current] = [together, undefined];
   present(items[0]);
+  inSight();
   readAll(begin());
 }
 
@@ -129,6 +138,7 @@ async function prepare(item) {
 
 // Why a file that this browser cannot decode is not read; undefined where the server may know it.
 async function undecoded(file) {
+  if (!trigger && isVideo(file)) return "This is a video, and only the page with a server reads videos.";
   if (!trigger) return whyUnread(new Uint8Array(await file.arrayBuffer()), props.opening);
   if (file.size <= props.max_bytes) return undefined;
   return `This file has ${Math.round(file.size / 1e6)} MB and is of a kind that this browser cannot make smaller; at most ${props.max_bytes / 1e6} MB are read.`;
@@ -139,16 +149,20 @@ function read(item) {
   item.request = requests += 1;
   change(item, "working", "Looking for faces…");
   clearTimeout(waiting);
-  waiting = setTimeout(() => checkServer(item), SLOW);
+  const asking = (where) => {
+    item.where = where;
+    if (item === current) tellReader(where);
+    if (["server", "sent"].includes(where)) waiting = setTimeout(() => checkServer(item), SLOW);
+  };
   return new Promise((settled) => {
     item.settled = settled;
-    askAbout({ picture: null, example: null, shown: false, ...item.question, request: item.request, frame: item.frame });
+    const { request, frame } = item;
+    askAbout({ picture: null, example: null, shown: false, ...item.question, request, frame }, asking);
   });
 }
 
 // A connection that is gone raises no event in Gradio.
 async function checkServer(item) {
-  if (reader.where !== "server") return;
   // A proxy answers too where there is no server behind it.
   const reached = await fetch(location.href, { method: "HEAD", cache: "no-store" }).then(({ ok }) => ok, () => false);
   if (item.state !== "working") return;
@@ -209,8 +223,10 @@ function takeKept() {
   present(items[0]);
 }
 
-function give(all) {
-  const files = document.querySelector(".video") ? all.filter((file) => !isVideo(file)) : all; // that tab takes them
+function give(all, chosenIn) {
+  const others = document.querySelector(".video"); // that tab takes them
+  const theirs = (file) => others && (isVideo(file) || (others === chosenIn && !isPicture(file)));
+  const files = all.filter((file) => !theirs(file));
   if (!files.length) return;
   if (root.offsetParent === null) document.querySelector("#tabs [role=tab]").click(); // pasted on another tab
   const taken = files.slice(0, MOST).map((file) => {
@@ -234,6 +250,9 @@ const letGo = cameraShots(root, {
 });
 takeFiles(root, give);
 takeAway(root, options, { current: () => ({ ...current, faces: facesIn(current) }), all: () => items });
+// The reader's files arrive while a visitor looks for a picture.
+root.addEventListener("click", ({ target }) => target.closest(".example") || reader.ready());
+document.addEventListener("dragenter", () => reader.ready());
 choose.addEventListener("click", () => find(".file").click());
 find(".again").addEventListener("click", () => readAll(begin()));
 for (const button of root.querySelectorAll(".example")) {

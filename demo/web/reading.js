@@ -7,6 +7,11 @@
 
 const STALLED = 15000; // ms without a byte of the reader's files, after which the server reads
 const SLOW_LINES = ["slow-2g", "2g", "3g"]; // lines on which fourteen million bytes would take minutes
+const READERS = {
+  device: "Read on this device: nothing is sent",
+  server: "Read by the server",
+  sent: "Sent to the server: this browser cannot open it",
+};
 const KEPT_IN = "resemotenet-reader"; // the cache of device/files.js
 
 function reading({ folder, served, changed }) {
@@ -34,7 +39,8 @@ function createReader(folder, offered, served) {
   });
 
   function decide(where, why = "") {
-    Object.assign(self, { where: where === "server" && !served ? "nobody" : where, why, loaded: undefined });
+    if (where !== "device") self.loaded = undefined;
+    Object.assign(self, { where: where === "server" && !served ? "nobody" : where, why });
     self.dispatchEvent(new Event("changed"));
   }
 
@@ -62,24 +68,31 @@ function createReader(folder, offered, served) {
     }
   }
 
+  // What ``start`` gives: it can look for faces then, and the last of its files may be under way.
   function unlessStalled(start) {
     return new Promise((resolve, reject) => {
       let timer;
       const wait = () => {
         clearTimeout(timer);
-        timer = setTimeout(() => reject(new Error("the reader's files did not arrive")), STALLED);
+        timer = setTimeout(() => {
+          const stalled = new Error("the reader's files did not arrive");
+          if (device) giveUp(stalled);
+          else reject(stalled);
+        }, STALLED);
       };
       wait();
       const arrived = (...loaded) => {
-        if (loaded[0] < loaded[1]) wait();
+        self.loaded = loaded[0] < loaded[1] ? loaded : undefined;
+        if (self.loaded) wait();
         else clearTimeout(timer); // getting ready takes a slow machine its time
-        self.loaded = loaded;
         self.dispatchEvent(new Event("changed"));
       };
-      start(arrived).then(resolve, reject).finally(() => clearTimeout(timer));
+      start(arrived).then(resolve, reject).finally(() => self.loaded || clearTimeout(timer));
     });
   }
 
+  // From the second visit on its files are here, and it is ready when a picture comes.
+  if (offered) globalThis.caches?.has(KEPT_IN).then((kept) => kept && self.ready()).catch(() => undefined);
   return self;
 }
 
@@ -94,12 +107,12 @@ function asShown({ pixels: { data, width, height }, text }) {
   return { picture: canvas.toDataURL(), text };
 }
 
-// The line under a picture that says who reads it.
+// The line under a picture that says who reads it; "sent" is what the server read though this device reads.
 function tellWho(line, { where, loaded }) {
   const [words, bar] = line.children;
   line.dataset.where = where ?? "";
   bar.hidden = !loaded;
   [bar.value, bar.max] = loaded ?? [0, 1];
   if (loaded) words.textContent = `Getting the reader: ${loaded.map((bytes) => (bytes / 1e6).toFixed(1)).join(" of ")} MB, once`;
-  else words.textContent = { device: "Read on this device: nothing is sent", server: "Read by the server", nobody: "" }[where] ?? "";
+  else words.textContent = READERS[where] ?? "";
 }

@@ -5,7 +5,7 @@
 // Before this come words.js, numbers.js (asCsv) and saving.js.
 
 const LONGEST_RECORDING = 60 * 60_000; // ms
-const AWAY = 1000; // ms: a longer time between two answers counts no more
+const AWAY = 5000; // ms: a longer time between two answers was a pause
 
 function recording(root) {
   const [record, snapshot, summary] = [".record", ".snapshot", ".summary"].map((selector) => root.querySelector(selector));
@@ -24,6 +24,7 @@ function recording(root) {
     record.textContent = "Record numbers";
     record.setAttribute("aria-pressed", false);
     if (table.length) saveAs(new Blob([asCsv({ head: head(labels), rows: table })], { type: "text/csv" }), "live-emotions.csv");
+    else summary.textContent = "Nothing is saved: no face was read while numbers were recorded.";
   }
 
   record.addEventListener("click", () => {
@@ -33,6 +34,7 @@ function recording(root) {
       return;
     }
     [rows, since] = [{ labels: [], table: [] }, undefined];
+    summary.textContent = "";
     record.textContent = "Stop and save CSV";
     record.setAttribute("aria-pressed", true);
   });
@@ -44,7 +46,7 @@ function recording(root) {
   });
 
   root.addEventListener("answered", ({ detail: { faces, at } }) => {
-    const passed = before === undefined ? 0 : Math.min(AWAY, at - before);
+    const passed = at - before < AWAY ? at - before : 0;
     before = at;
     watched += passed;
     for (const { number, label, not_sure: unsure } of faces) {
@@ -73,7 +75,7 @@ function recording(root) {
   root.addEventListener("ended", () => {
     stop();
     usable(false);
-    summary.textContent = tally.size ? summed(tally, watched) : "";
+    if (tally.size) summary.textContent = summed(tally, watched);
   });
   usable(false);
 }

@@ -7,7 +7,7 @@
 // says what the cards show: some, nobody, unknown.
 //
 // Gradio runs this once, with: element (the component's root), server (its functions), props. Before it come ask.js,
-// camera.js, words.js (percent), overlay.js (drawFrame), numbers.js (asCsv), saving.js, giving.js (takeFiles, isVideo),
+// camera.js, words.js (percent), overlay.js (drawFrame), numbers.js (asCsv), saving.js, giving.js (takeFiles, isVideo, isPicture),
 // moments.js, seek.js (seeking), person.js (personCards), sending.js (sending), filming.js (filming).
 
 const root = element.querySelector(".video");
@@ -245,8 +245,9 @@ drawButton.addEventListener("click", () => {
 // What visitors do.
 
 const letGo = filming(root, { most: props.max_seconds, show, give });
-takeFiles(root, (files) => {
-  const video = files.find(isVideo);
+takeFiles(root, (files, chosenIn) => {
+  // Of what was chosen here also kinds that are not known: the server says what it thinks of them.
+  const video = files.find(isVideo) ?? (chosenIn === root ? files.find((file) => !isPicture(file)) : undefined);
   if (!video) return;
   if (root.offsetParent === null) openTab("Video"); // dropped on another tab
   give(video);

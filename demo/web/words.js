@@ -9,6 +9,9 @@ function percent(fraction) {
   return `${Math.round(100 * fraction)}%`;
 }
 
+// Of a probability, which is never 0 or 1, though what is left of it after rounding may be.
+const chance = (probability) => percent(Math.min(1 - 1e-9, Math.max(1e-9, probability)));
+
 // What a face is read as: "Happy", or "Not sure: sad or neutral" where two emotions are too close to tell.
 function called({ label, not_sure: unsure }) {
   return unsure ? `Not sure: ${unsure.join(" or ")}` : capital(label);
@@ -17,8 +20,8 @@ function called({ label, not_sure: unsure }) {
 // What stands below it: how probable that is, which face it is, and whether it may be none.
 function detail(face, doubt) {
   const shares = face.not_sure
-    ? face.not_sure.map((label) => `${label} ${percent(face.probabilities[label])}`).join(", ")
-    : percent(face.confidence);
+    ? face.not_sure.map((label) => `${label} ${chance(face.probabilities[label])}`).join(", ")
+    : chance(face.confidence);
   return `${shares} · face ${face.number}${face.detection_score < doubt ? " · perhaps not a face" : ""}`;
 }
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from resemotenet import EMOTIONS
 from resemotenet.reading.drawing import color_of
 from tests.browser.conftest import Visit
-from tests.browser.live_page import decoded, wait_for_answers, watch
+from tests.browser.live_page import decoded, expect_state, wait_for_answers, watch
 from tests.browser.test_photo_drawn import pixels_like
 
 
@@ -33,6 +33,18 @@ def test_numbers_are_recorded_to_a_table(visit_live: Visit):
     assert seconds == sorted(seconds)
     assert {row["label"] for row in rows} == {"happy"}
     assert all(abs(sum(float(row[name]) for name in EMOTIONS) - 1) < 1e-3 for row in rows)
+
+
+def test_a_recording_without_a_face_says_that_nothing_is_saved(visit_live: Visit):
+    page = visit_live()
+    watch(page)
+    page.locator(".live .go").click()
+    expect_state(page, "paused")
+    record = page.locator("#live .record")
+    record.click()
+    record.click()
+    expect(record).to_have_text("Record numbers")
+    expect(page.locator(".summary")).to_have_text("Nothing is saved: no face was read while numbers were recorded.")
 
 
 def test_the_last_minute_is_drawn_and_summed_up_when_it_stops(visit_live: Visit):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, Request, Route, expect
 
 from demo.handlers import HEAT_SIDE
@@ -17,6 +18,7 @@ from tests.browser.test_photo import TWO_FACES
 from tests.demo.server import Demo, running
 
 HERE, THERE = "Read on this device: nothing is sent", "Read by the server"
+SENT = "Sent to the server: this browser cannot open it"
 TWO = re.compile("^2 faces")
 
 Open = Callable[..., tuple[Page, list[Request]]]
@@ -99,6 +101,27 @@ def test_the_served_page_reads_on_the_device_and_sends_nothing(launch: Launch, o
         assert sent(asked, offering.address) == []
 
 
+def test_of_each_picture_it_is_said_who_has_read_it(launch: Launch, offering: Demo, tmp_path: Path):
+    """What this browser cannot open goes to the server, which nobody may overlook."""
+    with Image.open(TWO_FACES) as image:
+        image.save(tmp_path / "scan.tiff")
+    with visits_of(offering) as visits:
+        page = visits.open(launch("crowd"))
+        asked: list[Request] = []
+        page.on("request", lambda request: asked.append(request))
+        read_picture(page)
+        page.locator(".picker .file").set_input_files([tmp_path / "scan.tiff", TWO_FACES])
+        expect(page.locator("#photo .who")).to_have_text(SENT)
+        expect(page.locator(".of-all")).to_have_text(re.compile("^2 pictures, 4 faces"))
+        expect(page.locator("#photo .who")).to_have_text(SENT)
+        assert len([each for each in asked if each.method == "POST"]) == 1
+        page.locator(".thumb").nth(1).click()
+        expect(page.locator("#photo .who")).to_have_text(HERE)
+        page.locator(".example").first.click()
+        expect(page.locator(".picker .status")).to_have_text(re.compile("^1 face"))
+        expect(page.locator("#photo .who")).to_have_text(THERE)
+
+
 def test_what_only_the_server_can_explain_is_sent_and_said(launch: Launch, offering: Demo):
     def without(route: Route) -> None:
         settings = route.fetch().json()
@@ -159,6 +182,16 @@ def test_after_the_first_visit_no_network_is_needed(open_site: Open):
     read_picture(page)
     expect(page.locator("#photo .who")).to_have_text(HERE)
     ask_why(page, "#photo")
+
+
+def test_the_page_of_files_says_that_it_reads_no_videos(open_site: Open, tmp_path: Path):
+    page, _ = open_site(worker=False)
+    expect(page.get_by_text("Videos are not read here: that takes the page with a server.")).to_be_visible()
+    (tmp_path / "film.mp4").write_bytes(b"just some bytes")
+    page.locator(".picker .file").set_input_files(tmp_path / "film.mp4")
+    expect(page.locator(".picker .status")).to_have_text(
+        "This is a video, and only the page with a server reads videos."
+    )
 
 
 def test_what_the_page_of_files_cannot_read_is_said(open_site: Open, tmp_path: Path):

@@ -91,3 +91,13 @@ def test_a_picture_outlives_a_lost_connection(visit: Visit):
     expect_state(page, "lost", re.compile("^The connection was lost and is back: your picture was kept"))
     page.get_by_role("button", name="Try again").click()
     expect_state(page, "done", re.compile("^1 face"))
+
+
+def test_gradios_panel_about_the_api_says_what_is_true_here(visit: Visit):
+    page = visit()
+    expect(page.locator("footer[aria-label] .divider").last).to_be_hidden()  # which would set off nothing
+    page.goto(f"{page.url.partition('?')[0]}?view=api")
+    panel = page.locator(".api-docs")
+    expect(panel.get_by_text("Sent, not named by an address.").first).to_be_visible()
+    for untrue in ("API Recorder", "publicly available"):
+        expect(panel.get_by_text(untrue)).to_have_count(0)

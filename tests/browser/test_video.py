@@ -18,6 +18,7 @@ from resemotenet.reading.drawing import color_of
 from tests import films
 from tests.browser.conftest import Launch, Visit, visits_of
 from tests.browser.live_page import sideways
+from tests.browser.test_photo import ASTRONAUT
 from tests.browser.test_photo_drawn import pixels_like
 from tests.browser.video_page import choose, expect_state, opened, read
 from tests.demo.server import Demo, wait_until
@@ -152,6 +153,17 @@ def test_a_video_is_dropped_on_any_tab_and_the_next_takes_its_place(visit_video:
     expect_state(page, "done", re.compile("^2 people"))
     expect(page.locator(".picker")).to_have_attribute("data-state", "empty")
     taken(page, "Save table (CSV)", "dropped-emotions.csv")
+
+
+def test_what_is_chosen_on_the_wrong_tab_opens_the_right_one(visit_video: Visit, clip: Path):
+    page = visit_video()
+    choose(page, ASTRONAUT)
+    expect(page.locator(".picker")).to_be_visible()
+    expect(page.locator(".picker .status")).to_have_text(re.compile("^1 face"))
+    page.locator(".picker .file").set_input_files(clip)
+    expect(page.locator(".video")).to_be_visible()
+    expect_state(page, "done", re.compile("^2 people"))
+    expect(page.locator(".picker .status")).to_have_text(re.compile("^1 face"))
 
 
 def test_a_reading_is_called_off_and_leaves_nothing(visit_video: Visit, trained: Demo, tmp_path: Path):
