@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
 
 import streamlit as st
 from PIL import Image
@@ -18,7 +17,7 @@ from dashboard.analysis.live import going
 from dashboard.analysis.names import names
 from dashboard.charts.look import model_color
 from dashboard.data import PUBLISHED, Run, are_kept, prediction_problems, scan, scores
-from dashboard.data.pictures import Pictures
+from dashboard.data.pictures import Pictures, shared_pictures
 from dashboard.options import Options, OptionsError, read_options
 from dashboard.widgets import state
 from dashboard.widgets.figures import savable_figures
@@ -35,6 +34,7 @@ PAGES = (
     ("confusion", "Confusion", "grid_on"),
     ("datasets", "Data sets", "database"),
 )
+_WITH_FACES = ("run", "confusion", "datasets")
 # Seconds between looks at the folders: often while something trains.
 _SOON, _LATER = 5, 30
 # Fewer runs are read in a moment.
@@ -56,7 +56,7 @@ def main() -> None:
         return
     runs = scan(options.folders)
     _read_predictions(runs)
-    pictures = None if options.data is None else _pictures(options.data)
+    pictures = None if options.data is None else shared_pictures(options.data)
     pages = [
         st.Page(
             _page(module, runs, pictures),
@@ -104,16 +104,16 @@ def _icon() -> Image.Image:
 
 
 def _page(module: str, runs: Sequence[Run], pictures: Pictures | None) -> Callable[[], None]:
-    # Imported when it is opened: one page's libraries are no other page's waiting time.
-    return lambda: import_module(f"dashboard.views.{module}").show(runs, pictures)
+    def draw() -> None:
+        # Imported when it is opened: one page's libraries are no other page's waiting time.
+        view = import_module(f"dashboard.views.{module}")
+        if module in _WITH_FACES and pictures is not None and not pictures.are_read:
+            bar = st.progress(0.0, text=f"Reading the faces of {pictures.path.name} for the first time")
+            pictures.problem()
+            bar.empty()
+        view.show(runs, pictures)
 
-
-@st.cache_resource(show_spinner=False)
-def _pictures(path: Path) -> Pictures:
-    """One copy of the data for all visitors, read from now on, so that it is there when a page shows the first face."""
-    pictures = Pictures(path)
-    Thread(target=pictures.problem, name="pictures", daemon=True).start()
-    return pictures
+    return draw
 
 
 def _foot(options: Options, runs: Sequence[Run]) -> None:

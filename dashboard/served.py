@@ -1,14 +1,18 @@
 """What ``python -m dashboard`` serves: the pages, in a document that has their style and title from the first moment.
 
 Streamlit's own document is empty. It brings the style with the content, and fetches what draws a table or a list when
-one is to be drawn, with a bar in its place: the page jumps while it opens. Here the page is shown when it stands; what
-is read before, once, is told meanwhile. On a host that runs app.py itself the pages are the same but for that.
+one is to be drawn, with a bar in its place: the page jumps while it opens. Here the page is shown when it stands, and
+until then it is said that it opens. What takes seconds to read is read once, from the start of the server on. On a host
+that runs app.py itself the pages are the same but for that.
 """
 
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from html import escape
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from starlette.middleware import Middleware
@@ -18,13 +22,22 @@ from streamlit.starlette import App
 if (root := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.insert(0, root)
 
+from dashboard.analysis.groups import usable
+from dashboard.data import scan, scores
+from dashboard.data.pictures import shared_pictures
+from dashboard.options import OptionsError, read_options
 from dashboard.widgets.steps import SCRIPT
 
 HERE = Path(__file__).parent
 TITLE = "ResEmoteNet results"
 # Until the page stands, a progress bar alone is seen. One that never stands is shown all the same. Each part is hidden
 # by itself, because Streamlit makes some of them visible whatever they are in.
-_UNTIL = "html:not(.stands) .stMain :not(.stProgress, .stProgress *) {visibility: hidden !important;}"
+_UNTIL = """
+html:not(.stands) .stMain :not(.stProgress, .stProgress *) {visibility: hidden !important;}
+html:not(.stands) body {color-scheme: light dark; background: light-dark(#ffffff, #0e1117);}
+html:not(.stands) body::after {content: "The results are being read \\2026"; position: fixed; inset: 40% 0 auto;
+  color: light-dark(#5c5c5c, #a8a8a8); font: 1rem/1.5 system-ui, sans-serif; text-align: center;}
+"""
 _STANDS = """
 (() => {
   const stands = () => document.documentElement.classList.add("stands");
@@ -91,4 +104,23 @@ def _wants_document(scope: _Message) -> bool:
     return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 
 
-app = App(HERE / "app.py", middleware=[Middleware(Opening)])
+def _read_ahead() -> None:
+    """What the first page needs and what --data names, while whoever has started this opens a browser."""
+    try:
+        options = read_options(sys.argv[1:])
+    except OptionsError:  # which the page says
+        return
+    import_module("dashboard.views.overview")
+    for run in usable(scan(options.folders)):
+        scores(run)
+    if options.data is not None:  # last: decoding thirty thousand faces would keep the first page waiting
+        shared_pictures(options.data).problem()
+
+
+@asynccontextmanager
+async def _lifespan(app: App) -> AsyncIterator[None]:
+    Thread(target=_read_ahead, name="ahead", daemon=True).start()
+    yield
+
+
+app = App(HERE / "app.py", middleware=[Middleware(Opening)], lifespan=_lifespan)

@@ -6,7 +6,7 @@ run was scored on is seen from its ids and labels, never assumed.
 
 import threading
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,11 @@ class Pictures:
                 self._rows = {str(name): row for row, name in enumerate(data.ids)}
                 self._data = data
             return self._data
+
+    @property
+    def are_read(self) -> bool:
+        """Whether asking for them takes no time."""
+        return self._data is not None
 
     def problem(self) -> str | None:
         """Why there are no pictures, as one sentence for people; None if there are."""
@@ -129,6 +134,12 @@ class Pictures:
         by_name = dict(zip(VOTES, row.tolist(), strict=True))
         emotions = {emotion: by_name[_VOTE_NAMES.get(emotion, emotion)] for emotion in EMOTIONS}
         return {**emotions, "contempt": by_name["contempt"], "unknown": by_name["unknown"], "no face": by_name["NF"]}
+
+
+@cache
+def shared_pictures(path: Path) -> Pictures:
+    """One copy of the data for all visitors."""
+    return Pictures(path)
 
 
 # FER+ calls four of the emotions by their nouns.
