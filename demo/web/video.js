@@ -145,8 +145,8 @@ function accept(answer) {
 }
 
 function wait(ahead) {
-  const others = ahead ? `, and ${ahead === 1 ? "one more waits" : `${ahead} more wait`} before it` : "";
-  const words = `Other videos are read at the moment${others}: yours is next after them.`;
+  const next = ahead ? `, and ${ahead === 1 ? "one more waits" : `${ahead} more wait`} before yours.` : ": yours is next.";
+  const words = `Other videos are read at the moment${next}`;
   if (state() !== "waiting" || status.textContent !== words) show("waiting", words);
   way(undefined, "");
 }
