@@ -155,6 +155,7 @@ def _campaign(
     test: bool = False,
     rehearse: bool = False,
     device: Literal["auto", "cpu"] = "auto",
+    precision: Literal["no", "bf16", "fp16"] = "no",
 ) -> int:
     """Bring a list of runs to its end; started again, it goes on, and 3 says that some are left.
 
@@ -166,6 +167,7 @@ def _campaign(
         test: score each finished run on test, once.
         rehearse: one epoch of a few faces each, to see that everything works; such runs are no results.
         device: as for train.
+        precision: as for train.
     """
     from .campaign import CAMPAIGNS, rehearsed, run_campaign
 
@@ -174,7 +176,8 @@ def _campaign(
             did_you_mean(f"no campaign is called {name!r}", name, list(CAMPAIGNS), f"there are {', '.join(CAMPAIGNS)}")
         )
     place = results or default_results()
-    configs = [dataclasses.replace(config, data=data, results=place, device=device) for config in CAMPAIGNS[name]()]
+    places = {"data": data, "results": place, "device": device}
+    configs = [dataclasses.replace(config, **places, precision=precision) for config in CAMPAIGNS[name]()]
     if rehearse:
         configs = [rehearsed(config) for config in configs]
     return 0 if run_campaign(configs, test=test, minutes=minutes) else 3

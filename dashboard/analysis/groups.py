@@ -7,6 +7,7 @@ from functools import cached_property
 from resemotenet.runs.metrics import wilson_interval
 from resemotenet.runs.schema import Photographs
 from resemotenet.runs.seeds import OverSeeds
+from resemotenet.runs.settings import settings_of
 
 from ..data import Latency, Run, Score, label_set, score_of, scores
 from .names import teachers
@@ -186,13 +187,18 @@ def _one_a_seed(scores: Sequence[Score]) -> list[Score]:
 
 
 def setting(run: Run) -> str:
-    """What sets the scale of a run: "0.5 wide, 48 px, 40 epochs", what it started from, how many models taught it."""
+    """What sets the scale of a run: "0.5 wide, 48 px, 40 epochs", what it started from, how many models taught it.
+
+    And how often a part of a face was erased, for that holds short schedules back more than networks differ.
+    """
+    erase = settings_of(run.config).get("augmentation.erase")
     parts = [
         None if run.width is None else f"{run.width:g} wide",
         None if run.size is None else f"{run.size} px",
         None if run.epochs_planned is None else f"{run.epochs_planned} epochs",
         None if run.start is None else f"from {run.start}",
         teachers(run),
+        f"erase {erase:g}" if erase else None,
     ]
     return ", ".join(part for part in parts if part) or "unknown"
 

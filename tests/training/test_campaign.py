@@ -170,8 +170,8 @@ def test_the_command_line_hands_on_what_was_asked(data_path: Path, tmp_path: Pat
     given = ["campaign", "ablation", "--data", str(data_path), "--results", str(tmp_path)]
     plans = [replace(plan, data=data_path, results=tmp_path) for plan in CAMPAIGNS["ablation"]()]
 
-    assert main([*given, "--device", "cpu", "--test", "--minutes", "2"]) == 3
-    assert [config for config, *_ in started] == [replace(plan, device="cpu") for plan in plans[:3]]
+    assert main([*given, "--device", "cpu", "--precision", "bf16", "--test", "--minutes", "2"]) == 3
+    assert [config for config, *_ in started] == [replace(plan, device="cpu", precision="bf16") for plan in plans[:3]]
     assert all(test and seconds is not None and 60 < seconds <= 120 for _, test, seconds in started)
 
     started.clear()
@@ -181,5 +181,7 @@ def test_the_command_line_hands_on_what_was_asked(data_path: Path, tmp_path: Pat
 
 
 def test_an_unknown_name_is_refused(data_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert main(["campaign", "everything", "--data", str(data_path)]) == 1
+    with pytest.raises(SystemExit) as stopped:
+        main(["campaign", "everything", "--data", str(data_path)])
+    assert stopped.value.code == 2
     assert "there are ablation, baselines, tables" in capsys.readouterr().err
