@@ -196,9 +196,9 @@ def setting(run: Run) -> str:
         None if run.width is None else f"{run.width:g} wide",
         None if run.size is None else f"{run.size} px",
         None if run.epochs_planned is None else f"{run.epochs_planned} epochs",
+        f"erase {erase:g}" if erase else None,
         None if run.start is None else f"from {run.start}",
         teachers(run),
-        f"erase {erase:g}" if erase else None,
     ]
     return ", ".join(part for part in parts if part) or "unknown"
 
