@@ -176,8 +176,10 @@ def _campaign(
             did_you_mean(f"no campaign is called {name!r}", name, list(CAMPAIGNS), f"there are {', '.join(CAMPAIGNS)}")
         )
     place = results or default_results()
-    places = {"data": data, "results": place, "device": device}
-    configs = [dataclasses.replace(config, **places, precision=precision) for config in CAMPAIGNS[name]()]
+    configs = [
+        dataclasses.replace(config, data=data, results=place, device=device, precision=precision)
+        for config in CAMPAIGNS[name]()
+    ]
     if rehearse:
         configs = [rehearsed(config) for config in configs]
     return 0 if run_campaign(configs, test=test, minutes=minutes) else 3
