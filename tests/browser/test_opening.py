@@ -98,6 +98,10 @@ def test_gradios_panel_about_the_api_says_what_is_true_here(visit: Visit):
     expect(page.locator("footer[aria-label] .divider").last).to_be_hidden()  # which would set off nothing
     page.goto(f"{page.url.partition('?')[0]}?view=api")
     panel = page.locator(".api-docs")
-    expect(panel.get_by_text("Sent, not named by an address.").first).to_be_visible()
-    for untrue in ("API Recorder", "publicly available"):
-        expect(panel.get_by_text(untrue)).to_have_count(0)
+    told = panel.get_by_text("predict_many").locator("visible=true").first
+    expect(told).to_be_visible()
+    for language in ("MCP", "Python", "cURL"):
+        panel.get_by_role("listitem").filter(has_text=re.compile(rf"^\s*{language}\s*$")).click()
+        expect(told).to_be_visible()
+        for untrue in ("API Recorder", "Or use the", "publicly available", "To enable this"):
+            expect(panel.get_by_text(untrue)).to_have_count(0)
