@@ -161,13 +161,12 @@ def test_other_sites_and_names_may_not_call(demo: Demo):
     [
         ("GET", "mcp/", 405),
         ("DELETE", "mcp", 405),
-        ("GET", "mcp/schema", 404),
         ("GET", "mcp/sse", 404),
         ("POST", "mcp/messages/", 404),
         ("POST", "mcp/http", 404),
     ],
 )
-def test_of_gradios_routes_for_tools_one_is_open(demo: Demo, method: str, path: str, status: int):
+def test_of_gradios_other_routes_for_tools_none_is_open(demo: Demo, method: str, path: str, status: int):
     answer = httpx.request(method, f"{demo.address}gradio_api/{path}", headers=HEADERS, timeout=PATIENCE)
     assert answer.status_code == status
 
