@@ -125,7 +125,7 @@ class _Annotations:
         content = file.read_bytes()
         if content not in self.known:
             try:
-                value = np.load(io.BytesIO(content), allow_pickle=False)
+                value = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)  # .npy alone
                 (self.known[content],) = (str(each) for each in value.ravel())
             except (ValueError, EOFError, OSError) as error:
                 raise DatasetFormatError(f"{file} holds no label: {error}") from error

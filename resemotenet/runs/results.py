@@ -36,7 +36,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # What numpy and zipfile raise for a file that is missing, cut off, altered, or no .npz at all.
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError)
+# RuntimeError: of zipfile, members that are encrypted, or written by a version that it does not know.
+_DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    MemoryError,
+)
 # Of a prediction file, unpacked; a million faces with long names have 200.
 _MOST_BYTES = 500_000_000
 

@@ -255,6 +255,14 @@ class TestPredictions:
         with pytest.raises(ResultsError, match=r"a\.npz holds no predictions"):
             Predictions.load(tmp_path / "a.npz")
 
+    def test_of_a_zip_of_another_version(self, tmp_path: Path, predictions: Predictions):
+        predictions.save(tmp_path / "a.npz")
+        content = bytearray((tmp_path / "a.npz").read_bytes())
+        content[content.index(b"PK\1\2") + 6] = 223  # the version that is needed to unpack
+        (tmp_path / "a.npz").write_bytes(content)
+        with pytest.raises(ResultsError, match=r"a\.npz holds no predictions: zip file version"):
+            Predictions.load(tmp_path / "a.npz")
+
     def test_a_single_array(self, tmp_path: Path):
         np.save(tmp_path / "a.npy", np.zeros((5, 7)))
         with pytest.raises(ResultsError, match="holds no predictions"):
