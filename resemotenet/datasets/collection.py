@@ -136,9 +136,12 @@ class Listing:
             box: left, top, right, bottom.
 
         Raises:
-            DatasetFormatError: the id was there before, or the file would lie outside the root.
+            DatasetFormatError: the id was there before, the file would lie outside the root, or the box outside of any
+                picture.
         """
         check_inside(file, place)
+        if box is not None and max(map(abs, box)) >= 2**31:
+            raise DatasetFormatError(f"{place}: the box {box} reaches farther than any picture; expected pixels")
         if id in self.rows:
             raise DatasetFormatError(
                 f"{place}: the face {id} appears a second time; each face must appear once, or it counts twice and "

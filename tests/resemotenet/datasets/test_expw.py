@@ -94,6 +94,7 @@ def test_a_box_outside_the_photograph_is_named_when_it_is_read(tree: Path):
         (" 0 12 5 65 72 23.5 0", " 0 12 5 65 72 0", "line 1: 'angry.*', expected 8 words: name face_id top left"),
         ("angry_man_0.jpg 0 12 5", "0 angry_man_0.jpg 12 5", "line 1: '0 angry_man.*', expected 8 words: name face_id"),
         ("angry_man_0.jpg 0 ", "name face_id label\nangry_man_0.jpg 0 ", "line 1: 'name .*', expected 8 words"),
+        (" 0 12 5 65 72 ", f" 0 12 5 65 {10**20} ", "line 1: the box .* reaches farther than any picture"),
         (" 0 12 5 65 72 ", " 0 12 five 65 72 ", "line 1: the box '12 five 65 72' is not four whole numbers"),
         (" 0 12 5 65 72 ", " 0 72 5 65 12 ", "line 1: the box has top 72, .* so it is empty"),
         (" 0 12 5 65 72 23.5 0", " 0 12 5 65 72 23.5 7", "line 1: the label is '7', expected one of 0 angry"),
