@@ -33,10 +33,9 @@ THRESHOLDS = (0.6, 0.7, 0.7)
 PYRAMID_FACTOR = 0.709
 # What the first network sees of a level at once, and how far its places are apart, in pixels.
 WINDOW, STRIDE = 12, 2
-# How many pixels a strip of a level has, and at least how many rows of places; how many crops are looked at together.
-# Smaller pieces stay in a core's cache and take a single thread no longer, but several threads wait for the interpreter
-# after each: with an eighth of these eight callers got 20 pictures a second on two cores, now 28.
-STRIP_PIXELS, STRIP_PLACES, CROPS = 2**17, 12, 32
+# How many pixels a strip of a level has, and at least how many rows of places. Smaller ones stay in a core's cache and
+# take a single thread no longer, but several threads wait for the interpreter after each.
+STRIP_PIXELS, STRIP_PLACES = 2**17, 12
 # Sides of what the second and the third network see.
 REFINED_SIDE, LOCATED_SIDE = 24, 48
 # Boxes that share more are one face: within a level of the pyramid and after each network. All are shares of the union
@@ -90,7 +89,7 @@ class Cascade:
         boxes, moves = self._refine(picture, _squared(self._propose(picture, smallest, margin)))
         boxes = _squared(_moved(boxes, moves))
         corners, inside = _inside(boxes, picture.size)
-        looks = self._locate(corners, lambda some: picture.parts(some, LOCATED_SIDE))
+        looks = self._locate(picture.parts(corners, LOCATED_SIDE))
         good = looks.scores > THRESHOLDS[2]
         boxes = np.column_stack([boxes[inside][good, :4], looks.scores[good]])
         sides = boxes[:, 2:4] - boxes[:, :2] + 1
@@ -102,19 +101,11 @@ class Cascade:
 
     def look(self, crops: "NDArray[np.uint8]") -> Looks:
         """The last network alone, for RGB crops (N, 48, 48, 3)."""
-        return self._locate(crops, lambda some: np.ascontiguousarray(some.transpose(0, 3, 1, 2), np.float32))
+        return self._locate(np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32))
 
-    def _locate(self, parts: "NDArray[Any]", taken: "Callable[[NDArray[Any]], Floats]") -> Looks:
-        moves, landmarks, logits = self._each(self._located, parts, taken)
+    def _locate(self, crops: "Floats") -> Looks:
+        moves, landmarks, logits = self._located(crops)
         return Looks(moves, landmarks, _probability(logits[:, 0]))
-
-    def _each(
-        self, network: "_Network", parts: "NDArray[Any]", taken: "Callable[[NDArray[Any]], Floats]"
-    ) -> "list[Floats]":
-        """The outputs of the second or third network for parts of a picture, of which ``taken`` makes what it sees."""
-        pieces = [parts[start : start + CROPS] for start in range(0, max(1, len(parts)), CROPS)]
-        answers = self._map(lambda some: network(taken(some)), pieces)
-        return [np.concatenate(answer) for answer in zip(*answers, strict=True)]
 
     def _propose(self, picture: Means, smallest: int, margin: int) -> "Floats":
         """Boxes (N, 5) that may be faces."""
@@ -145,7 +136,7 @@ class Cascade:
     def _refine(self, picture: Means, boxes: "Floats") -> "tuple[Floats, Floats]":
         """Those of the boxes (N, 5) that still look like faces, and how their corners move, in sides (N, 4)."""
         corners, inside = _inside(boxes, picture.size)
-        moves, logits = self._each(self._refined, corners, lambda some: picture.parts(some, REFINED_SIDE))
+        moves, logits = self._refined(picture.parts(corners, REFINED_SIDE))
         scores = _probability(logits[:, 0])
         good = scores > THRESHOLDS[1]
         boxes, moves = np.column_stack([boxes[inside][good, :4], scores[good]]), moves[good]
